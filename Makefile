@@ -1,0 +1,51 @@
+# Every target sets itself up in a virtual environment of its own ($(VENV)).
+PYTHON ?= python3
+VENV ?= .venv
+# The version that is tested; override to take another build, or one that is installed already.
+TORCH ?= torch==2.13.0
+
+PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+SOURCES = pyproject.toml CMakeLists.txt $(shell find csrc -type f)
+RUN ?= runs/demo.igf
+
+.PHONY: demo test lint smoke format clean
+
+$(VENV)/.torch:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip
+	$(PIP) "$(TORCH)"
+	touch $@
+
+$(VENV)/.user: $(VENV)/.torch $(SOURCES)
+	$(PIP) --editable ".[harness,report,cli]"
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.torch $(SOURCES)
+	$(PIP) --editable ".[dev]"
+	touch $@ $(VENV)/.user
+
+demo: $(VENV)/.user
+	$(VENV)/bin/igfast train --output $(RUN) --overwrite --report
+
+test: $(VENV)/.dev
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/.dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/clang-format --dry-run --Werror $$(find csrc -name '*.h' -o -name '*.cpp')
+
+format: $(VENV)/.dev
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/clang-format -i $$(find csrc -name '*.h' -o -name '*.cpp')
+
+# The core as a user installs it: an isolated build, NumPy alone, no extras.
+smoke:
+	rm -rf build/smoke
+	$(PYTHON) -m venv build/smoke
+	build/smoke/bin/python -m pip install --quiet --disable-pip-version-check .
+	cd build && smoke/bin/python -W error ../tests/smoke.py
+
+clean:
+	rm -rf $(VENV) build dist
