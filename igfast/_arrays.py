@@ -1,0 +1,287 @@
+"""Arrays in and out: the only module that knows torch, CuPy, NumPy and DLPack.
+
+Everything below sees pointers, sizes and a dtype tag; everything above sees arrays of the
+framework that the user brought. No framework but NumPy is ever imported from here: a torch tensor
+can only reach us if torch is already loaded.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _core
+
+_DLPACK_CPU_DEVICES = (1, 3)  # kDLCPU and kDLCUDAHost (pinned host memory)
+_DLPACK_CUDA = 2
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A set of arrays, ready for the kernels.
+
+    ``table`` is (N, 5) int64: pointer, number of elements, flat index of the first element, dtype
+    tag, row. ``keep`` holds what the pointers point to.
+    """
+
+    names: tuple[str, ...]
+    home: str
+    table: NDArray[np.int64]
+    dtypes: tuple[str, ...]
+    copied: bool
+    keep: tuple[Any, ...]
+
+    @property
+    def numel(self) -> NDArray[np.int64]:
+        """(N,) number of elements."""
+        return self.table[:, 1].copy()
+
+
+def named(tensors: Any, operation: str) -> dict[str, Any]:
+    """Name every array: one array, a sequence or a mapping becomes a mapping."""
+    if _is_array(tensors):
+        return {"0": tensors}
+    if isinstance(tensors, Mapping):
+        return {str(name): tensor for name, tensor in tensors.items()}
+    if isinstance(tensors, Sequence) and not isinstance(tensors, (str, bytes)):
+        return {str(index): tensor for index, tensor in enumerate(tensors)}
+    raise TypeError(
+        f"{operation}: tensors must be an array, a sequence of arrays or a mapping of names to "
+        f"arrays, got {type(tensors).__name__}; wrap plain numbers with numpy.asarray, and "
+        "generators with list() or dict()"
+    )
+
+
+def batch(
+    tensors: Mapping[str, Any], operation: str, *, ordered: bool = True, starts: Any = None
+) -> Batch:
+    """Check the arrays and lay out the kernels' table.
+
+    ``ordered`` says that the flat index of an element matters (splits); without it any dense
+    memory layout is read in place. ``starts`` (N,) is the flat index of each array's first
+    element in the parameter it is a shard of.
+    """
+    table = np.zeros((len(tensors), 5), dtype=np.int64)
+    keep: list[Any] = []
+    homes: dict[str, str] = {}
+    dtypes: list[str] = []
+    copied = False
+    for row, (name, tensor) in enumerate(tensors.items()):
+        home, source, pointer, numel, dtype = _view(tensor, name, operation, ordered)
+        homes.setdefault(home, name)
+        copied |= source is not tensor
+        keep.append(source)
+        dtypes.append(dtype)
+        table[row] = pointer, numel, 0, _core.DTYPES[dtype], row
+    if len(homes) > 1:
+        listed = ", ".join(f"{name!r} is a {home} array" for home, name in homes.items())
+        raise ValueError(
+            f"{operation}: tensors must share one framework and device, but {listed}; "
+            "convert them or make one call for each"
+        )
+    table[:, 2] = _starts(starts, len(tensors), operation)
+    home = next(iter(homes), "numpy")
+    return Batch(tuple(tensors), home, table, tuple(dtypes), copied, tuple(keep))
+
+
+def pointers(tensors: Mapping[str, Any]) -> NDArray[np.int64] | None:
+    """(N,) current data pointers, or None where one of them cannot be read without a copy."""
+    found = np.empty(len(tensors), dtype=np.int64)
+    for row, tensor in enumerate(tensors.values()):
+        if hasattr(tensor, "data_ptr"):
+            found[row] = tensor.data_ptr()
+        elif isinstance(tensor, np.ndarray):
+            found[row] = tensor.ctypes.data
+        else:
+            return None
+    return found
+
+
+def like(home: str, array: NDArray[Any]) -> Any:
+    """Hand a NumPy result to the framework the input came from, without a copy."""
+    if home == "torch":
+        return sys.modules["torch"].from_numpy(array)
+    return array
+
+
+def home_of(array: Any) -> str:
+    """Framework of a result array: ``"torch"`` or ``"numpy"``."""
+    return "torch" if _is_torch(array) else "numpy"
+
+
+def to_numpy(array: Any) -> NDArray[Any]:
+    """A NumPy view of a result array."""
+    if _is_torch(array):
+        return array.detach().cpu().numpy()  # type: ignore[no-any-return]
+    return np.asarray(array)
+
+
+def _is_torch(value: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, getattr(torch, "Tensor", ()))
+
+
+def _is_array(value: Any) -> bool:
+    return (
+        isinstance(value, np.ndarray)
+        or _is_torch(value)
+        or hasattr(value, "__cuda_array_interface__")
+        or hasattr(value, "__dlpack__")
+    )
+
+
+def _view(tensor: Any, name: str, operation: str, ordered: bool) -> tuple[str, Any, int, int, str]:
+    """Framework, owner, pointer, number of elements and dtype name of one array."""
+    if _is_torch(tensor):
+        return _view_torch(tensor, name, operation, ordered)
+    if isinstance(tensor, np.ndarray):
+        return _view_numpy(tensor, name, operation, ordered)
+    if hasattr(tensor, "__cuda_array_interface__"):
+        raise _no_cuda(operation, name, "a CUDA device")
+    if hasattr(tensor, "__dlpack__"):
+        kind, index = tensor.__dlpack_device__()
+        if kind == _DLPACK_CUDA:
+            raise _no_cuda(operation, name, f"cuda:{index}")
+        if kind not in _DLPACK_CPU_DEVICES:
+            raise ValueError(
+                f"{operation}: tensor {name!r} is on DLPack device ({int(kind)}, {index}); "
+                "igfast reads CPU memory, copy it to the host first"
+            )
+        return _view_numpy(_from_dlpack(tensor, name, operation), name, operation, ordered)
+    raise TypeError(
+        f"{operation}: tensor {name!r} is a {type(tensor).__name__}; allowed are torch tensors, "
+        "NumPy and CuPy arrays and objects with __dlpack__ or __cuda_array_interface__ "
+        "(wrap plain numbers with numpy.asarray)"
+    )
+
+
+def _from_dlpack(tensor: Any, name: str, operation: str) -> NDArray[Any]:
+    try:
+        return np.from_dlpack(tensor)
+    except (BufferError, RuntimeError, TypeError) as error:
+        # NumPy has no DLPack code for bfloat16 and float8; ml_dtypes arrays carry them.
+        if hasattr(tensor, "__array__"):
+            return np.asarray(tensor)
+        raise TypeError(
+            f"{operation}: tensor {name!r} ({type(tensor).__name__}) cannot be read over "
+            f"DLPack: {error}"
+        ) from error
+
+
+def _view_torch(
+    tensor: Any, name: str, operation: str, ordered: bool
+) -> tuple[str, Any, int, int, str]:
+    torch = sys.modules["torch"]
+    if hasattr(tensor, "placements") and hasattr(tensor, "to_local"):
+        raise TypeError(
+            f"{operation}: tensor {name!r} is a DTensor; pass tensor.to_local() for this rank's "
+            "shard and add the ranks' counts"
+        )
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    if dtype not in _core.DTYPES:
+        raise _unsupported_dtype(operation, name, dtype)
+    if tensor.layout is not torch.strided:
+        raise TypeError(
+            f"{operation}: tensor {name!r} has layout {tensor.layout}; pass tensor.to_dense() "
+            "or its values()"
+        )
+    if tensor.device.type == "cuda":
+        raise _no_cuda(operation, name, str(tensor.device))
+    if tensor.device.type == "meta" or _is_fake(tensor):
+        raise ValueError(
+            f"{operation}: tensor {name!r} is a meta or fake tensor and holds no data; "
+            "materialize it first (module.to_empty, then load the weights)"
+        )
+    if tensor.device.type != "cpu":
+        raise ValueError(
+            f"{operation}: tensor {name!r} is on {tensor.device}; igfast reads CPU tensors, "
+            "pass tensor.cpu()"
+        )
+    source = tensor
+    if tensor.is_neg():
+        source = tensor.detach().resolve_neg()
+    if not _readable_in_place(source.shape, source.stride(), ordered):
+        source = source.detach().contiguous()
+    numel = source.numel()
+    pointer = source.data_ptr()
+    if numel and not pointer:
+        raise ValueError(
+            f"{operation}: tensor {name!r} has {numel} elements but no storage (a meta or fake "
+            "tensor, or freed memory); materialize it first"
+        )
+    return "torch", source, pointer, numel, dtype
+
+
+def _is_fake(tensor: Any) -> bool:
+    return any(base.__name__ == "FakeTensor" for base in type(tensor).__mro__)
+
+
+def _view_numpy(
+    array: NDArray[Any], name: str, operation: str, ordered: bool
+) -> tuple[str, Any, int, int, str]:
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(
+            f"{operation}: tensor {name!r} is a masked array; pass array.compressed() to leave "
+            "masked elements out, or array.data to count them"
+        )
+    dtype = array.dtype.name
+    if dtype not in _core.DTYPES:
+        raise _unsupported_dtype(operation, name, dtype)
+    source = array
+    if not array.dtype.isnative:
+        source = array.astype(array.dtype.newbyteorder("="))
+    item = source.dtype.itemsize
+    strides = [stride // item for stride in source.strides]
+    whole = all(stride % item == 0 for stride in source.strides)
+    if not whole or not _readable_in_place(source.shape, strides, ordered):
+        source = np.ascontiguousarray(source)
+    return "numpy", source, int(source.ctypes.data), int(source.size), dtype
+
+
+def _readable_in_place(shape: Sequence[int], strides: Sequence[int], ordered: bool) -> bool:
+    """Whether the elements fill one block of memory, in flat order where order matters."""
+    axes = [(stride, size) for stride, size in zip(strides, shape, strict=True) if size != 1]
+    if any(size == 0 for _, size in axes):
+        return True
+    if not ordered:
+        axes.sort(reverse=True)
+    expected = 1
+    for stride, size in reversed(axes):
+        if stride != expected:
+            return False
+        expected *= size
+    return True
+
+
+def _starts(starts: Any, count: int, operation: str) -> NDArray[np.int64]:
+    if starts is None:
+        return np.zeros(count, dtype=np.int64)
+    given = np.asarray(starts)
+    if given.shape != (count,) or not np.issubdtype(given.dtype, np.integer) or (given < 0).any():
+        raise ValueError(
+            f"{operation}: starts must be {count} non-negative integers, one flat index for each "
+            f"tensor, got {starts!r}"
+        )
+    return given.astype(np.int64)
+
+
+def _unsupported_dtype(operation: str, name: str, dtype: str) -> TypeError:
+    remedy = (
+        "take its real and imaginary parts" if dtype.startswith("complex") else "convert it first"
+    )
+    return TypeError(
+        f"{operation}: tensor {name!r} has dtype {dtype}; allowed are "
+        f"{', '.join(sorted(_core.DTYPES, key=_core.DTYPES.__getitem__))} ({remedy})"
+    )
+
+
+def _no_cuda(operation: str, name: str, device: str) -> RuntimeError:
+    return RuntimeError(
+        f"{operation}: tensor {name!r} is on {device}, but the CUDA backend of igfast is "
+        f"{_core.build_info()['cuda']}; pass tensor.cpu() to measure a copy on the host"
+    )

@@ -1,0 +1,160 @@
+"""Merging bins: how two histograms on different dyadic or log grids are made comparable.
+
+Widths are powers of two, so a coarser bin is a whole number of finer ones and merging is exact,
+for counts as for offsets. A coarse bin that a histogram covers only in part cannot be known, so
+common grids cover the intersection, rounded inward; what lies beyond joins under- and overflow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int = NDArray[np.int64]
+_MAX_SHIFT = 62  # beyond it every index (|index| <= 2^44) is -1 or 0, as it is at 62
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Counts of L layers on grids that may have fewer than B bins in some layers.
+
+    ``counts`` (L, G, B) int64, ``outside`` (L, G, 2) int64, ``offsets`` (L, G, B) float64 or None.
+    """
+
+    counts: Int
+    outside: Int
+    offsets: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True)
+class CommonGrid:
+    """The coarsest dyadic grid of several: ``exponents``, ``origins`` and ``bins``, (L,) each."""
+
+    exponents: Int
+    origins: Int
+    bins: Int
+
+
+def common_dyadic(exponents: Int, origins: Int, ends: Int) -> CommonGrid:
+    """The finest grid that all records can be merged to.
+
+    Parameters
+    ----------
+    exponents, origins, ends : (R, L) int64
+        Of R records, which cover bins ``origins`` to ``ends - 1``. ``bins`` of the result is 0
+        where the records have no coarse bin in common.
+    """
+    coarsest = exponents.max(axis=0)
+    shift = np.minimum(coarsest - exponents, _MAX_SHIFT)
+    first = (-((-origins) >> shift)).max(axis=0)  # rounded up
+    last = (ends >> shift).min(axis=0)  # rounded down
+    return CommonGrid(coarsest, first, np.maximum(last - first, 0))
+
+
+def to_dyadic(
+    bins: Bins, exponents: Int, origins: Int, target: CommonGrid, width: int | None = None
+) -> Bins:
+    """Merge bins to a coarser dyadic grid; rows are padded with empty bins to ``width``."""
+    size = bins.counts.shape[2]
+    width = int(target.bins.max(initial=0)) if width is None else width
+    shift = np.minimum(target.exponents - exponents, _MAX_SHIFT)
+    index = target.origins[:, None] + np.minimum(np.arange(width + 1), target.bins[:, None])
+    # float64 holds these products exactly wherever they fall inside the row
+    start = np.ldexp(index.astype(np.float64), shift[:, None].astype(np.intc)) - origins[:, None]
+    bounds = np.clip(start, 0, size).astype(np.int64)
+    scale = np.ldexp(1.0, shift.astype(np.intc))[:, None]
+    return merge(bins, bounds, np.arange(size + 1, dtype=np.float64)[None, :], scale)
+
+
+@dataclass(frozen=True)
+class Widened:
+    """Layers on one grid that spans all of theirs; ``origin`` is its first bin."""
+
+    bins: Bins
+    origin: int
+
+
+def widen(bins: Bins, exponents: Int, origins: Int, coarsest: Int) -> Widened:
+    """Bins of every layer on the union of the layers' ranges, partly filled end bins included."""
+    size = bins.counts.shape[2]
+    shift = np.minimum(coarsest - exponents, _MAX_SHIFT)
+    own_first = origins >> shift
+    own_last = -((-(origins + size)) >> shift)
+    first, last = int(own_first.min()), int(own_last.max())
+    rows, splits, _ = bins.counts.shape
+    width = last - first
+    counts = np.zeros((rows, splits, width), dtype=np.int64)
+    offsets = None if bins.offsets is None else np.zeros((rows, splits, width))
+    for row in range(rows):
+        target = (((origins[row] + np.arange(size)) >> shift[row]) - first).astype(np.int64)
+        np.add.at(counts[row], (slice(None), target), bins.counts[row])
+        if offsets is not None and bins.offsets is not None:
+            scale = np.ldexp(1.0, -int(shift[row]))
+            start = np.ldexp((target + first).astype(np.float64), int(shift[row]))
+            inside = (origins[row] + np.arange(size)) - start
+            moved = (bins.counts[row] * inside + bins.offsets[row]) * scale
+            np.add.at(offsets[row], (slice(None), target), moved)
+    return Widened(Bins(counts, bins.outside, offsets), first)
+
+
+def merge(bins: Bins, bounds: Int, edges: NDArray[np.float64], widths: NDArray[np.float64]) -> Bins:
+    """Sum the bins between ``bounds``.
+
+    Parameters
+    ----------
+    bounds : (L, C+1) int64
+        Coarse bin c holds bins ``bounds[c]`` to ``bounds[c+1] - 1``.
+    edges : (1 or L, B+1) float64
+        Edges of the fine bins, in the unit of ``widths``.
+    widths : (L, 1 or C) float64
+        Widths of the coarse bins.
+    """
+    counts = _between(bins.counts, bounds)
+    outside = bins.outside.copy()
+    total = _running(bins.counts)
+    outside[:, :, 0] += _pick(total, bounds[:, :1])[:, :, 0]
+    outside[:, :, 1] += total[:, :, -1] - _pick(total, bounds[:, -1:])[:, :, 0]
+    if bins.offsets is None:
+        return Bins(counts, outside, None)
+    edges = np.broadcast_to(edges, (len(bins.counts), edges.shape[1]))
+    from_first = (edges[:, :-1] - edges[:, :1])[:, None, :]
+    fine = np.diff(edges)[:, None, :]
+    distance = _between(bins.counts * from_first + bins.offsets * fine, bounds)
+    starts = (np.take_along_axis(edges, bounds[:, :-1], axis=1) - edges[:, :1])[:, None, :]
+    offsets = (distance - counts * starts) / widths[:, None, :]
+    return Bins(counts, outside, np.where(counts > 0, offsets, 0.0))
+
+
+def log_bounds(
+    mantissa_bits: tuple[int, int], exponents: tuple[int, int], target: tuple[int, int]
+) -> Int:
+    """(C+1,) bounds that merge a log grid to a coarser one.
+
+    ``mantissa_bits`` is (fine, coarse), ``exponents`` the fine grid's (min, max) and ``target``
+    the coarse grid's (min_exponent, max_exponent).
+    """
+    fine, coarse = mantissa_bits
+    low, high = exponents
+    per_octave = 2**fine
+    middle = (high - low) * per_octave
+    step = 2 ** (fine - coarse)
+    first = (target[0] - low) * per_octave
+    positive = middle + 1 + first + step * np.arange((target[1] - target[0]) * 2**coarse + 1)
+    return np.concatenate([2 * middle + 1 - positive[::-1], positive])
+
+
+def _running(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    total = np.zeros((*values.shape[:2], values.shape[2] + 1), dtype=values.dtype)
+    np.cumsum(values, axis=2, out=total[:, :, 1:])
+    return total
+
+
+def _pick(running: NDArray[np.generic], bounds: Int) -> NDArray[np.generic]:
+    index = np.broadcast_to(bounds[:, None, :], (*running.shape[:2], bounds.shape[1]))
+    return np.take_along_axis(running, index, axis=2)
+
+
+def _between(values: NDArray[np.generic], bounds: Int) -> NDArray[np.generic]:
+    return np.diff(_pick(_running(values), bounds), axis=2)

@@ -1,0 +1,167 @@
+"""Automatic dyadic bins: the width and origin of each layer's grid.
+
+The rule, and what was tried before it, are in ``docs/decisions/0001-automatic-grid.md``. It uses
+integers and the exact minimum and maximum alone, never a floating-point sum, so that every rank,
+thread count and backend arrives at the same grid. A grid is kept until it is clearly too wide,
+too narrow or off center; it then changes by whole octaves and aligned origins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int = NDArray[np.int64]
+Float = NDArray[np.float64]
+
+TAIL = 7  # at most n >> TAIL elements on either side do not stretch the grid
+MARGIN = 1.5  # the grid spans at least this many times the rest
+REFINE = 2  # octaves to be gained before a grid is refined
+CONSTANT = 4  # a constant layer's grid spans 2^-CONSTANT of its value
+STEPS = 8  # origins are multiples of 1/STEPS of the grid
+MIN_EXPONENT, MAX_EXPONENT = -1000, 1000
+MAX_PASSES = 64
+
+_PRECISION = {  # significand bits, the hidden one included
+    "float64": 53,
+    "float32": 24,
+    "float16": 11,
+    "bfloat16": 8,
+    "float8_e4m3fn": 4,
+    "float8_e5m2": 3,
+}
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the rule reads of a record: (L, B) ``counts`` and (L,) arrays for the rest.
+
+    ``low`` and ``high`` are the finite minimum and maximum, (inf, −inf) where there is none;
+    ``zeros`` counts ±0.
+    """
+
+    counts: Int
+    underflow: Int
+    overflow: Int
+    zeros: Int
+    low: Float
+    high: Float
+
+
+def precisions(dtypes: tuple[str, ...]) -> Int:
+    """(L,) significand bits of each layer's dtype."""
+    return np.array([_PRECISION[dtype] for dtype in dtypes], dtype=np.int64)
+
+
+def start(low: Float, high: Float, bins: int, precision: Int) -> tuple[Int, Int]:
+    """Grids from minimum and maximum alone: exponents and origins, (L,) each."""
+    empty = ~(low <= high)
+    low, high = np.where(empty, 0.0, low), np.where(empty, 0.0, high)
+    constant = _magnitude(low) - CONSTANT - (bins.bit_length() - 1)
+    exponents = np.where(
+        low == high,
+        _clamp(constant, low, high, precision),
+        _exponent(low, high, bins, precision),
+    )
+    return exponents, _origin(exponents, low, high, bins)
+
+
+def follow(
+    exponents: Int, origins: Int, seen: Observed, precision: Int, *, first: bool = False
+) -> tuple[Int, Int]:
+    """Grids for the next record, given what this one looked like on its own grids.
+
+    ``first`` refines at once, for the repeated counting of a first record.
+    """
+    bins = seen.counts.shape[1]
+    left = _edge(exponents, origins)
+    right = _edge(exponents, origins + bins)
+    low, high = _central(exponents, origins, seen)
+
+    best = _exponent(low, high, bins, precision)
+    inside = (left <= low) & (high <= right)
+    keep = inside & (best > exponents - (1 if first else REFINE))
+    if not first:  # only the origin moves
+        close = (best == exponents) | (best == exponents - 1)
+        best = np.where(close, _clamp(exponents, low, high, precision), best)
+    moved = _origin(best, low, high, bins)
+
+    constant = seen.low == seen.high
+    renewed = constant & ~((left <= seen.low) & (seen.low < right))
+    start_exponents, start_origins = start(seen.low, seen.high, bins, precision)
+    nothing = (seen.counts.sum(axis=1) + seen.underflow + seen.overflow == 0) | ~(
+        seen.low <= seen.high
+    )
+    keep = np.where(constant, ~renewed, keep) | nothing
+    new_exponents = np.where(keep, exponents, np.where(renewed, start_exponents, best))
+    new_origins = np.where(keep, origins, np.where(renewed, start_origins, moved))
+    return new_exponents, new_origins
+
+
+def _central(exponents: Int, origins: Int, seen: Observed) -> tuple[Float, Float]:
+    """The interval that holds all but the tails, zeros left aside unless they are many."""
+    bins = seen.counts.shape[1]
+    rows = np.arange(len(origins))
+    cells = np.concatenate([seen.underflow[:, None], seen.counts, seen.overflow[:, None]], axis=1)
+    cells[rows, np.clip(-origins, -1, bins) + 1] -= seen.zeros
+    total = cells.sum(axis=1)
+    spare = (total >> TAIL)[:, None]
+    first = np.argmax(np.cumsum(cells, axis=1) > spare, axis=1) - 1
+    last = bins - np.argmax(np.cumsum(cells[:, ::-1], axis=1) > spare, axis=1)
+
+    below, above = cells[:, 0], cells[:, -1]
+    low = _edge(exponents, origins + np.where(first < 0, -_reach(below, total, bins), first))
+    low = np.where((first < 0) & (2 * below > total), seen.low, low)
+    high = _edge(
+        exponents, origins + np.where(last >= bins, bins + _reach(above, total, bins), last + 1)
+    )
+    high = np.where((last >= bins) & (2 * above > total), seen.high, high)
+    low, high = np.maximum(low, seen.low), np.minimum(high, seen.high)
+    many_zeros = seen.zeros > spare[:, 0]
+    return (
+        np.where(many_zeros, np.minimum(low, 0.0), low),
+        np.where(many_zeros, np.maximum(high, 0.0), high),
+    )
+
+
+def _reach(outside: Int, total: Int, bins: int) -> Int:
+    """How many bins the central interval reaches beyond the grid."""
+    return np.where(8 * outside <= total, bins // 8, bins // 2)
+
+
+def _edge(exponents: Int, index: Int) -> Float:
+    return np.ldexp(index.astype(np.float64), exponents.astype(np.intc))
+
+
+def _magnitude(values: Float) -> Int:
+    """floor(log2 |x|), and 0 for x = 0."""
+    return np.where(values == 0, 0, np.frexp(values)[1].astype(np.int64) - 1)
+
+
+def _clamp(exponents: Int, low: Float, high: Float, precision: Int) -> Int:
+    """No bin below the dtype's spacing at the far end, nor an index near 2^44."""
+    far = np.maximum(np.abs(low), np.abs(high))
+    floor = np.where(far > 0, _magnitude(far) - np.minimum(precision - 1, 40), MIN_EXPONENT)
+    return np.clip(np.maximum(exponents, floor), MIN_EXPONENT, MAX_EXPONENT)
+
+
+def _exponent(low: Float, high: Float, bins: int, precision: Int) -> Int:
+    """The least exponent whose bins span MARGIN times [low, high]."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        # halves first: the difference of two huge numbers would overflow
+        width = MARGIN * (np.nan_to_num(high) / 2 - np.nan_to_num(low) / 2) / bins
+    mantissa, exponent = np.frexp(width)
+    found = np.where(mantissa == 0.5, exponent - 1, exponent).astype(np.int64) + 1
+    return _clamp(np.where(width > 0, found, MIN_EXPONENT), low, high, precision)
+
+
+def _origin(exponents: Int, low: Float, high: Float, bins: int) -> Int:
+    """The aligned origin nearest to a grid centered on [low, high]."""
+    step = max(1, 2 ** (bins.bit_length() - 1) // STEPS)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        k = -exponents.astype(np.intc)
+        center = np.ldexp(np.nan_to_num(low), k) / 2 + np.ldexp(np.nan_to_num(high), k) / 2
+    nearest = np.floor((center - bins / 2) / step + 0.5)
+    return step * np.clip(np.nan_to_num(nearest), -(2**43), 2**43).astype(np.int64)

@@ -1,0 +1,330 @@
+"""Histograms of L tensors over B bins, and what can be done with their counts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _arrays, alignment, merging
+from .alignment import CommonGrid
+from .grids import Grid, dyadic_edges
+from .merging import align, cells
+
+__all__ = ["Histogram", "align", "cells"]
+
+Int = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """Counts of L tensors in B bins, dealt into G splits.
+
+    ``counts.sum() + underflow + overflow + nan == numel`` holds for every tensor, always. Arrays
+    of counts live where the input lived (torch, NumPy); what describes the grid is NumPy.
+
+    Attributes
+    ----------
+    split_counts : (L, G, B) int64
+        Elements in each bin by split.
+    split_outside : (L, G, 2) int64
+        Under- and overflow by split; −inf and +inf are counted here.
+    nan : (L,) int64
+    numel : (L,) int64
+    grid : Grid
+    names : tuple of str
+    offsets : (L, G, B) float64 or None
+        Sum over a bin's elements of floor(256·position)/256, position in [0, 1) within the bin.
+    exponents, origins : (L,) int64 or None
+        Of a dyadic grid: bin b covers [(origin+b)·2^exponent, (origin+b+1)·2^exponent).
+    """
+
+    split_counts: Any
+    split_outside: Any
+    nan: Any
+    numel: Int
+    grid: Grid
+    names: tuple[str, ...]
+    offsets: Any = None
+    exponents: Int | None = None
+    origins: Int | None = None
+    uniform_edges: NDArray[np.float64] | None = None
+
+    def __repr__(self) -> str:
+        return f"Histogram({len(self)} layers, splits={self.splits}, grid={self.grid})"
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def bins(self) -> int:
+        """B."""
+        return int(self.split_counts.shape[2])
+
+    @property
+    def splits(self) -> int:
+        """G."""
+        return int(self.split_counts.shape[1])
+
+    @cached_property
+    def counts(self) -> Any:
+        """(L, B) int64 elements in each bin, summed over splits."""
+        return self.split_counts.sum(1)
+
+    @cached_property
+    def underflow(self) -> Any:
+        """(L,) int64 elements below the grid, −inf included."""
+        return self.split_outside[:, :, 0].sum(1)
+
+    @cached_property
+    def overflow(self) -> Any:
+        """(L,) int64 elements above the grid, +inf included."""
+        return self.split_outside[:, :, 1].sum(1)
+
+    @cached_property
+    def edges(self) -> NDArray[np.float64]:
+        """Bin edges: (B+1,), or (L, B+1) where layers have their own."""
+        if self.uniform_edges is not None:
+            return self.uniform_edges
+        if self.exponents is not None and self.origins is not None:
+            return dyadic_edges(self.exponents, self.origins, self.bins)
+        return self.grid.edges()
+
+    def index(self, layer: str | int) -> int:
+        """Row of a layer, by name or number."""
+        if isinstance(layer, str):
+            if layer not in self.names:
+                raise KeyError(f"no layer {layer!r}; the layers are {', '.join(self.names)}")
+            return self.names.index(layer)
+        return range(len(self))[layer]
+
+    def __getitem__(self, layer: str | int) -> Histogram:
+        """The histogram of one layer, still with a leading axis of 1."""
+        return self.select([self.index(layer)])
+
+    def select(self, rows: list[int]) -> Histogram:
+        """The histogram of some layers, by row."""
+        edges = self.uniform_edges
+        return replace(
+            self,
+            split_counts=self.split_counts[rows],
+            split_outside=self.split_outside[rows],
+            nan=self.nan[rows],
+            numel=self.numel[rows],
+            names=tuple(self.names[row] for row in rows),
+            offsets=None if self.offsets is None else self.offsets[rows],
+            exponents=None if self.exponents is None else self.exponents[rows],
+            origins=None if self.origins is None else self.origins[rows],
+            uniform_edges=edges[rows] if edges is not None and edges.ndim == 2 else edges,
+        )
+
+    def __add__(self, other: Histogram) -> Histogram:
+        return self.merge(other)
+
+    def merge(self, *others: Histogram) -> Histogram:
+        """Add the counts of other shards of the same layers.
+
+        Dyadic and log grids are merged to the common coarser one first; elements beyond what all
+        of them cover become under- or overflow.
+
+        Raises
+        ------
+        ValueError
+            If the layers' names, the splits or the edges of uniform grids differ.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> x = np.linspace(-1, 1, 1000)
+        >>> whole = igfast.histogram({"w": x}, bins=8, range=(-1, 1))
+        >>> left, right = (
+        ...     igfast.histogram({"w": part}, bins=8, range=(-1, 1)) for part in (x[:300], x[300:])
+        ... )
+        >>> bool(((left + right).counts == whole.counts).all())
+        True
+        """
+        total = self
+        for other in others:
+            if other.names != total.names:
+                raise ValueError(
+                    f"merge needs the same layers, got {total.names} and {other.names}; "
+                    "select() the common ones first"
+                )
+            total = merging.plus(total, other)
+        return total
+
+    def rebin(self, factor: int) -> Histogram:
+        """Merge every ``factor`` neighboring bins.
+
+        Uniform grids need ``factor`` to divide B, the others a power of two. Dyadic bins that only
+        partly fill a coarser one, at the ends, join under- and overflow.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> h = igfast.histogram(np.arange(8.0), bins=8, range=(0, 8))
+        >>> h.rebin(4).counts
+        array([[4, 4]])
+        """
+        if self.grid.kind == "uniform":
+            if factor < 1 or self.bins % factor:
+                raise ValueError(
+                    f"factor must divide the {self.bins} bins of a uniform grid, got {factor}"
+                )
+            return self._rebin_uniform(factor)
+        if factor < 1 or factor & (factor - 1):
+            raise ValueError(
+                f"factor must be a power of two on a {self.grid.kind} grid, got {factor}"
+            )
+        octaves = factor.bit_length() - 1
+        if self.grid.kind == "log":
+            if octaves > self.grid.mantissa_bits:
+                raise ValueError(
+                    f"factor must be at most {2**self.grid.mantissa_bits}, the bins per octave, "
+                    f"got {factor}"
+                )
+            grid = self.grid
+            return merging.to_log(
+                self,
+                Grid.log(grid.mantissa_bits - octaves, grid.min_exponent, grid.max_exponent),
+            )
+        assert self.exponents is not None
+        assert self.origins is not None
+        first = -((-self.origins) >> octaves)
+        bins = ((self.origins + self.bins) >> octaves) - first
+        if bins.min(initial=1) < 1:
+            raise ValueError(f"factor={factor} leaves no whole bin of {self.bins}; choose less")
+        width = np.full_like(bins, bins.min(initial=self.bins))
+        return merging.to_dyadic(self, CommonGrid(self.exponents + octaves, first, width))
+
+    def _rebin_uniform(self, factor: int) -> Histogram:
+        bounds = np.arange(0, self.bins + 1, factor)
+        merged = alignment.merge(
+            merging.bins_of(self), np.tile(bounds, (len(self), 1)), _NO_EDGES, _NO_EDGES
+        )
+        grid = Grid("uniform", self.bins // factor, low=self.grid.low, high=self.grid.high)
+        return merging.with_bins(self, merged, grid=grid, uniform_edges=self.edges[..., ::factor])
+
+    def quantile(self, q: Any) -> NDArray[np.float64]:
+        """Quantiles, linear within a bin.
+
+        Parameters
+        ----------
+        q : float or (Q,) array_like
+            In [0, 1], over all elements but NaN.
+
+        Returns
+        -------
+        (L,) or (Q, L) float64
+            −inf or +inf where the quantile lies outside the grid, NaN for an empty layer.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> igfast.histogram(np.arange(100.0), bins=10, range=(0, 100)).quantile(0.25)
+        array([25.])
+        """
+        wanted = np.asarray(q, dtype=np.float64)
+        if wanted.ndim > 1 or not ((wanted >= 0) & (wanted <= 1)).all():
+            raise ValueError(f"q must be a number or a list of numbers in [0, 1], got {q!r}")
+        counts = _arrays.to_numpy(self.counts)
+        below = _arrays.to_numpy(self.underflow)
+        above = _arrays.to_numpy(self.overflow)
+        edges = np.broadcast_to(self.edges, (len(self), self.bins + 1))
+        found = np.empty((wanted.size, len(self)))
+        for row in range(len(self)):
+            running = below[row] + np.concatenate([[0], np.cumsum(counts[row])])
+            total = running[-1] + above[row]
+            target = wanted.ravel() * total
+            found[:, row] = _invert(running, edges[row], target) if total else np.nan
+        return found.reshape((*wanted.shape, len(self)))
+
+    def pooled(self, name: str = "model") -> Histogram:
+        """All layers in one, on the finest dyadic grid that spans every layer's.
+
+        What lies outside a layer's own grid stays outside the pooled one. Layers on a uniform grid
+        need one range in common.
+        """
+        whole = self
+        if self.grid.kind == "dyadic":
+            whole = merging.on_widest_grid(self)
+        elif self.uniform_edges is not None and self.uniform_edges.ndim == 2:
+            raise ValueError(
+                "pooled needs one range for all layers of a uniform grid; pass scalar low and high"
+            )
+        return replace(
+            whole,
+            split_counts=whole.split_counts.sum(0)[None],
+            split_outside=whole.split_outside.sum(0)[None],
+            nan=whole.nan.sum(0)[None],
+            numel=whole.numel.sum(keepdims=True),
+            names=(name,),
+            offsets=None if whole.offsets is None else whole.offsets.sum(0)[None],
+            exponents=None if whole.exponents is None else whole.exponents[:1],
+            origins=None if whole.origins is None else whole.origins[:1],
+        )
+
+    def to_numpy(self) -> Histogram:
+        """The same with NumPy arrays."""
+        return replace(
+            self,
+            split_counts=_arrays.to_numpy(self.split_counts),
+            split_outside=_arrays.to_numpy(self.split_outside),
+            nan=_arrays.to_numpy(self.nan),
+            offsets=None if self.offsets is None else _arrays.to_numpy(self.offsets),
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write to a NumPy ``.npz`` archive; :meth:`load` reads it back."""
+        plain = self.to_numpy()
+        arrays = {name: getattr(plain, name) for name in _SAVED if getattr(plain, name) is not None}
+        grid = json.dumps(asdict(self.grid))
+        with open(path, "wb") as file:
+            np.savez_compressed(
+                file, names=np.array(self.names, dtype=np.str_), grid=np.array(grid), **arrays
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Histogram:
+        """Read what :meth:`save` wrote."""
+        with np.load(path, allow_pickle=False) as archive:
+            missing = {"grid", "names", *_SAVED[:4]} - set(archive)
+            if missing:
+                raise ValueError(
+                    f"{path} is not a saved Histogram: it lacks {', '.join(sorted(missing))}"
+                )
+            fields = json.loads(str(archive["grid"]))
+            grid = Grid(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+            arrays = {name: archive[name] for name in _SAVED if name in archive}
+            return cls(**arrays, grid=grid, names=tuple(archive["names"].tolist()))
+
+
+_SAVED = (
+    "split_counts",
+    "split_outside",
+    "nan",
+    "numel",
+    "offsets",
+    "exponents",
+    "origins",
+    "uniform_edges",
+)
+_NO_EDGES = np.zeros((1, 1))  # uniform grids have no offsets to carry
+
+
+def _invert(
+    running: Int, edges: NDArray[np.float64], target: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Where the running count reaches the target, linear within a bin."""
+    bins = len(edges) - 1
+    right = np.clip(np.searchsorted(running, target, side="left"), 1, bins)
+    below, above = running[right - 1], running[right]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(above > below, (target - below) / (above - below), 0.0)
+    found = edges[right - 1] + share * (edges[right] - edges[right - 1])
+    return np.where(target < running[0], -np.inf, np.where(target > running[-1], np.inf, found))

@@ -1,0 +1,182 @@
+"""Two histograms on one grid: what every comparison, and every sum of shards, starts with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _arrays, alignment
+from .alignment import Bins, CommonGrid
+from .grids import Grid
+
+if TYPE_CHECKING:
+    from .histograms import Histogram
+
+Int = NDArray[np.int64]
+
+
+def align(h0: Histogram, h1: Histogram) -> tuple[Histogram, Histogram, NDArray[np.bool_]]:
+    """Two histograms of the same layers on their common grid, as NumPy.
+
+    Returns
+    -------
+    h0, h1 : Histogram
+        Rows are padded with empty bins where layers have fewer common bins than others.
+    comparable : (L,) bool
+        False where the two have no bin in common.
+
+    Raises
+    ------
+    ValueError
+        If names, kind of grid, splits or uniform edges differ.
+    """
+    _check_same(h0, h1)
+    h0, h1 = h0.to_numpy(), h1.to_numpy()
+    if h0.grid.kind == "dyadic" and not _same_dyadic(h0, h1):
+        common = _common(h0, h1)
+        return to_dyadic(h0, common), to_dyadic(h1, common), common.bins > 0
+    if h0.grid.kind == "log" and h0.grid != h1.grid:
+        grid = _common_log(h0.grid, h1.grid)
+        h0, h1 = to_log(h0, grid), to_log(h1, grid)
+    return h0, h1, np.ones(len(h0), dtype=bool)
+
+
+def cells(h0: Histogram, h1: Histogram) -> tuple[Int, Int, NDArray[np.bool_]]:
+    """(L, B+2) counts on the common grid: underflow, bins, overflow; and whether comparable."""
+    h0, h1, comparable = align(h0, h1)
+    return _cells(h0), _cells(h1), comparable
+
+
+def _cells(h: Histogram) -> Int:
+    return np.concatenate([h.underflow[:, None], h.counts, h.overflow[:, None]], axis=1)
+
+
+def on_one_grid(h0: Histogram, h1: Histogram) -> tuple[Histogram, Histogram]:
+    """Like :func:`align`, without padding: layers keep the bins that all layers have in common."""
+    _check_same(h0, h1)
+    if h0.grid.kind == "log" and h0.grid != h1.grid:
+        return align(h0, h1)[:2]
+    if h0.grid.kind != "dyadic" or _same_dyadic(h0, h1):
+        return h0, h1
+    common = _common(h0, h1)
+    fewest = common.bins.min(initial=h0.bins)
+    if fewest == 0:
+        row = int(common.bins.argmin())
+        raise ValueError(f"merge: the two grids of layer {h0.names[row]!r} have no bin in common")
+    common = replace(common, bins=np.full_like(common.bins, fewest))
+    return to_dyadic(h0, common), to_dyadic(h1, common)
+
+
+def _check_same(h0: Histogram, h1: Histogram) -> None:
+    if h0.grid.kind != h1.grid.kind:
+        raise ValueError(
+            f"histograms must be on the same kind of grid, got {h0.grid.kind} and {h1.grid.kind}"
+        )
+    if len(h0) != len(h1):
+        raise ValueError(f"histograms must have the same layers, got {len(h0)} and {len(h1)}")
+    if h0.splits != h1.splits:
+        raise ValueError(f"histograms must have the same splits, got {h0.splits} and {h1.splits}")
+    if h0.grid.kind == "uniform" and not np.array_equal(h0.edges, h1.edges):
+        raise ValueError(
+            "uniform grids with different edges cannot be compared; use one range for both, or "
+            "a dyadic grid, whose bins always merge"
+        )
+
+
+def _same_dyadic(h0: Histogram, h1: Histogram) -> bool:
+    return (
+        h0.bins == h1.bins
+        and np.array_equal(h0.exponents, h1.exponents)  # type: ignore[arg-type]
+        and np.array_equal(h0.origins, h1.origins)  # type: ignore[arg-type]
+    )
+
+
+def _common(h0: Histogram, h1: Histogram) -> CommonGrid:
+    return alignment.common_dyadic(
+        np.stack([h.exponents for h in (h0, h1)]),
+        np.stack([h.origins for h in (h0, h1)]),
+        np.stack([h.origins + h.bins for h in (h0, h1)]),
+    )
+
+
+def _common_log(a: Grid, b: Grid) -> Grid:
+    low, high = max(a.min_exponent, b.min_exponent), min(a.max_exponent, b.max_exponent)
+    if low >= high:
+        raise ValueError(f"the log grids have no octave in common: {a} and {b}")
+    return Grid.log(min(a.mantissa_bits, b.mantissa_bits), low, high)
+
+
+def bins_of(h: Histogram) -> Bins:
+    h = h.to_numpy()
+    return Bins(h.split_counts, h.split_outside, h.offsets)
+
+
+def with_bins(h: Histogram, bins: Bins, **changes: Any) -> Histogram:
+    home = _arrays.home_of(h.split_counts)
+    return replace(
+        h,
+        split_counts=_arrays.like(home, bins.counts),
+        split_outside=_arrays.like(home, bins.outside),
+        offsets=None if bins.offsets is None else _arrays.like(home, bins.offsets),
+        **changes,
+    )
+
+
+def to_dyadic(h: Histogram, target: CommonGrid) -> Histogram:
+    assert h.exponents is not None
+    assert h.origins is not None
+    merged = alignment.to_dyadic(bins_of(h), h.exponents, h.origins, target)
+    return with_bins(
+        h,
+        merged,
+        grid=Grid("dyadic", merged.counts.shape[2]),
+        exponents=target.exponents,
+        origins=target.origins,
+    )
+
+
+def to_log(h: Histogram, grid: Grid) -> Histogram:
+    if h.grid == grid:
+        return h
+    bounds = alignment.log_bounds(
+        (h.grid.mantissa_bits, grid.mantissa_bits),
+        (h.grid.min_exponent, h.grid.max_exponent),
+        (grid.min_exponent, grid.max_exponent),
+    )
+    widths = np.diff(grid.edges())[None, :]
+    merged = alignment.merge(
+        bins_of(h), np.tile(bounds, (len(h), 1)), h.grid.edges()[None, :], widths
+    )
+    return with_bins(h, merged, grid=grid)
+
+
+def on_widest_grid(h: Histogram) -> Histogram:
+    """Every layer on the coarsest exponent, over the union of their ranges."""
+    assert h.exponents is not None
+    assert h.origins is not None
+    coarsest = np.full_like(h.exponents, h.exponents.max())
+    own = alignment.widen(bins_of(h), h.exponents, h.origins, coarsest)
+    return with_bins(
+        h,
+        own.bins,
+        grid=Grid("dyadic", own.bins.counts.shape[2]),
+        exponents=coarsest,
+        origins=np.full_like(coarsest, own.origin),
+    )
+
+
+def plus(h0: Histogram, h1: Histogram) -> Histogram:
+    """Sum of the counts of two shards of the same layers."""
+    h0, h1 = on_one_grid(h0, h1)
+    with_offsets = h0.offsets is not None and h1.offsets is not None
+    return replace(
+        h0,
+        split_counts=h0.split_counts + h1.split_counts,
+        split_outside=h0.split_outside + h1.split_outside,
+        nan=h0.nan + h1.nan,
+        numel=h0.numel + h1.numel,
+        offsets=h0.offsets + h1.offsets if with_offsets else None,
+    )

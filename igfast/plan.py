@@ -1,0 +1,368 @@
+"""A histogram of fixed tensors, laid out once and run at every step."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _arrays, _core, automatic, config
+from .grids import Grid, check_dyadic, check_splits
+from .histograms import Histogram
+from .summary import Moments
+
+Int = NDArray[np.int64]
+
+DEFAULT_BINS = 256
+
+
+class ResolutionWarning(UserWarning):
+    """Bins are narrower than the spacing of the dtype's numbers: counts will show a comb."""
+
+
+class Plan:
+    """A histogram of fixed tensors, laid out once and run at every step.
+
+    Reads the tensors in place at each call; a tensor whose storage moved is found again. With an
+    automatic grid, each call chooses the next call's bins from what it counted, so that only the
+    first one reads the data more than once.
+
+    Parameters
+    ----------
+    tensors, bins, range, grid, splits, offsets, moments, starts
+        As for :func:`histogram`.
+
+    Examples
+    --------
+    >>> import numpy as np, igfast
+    >>> weights = np.zeros(1000, dtype=np.float32)
+    >>> plan = igfast.Plan({"w": weights}, bins=4, range=(-1, 1))
+    >>> plan().counts
+    array([[   0,    0, 1000,    0]])
+    >>> weights -= 0.75
+    >>> plan().counts
+    array([[1000,    0,    0,    0]])
+    """
+
+    def __init__(
+        self,
+        tensors: Any,
+        bins: int | None = None,
+        range: Any = None,
+        *,
+        grid: Grid | None = None,
+        splits: int = 1,
+        offsets: bool = False,
+        moments: bool = False,
+        starts: Any = None,
+    ) -> None:
+        self._operation = "histogram"
+        self._tensors = _arrays.named(tensors, self._operation)
+        self.grid = _choose_grid(bins, range, grid)
+        self.splits = check_splits(splits)
+        self.offsets = bool(offsets)
+        self.moments = bool(moments)
+        if self.offsets and self.grid.kind == "uniform":
+            raise ValueError(
+                "offsets=True needs a dyadic or log grid: a uniform grid has no exact positions "
+                "within its bins; use Grid.dyadic()"
+            )
+        self._starts = starts
+        self._batch = self._lay_out()
+        self._pointers = _arrays.pointers(self._tensors)
+        self._precision = automatic.precisions(self._batch.dtypes)
+        self._edges = self._uniform_edges()
+        self._exponents, self._origins = self._fixed_bins()
+        self._warn_about_combs()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the layers."""
+        return self._batch.names
+
+    def __call__(self, out: Histogram | None = None) -> Any:
+        """Count now.
+
+        Parameters
+        ----------
+        out : Histogram, optional
+            An earlier result of this plan whose arrays are reused (and overwritten).
+
+        Returns
+        -------
+        Histogram, or (Histogram, Moments) with ``moments=True``
+        """
+        self._refresh()
+        found = _Outputs(self, len(self.names), out)
+        if self.grid.automatic and self._exponents is None:
+            self._first_bins(found)
+        else:
+            found.count(self._batch.table, self._exponents, self._origins)
+        histogram = found.histogram(self._batch, self._exponents, self._origins, self._edges)
+        if self.grid.automatic:
+            self._exponents, self._origins = self._next_bins(found)
+        if not self.moments:
+            return histogram
+        return histogram, found.summary(self._batch)
+
+    def resume(self, histogram: Histogram, moments: Moments) -> None:
+        """Continue with the automatic bins that follow from an earlier record."""
+        if not self.grid.automatic:
+            return
+        h, m = histogram.to_numpy(), moments.to_numpy()
+        if h.names != self.names or h.exponents is None or h.origins is None:
+            raise ValueError("resume needs a record of the same layers on a dyadic grid")
+        seen = automatic.Observed(
+            h.counts,
+            h.underflow,
+            h.overflow,
+            m.zeros,
+            np.where(m.count > 0, m.min, np.inf),
+            np.where(m.count > 0, m.max, -np.inf),
+        )
+        self._exponents, self._origins = automatic.follow(
+            h.exponents, h.origins, seen, self._precision
+        )
+
+    def rebind(self, tensors: Any) -> None:
+        """Count these tensors from now on; automatic bins go on.
+
+        For gradients, which are other tensors at every step.
+
+        Raises
+        ------
+        ValueError
+            If names differ from the plan's.
+        """
+        given = _arrays.named(tensors, self._operation)
+        if tuple(given) != self.names:
+            raise ValueError(
+                f"rebind needs tensors of the same names in the same order, {self.names}, got "
+                f"{tuple(given)}; make a new Plan"
+            )
+        self._tensors = given
+
+    def _lay_out(self) -> _arrays.Batch:
+        return _arrays.batch(
+            self._tensors, self._operation, ordered=self.splits > 1, starts=self._starts
+        )
+
+    def _refresh(self) -> None:
+        """Find tensors whose storage moved, and copy again those that cannot be read in place."""
+        now = _arrays.pointers(self._tensors)
+        if self._batch.copied or now is None or not np.array_equal(now, self._pointers):  # type: ignore[arg-type]
+            self._batch = self._lay_out()
+            self._pointers = now
+            self._precision = automatic.precisions(self._batch.dtypes)
+
+    def _uniform_edges(self) -> NDArray[np.float64] | None:
+        if self.grid.kind != "uniform":
+            return None
+        edges = self.grid.edges()
+        if edges.ndim == 2 and len(edges) != len(self.names):
+            raise ValueError(
+                f"range has {len(edges)} rows for {len(self.names)} tensors; give one for each"
+            )
+        return edges
+
+    def _fixed_bins(self) -> tuple[Int | None, Int | None]:
+        if self.grid.exponent is None:
+            return None, None
+        rows = len(self.names)
+        pair = []
+        for argument in ("exponent", "origin"):
+            value = np.asarray(getattr(self.grid, argument), dtype=np.int64)
+            if value.ndim == 1 and len(value) != rows:
+                raise ValueError(
+                    f"{argument} has {len(value)} values for {rows} tensors; give one for each"
+                )
+            pair.append(np.broadcast_to(value, rows).copy())
+        check_dyadic(pair[0], pair[1], self.grid.bins)
+        return pair[0], pair[1]
+
+    def _first_bins(self, found: _Outputs) -> None:
+        """Count repeatedly until every layer's bins fit it; only misfits are counted again."""
+        sums = Sums(len(self.names))
+        _core.moments(self._batch.table, sums.integers, sums.floats, config.get_num_threads())
+        exponents, origins = automatic.start(
+            sums.floats[:, 0], sums.floats[:, 1], self.grid.bins, self._precision
+        )
+        rows = np.arange(len(self.names))
+        for _ in range(automatic.MAX_PASSES):
+            part = _Outputs(self, len(rows))
+            table = self._batch.table[rows]
+            table[:, 4] = np.arange(len(rows))
+            part.count(table, exponents[rows], origins[rows])
+            found.take(rows, part)
+            new = automatic.follow(
+                exponents[rows], origins[rows], part.observed(), self._precision[rows], first=True
+            )
+            moved = (new[0] != exponents[rows]) | (new[1] != origins[rows])
+            rows = rows[moved]
+            if not len(rows):
+                break
+            exponents[rows], origins[rows] = new[0][moved], new[1][moved]
+        self._exponents, self._origins = exponents, origins
+
+    def _next_bins(self, found: _Outputs) -> tuple[Int, Int]:
+        assert self._exponents is not None
+        assert self._origins is not None
+        return automatic.follow(self._exponents, self._origins, found.observed(), self._precision)
+
+    def _warn_about_combs(self) -> None:
+        grid = self.grid
+        if grid.automatic or not len(self.names):
+            return
+        if grid.kind == "log":
+            narrow = self._precision - 1 < grid.mantissa_bits
+        else:
+            edges = self._edges if self._edges is not None else grid.edges()
+            edges = np.atleast_2d(edges)
+            far = np.abs(edges[:, [0, -1]]).max(axis=1)
+            width = (edges[:, -1] - edges[:, 0]) / grid.bins
+            exponent = np.frexp(np.where(far > 0, far, 1.0))[1] - 1
+            narrow = np.ldexp(width, self._precision - 1 - exponent) < 1.0
+        if narrow.any():
+            row = int(np.argmax(narrow))
+            warnings.warn(
+                f"histogram: bins of {grid} are narrower than the spacing of "
+                f"{self._batch.dtypes[row]} numbers at its far end (tensor "
+                f"{self.names[row]!r}); counts will show a comb, use fewer bins or a log grid",
+                ResolutionWarning,
+                stacklevel=4,
+            )
+
+
+class Sums:
+    """The kernels' moment sums of ``rows`` layers."""
+
+    def __init__(self, rows: int) -> None:
+        self.integers = np.zeros((rows, 4), dtype=np.int64)
+        self.floats = np.zeros((rows, 8))
+
+
+class _Outputs:
+    """Arrays that one kernel call fills."""
+
+    def __init__(self, plan: Plan, rows: int, out: Histogram | None = None) -> None:
+        self._plan = plan
+        shape = (rows, plan.splits, plan.grid.bins)
+        self.offsets: Int | None = None
+        self.sums: Sums | None = None
+        if plan.offsets:
+            self.offsets = np.empty(shape, dtype=np.int64)
+        if plan.moments or plan.grid.automatic:
+            self.sums = Sums(rows)
+        self._reused = out
+        if out is None:
+            self.counts = np.empty(shape, dtype=np.int64)
+            self.outside = np.empty((rows, plan.splits, 2), dtype=np.int64)
+            self.nan = np.empty(rows, dtype=np.int64)
+            return
+        if out.names != plan.names or out.split_counts.shape != shape:
+            raise ValueError(f"out must be an earlier result of this plan, got {out!r}")
+        self.counts = _arrays.to_numpy(out.split_counts)
+        self.outside = _arrays.to_numpy(out.split_outside)
+        self.nan = _arrays.to_numpy(out.nan)
+
+    def count(self, table: Int, exponents: Int | None, origins: Int | None) -> None:
+        grid = self._plan.grid
+        edges = self._plan._edges
+        _core.histogram(
+            table,
+            _KINDS[grid.kind],
+            grid.bins,
+            self._plan.splits,
+            None if edges is None else np.atleast_2d(edges),
+            exponents,
+            origins,
+            (grid.mantissa_bits, grid.min_exponent, grid.max_exponent)
+            if grid.kind == "log"
+            else None,
+            self.counts,
+            self.outside,
+            self.nan,
+            self.offsets,
+            None if self.sums is None else (self.sums.integers, self.sums.floats),
+            config.get_num_threads(),
+        )
+
+    def take(self, rows: Int, part: _Outputs) -> None:
+        """Copy the rows that were counted again."""
+        self.counts[rows], self.outside[rows], self.nan[rows] = part.counts, part.outside, part.nan
+        if self.offsets is not None and part.offsets is not None:
+            self.offsets[rows] = part.offsets
+        if self.sums is not None and part.sums is not None:
+            self.sums.integers[rows] = part.sums.integers
+            self.sums.floats[rows] = part.sums.floats
+
+    def observed(self) -> automatic.Observed:
+        assert self.sums is not None
+        return automatic.Observed(
+            self.counts.sum(axis=1),
+            self.outside[:, :, 0].sum(axis=1),
+            self.outside[:, :, 1].sum(axis=1),
+            self.sums.integers[:, 3],
+            self.sums.floats[:, 0],
+            self.sums.floats[:, 1],
+        )
+
+    def histogram(
+        self,
+        batch: _arrays.Batch,
+        exponents: Int | None,
+        origins: Int | None,
+        edges: NDArray[np.float64] | None,
+    ) -> Histogram:
+        offsets = None
+        if self.offsets is not None:
+            room = None if self._reused is None else _arrays.to_numpy(self._reused.offsets)
+            offsets = np.multiply(self.offsets, 1 / 256, out=room)
+        home = batch.home
+        return Histogram(
+            split_counts=_arrays.like(home, self.counts),
+            split_outside=_arrays.like(home, self.outside),
+            nan=_arrays.like(home, self.nan),
+            numel=batch.numel,
+            grid=self._plan.grid,
+            names=batch.names,
+            offsets=None if offsets is None else _arrays.like(home, offsets),
+            exponents=None if exponents is None else exponents.copy(),
+            origins=None if origins is None else origins.copy(),
+            uniform_edges=edges,
+        )
+
+    def summary(self, batch: _arrays.Batch) -> Moments:
+        assert self.sums is not None
+        return Moments.from_sums(self.sums.integers, self.sums.floats, batch.names, batch.home)
+
+
+_KINDS = {
+    "uniform": _core.GRID_UNIFORM,
+    "dyadic": _core.GRID_DYADIC,
+    "log": _core.GRID_LOG,
+}
+
+
+def _choose_grid(bins: int | None, range: Any, grid: Grid | None) -> Grid:
+    if grid is not None:
+        if not isinstance(grid, Grid):
+            raise TypeError(
+                f"grid must be an igfast.Grid, got {grid!r}; make one with Grid.uniform, "
+                "Grid.dyadic or Grid.log"
+            )
+        if range is not None or (bins is not None and bins != grid.bins):
+            raise ValueError(
+                f"grid={grid} already says bins and range; leave bins={bins} and range={range} out"
+            )
+        return grid
+    count = DEFAULT_BINS if bins is None else bins
+    if range is None:
+        return Grid.dyadic(count)
+    try:
+        low, high = range
+    except (TypeError, ValueError):
+        raise ValueError(f"range must be a pair (low, high), got {range!r}") from None
+    return Grid.uniform(count, low=low, high=high)

@@ -1,0 +1,91 @@
+"""Moments: what a layer's finite elements sum to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _arrays
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Moments of L layers over their finite elements; every field is an (L,) array.
+
+    ``count``, ``nan``, ``inf`` and ``zeros`` are int64 and exact; the others are float64 sums in a
+    fixed order, the same on any number of threads. A layer without finite elements has
+    ``count = 0`` and NaN where a mean would be.
+
+    Attributes
+    ----------
+    count : finite elements
+    nan, inf, zeros : elements that are NaN, ±infinity, ±0
+    min, max, sum, sum_squares, mean
+    variance : population variance, Σ(x − mean)²/count
+    skewness : third standardized moment
+    kurtosis : fourth standardized moment − 3 (excess; 0 for a normal distribution)
+    l2 : Euclidean norm, √Σx²
+    names : names of the layers
+    """
+
+    count: Any
+    nan: Any
+    inf: Any
+    zeros: Any
+    min: Any
+    max: Any
+    sum: Any
+    sum_squares: Any
+    mean: Any
+    variance: Any
+    skewness: Any
+    kurtosis: Any
+    l2: Any
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def from_sums(
+        cls,
+        integers: NDArray[np.int64],
+        floats: NDArray[np.float64],
+        names: tuple[str, ...] = (),
+        home: str = "numpy",
+    ) -> Moments:
+        """From the kernels' sums: (L, 4) count, nan, inf, zeros and (L, 8) floating sums."""
+        count = integers[:, 0]
+        low, high, total, squares, mean, m2, m3, m4 = floats.T
+        empty = count == 0
+        with np.errstate(all="ignore"):
+            variance = m2 / count
+            skewness = (m3 / count) / variance**1.5
+            kurtosis = (m4 / count) / variance**2 - 3.0
+        values = {
+            "count": count,
+            "nan": integers[:, 1],
+            "inf": integers[:, 2],
+            "zeros": integers[:, 3],
+            "min": np.where(empty, np.nan, low),
+            "max": np.where(empty, np.nan, high),
+            "sum": total,
+            "sum_squares": squares,
+            "mean": np.where(empty, np.nan, mean),
+            "variance": variance,
+            "skewness": skewness,
+            "kurtosis": kurtosis,
+            "l2": np.sqrt(squares),
+        }
+        homed = {
+            name: _arrays.like(home, np.ascontiguousarray(value)) for name, value in values.items()
+        }
+        return cls(**homed, names=names)
+
+    def to_numpy(self) -> Moments:
+        """The same with NumPy arrays."""
+        values = {name: _arrays.to_numpy(getattr(self, name)) for name in FIELDS}
+        return Moments(**values, names=self.names)
+
+
+FIELDS = tuple(field.name for field in fields(Moments) if field.name != "names")
