@@ -1,0 +1,389 @@
+"""A run's histograms over time, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import analysis, measures
+from .analysis import Common, PathEstimate
+from .analysis.paths import noise_floor
+from .analysis.series import LayerSeries, cut
+from .histograms import Histogram
+from .store import RunReader
+
+Int = NDArray[np.int64]
+Float = NDArray[np.float64]
+
+MODEL = "model"  # name of the pooled histogram of all layers
+
+
+class Source(Protocol):
+    """Where a trajectory's records come from: a run store, or memory."""
+
+    path: Path | None
+    config: dict[str, Any]
+    quantities: tuple[str, ...]
+    steps: Int
+
+    def layers(self, quantity: str) -> tuple[str, ...]: ...
+    def steps_of(self, quantity: str) -> Int: ...
+    def memberships_of(self, quantity: str) -> Int: ...
+    def histogram_series(self, quantity: str) -> Sequence[Histogram]: ...
+    def moments(self, quantity: str) -> dict[str, NDArray[Any]]: ...
+    def scalars(self) -> dict[str, tuple[Int, Float]]: ...
+
+
+class Memory:
+    """Records held in memory."""
+
+    def __init__(
+        self,
+        steps: Any,
+        histograms: Sequence[Histogram],
+        scalars: Mapping[str, tuple[Any, Any]] | None,
+        config: Mapping[str, Any] | None,
+    ) -> None:
+        self.path: Path | None = None
+        self.config = dict(config or {})
+        self.quantities: tuple[str, ...] = ("param",)
+        self.steps = np.asarray(steps, dtype=np.int64)
+        self._records = [histogram.to_numpy() for histogram in histograms]
+        self._scalars = dict(scalars or {})
+        if self.steps.ndim != 1 or len(self.steps) != len(self._records) or not len(self.steps):
+            raise ValueError(
+                f"steps must hold one step for each of the {len(self._records)} histograms, at "
+                f"least one, got shape {self.steps.shape}"
+            )
+        if (np.diff(self.steps) <= 0).any():
+            raise ValueError("steps must increase from record to record")
+        names = self._records[0].names
+        for step, record in zip(self.steps, self._records, strict=True):
+            if record.names != names:
+                raise ValueError(
+                    f"the histogram of step {step} has layers {record.names}, expected {names}"
+                )
+
+    def layers(self, quantity: str) -> tuple[str, ...]:
+        return self._records[0].names
+
+    def steps_of(self, quantity: str) -> Int:
+        return self.steps
+
+    def memberships_of(self, quantity: str) -> Int:
+        return np.zeros_like(self.steps)
+
+    def histogram_series(self, quantity: str) -> Sequence[Histogram]:
+        return self._records
+
+    def moments(self, quantity: str) -> dict[str, NDArray[Any]]:
+        return {}
+
+    def scalars(self) -> dict[str, tuple[Int, Float]]:
+        return {
+            name: (np.asarray(steps, dtype=np.int64), np.asarray(values, dtype=np.float64))
+            for name, (steps, values) in self._scalars.items()
+        }
+
+
+class Trajectory:
+    """T records of L layers: velocity, length, entropy and complexity along a run.
+
+    Open one with :func:`igfast.open`, or make one with :meth:`from_histograms`. Wherever a method
+    takes ``layer``, ``None`` returns all layers (last axis L), a name drops that axis, and
+    ``"model"`` is the pooled histogram of all layers.
+
+    Examples
+    --------
+    >>> import numpy as np, igfast
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=100_000)
+    >>> grid = igfast.Grid.dyadic(256, exponent=-4)
+    >>> steps = range(0, 101, 2)
+    >>> records = [igfast.histogram({"w": x + 0.01 * t}, grid=grid, splits=8) for t in steps]
+    >>> run = igfast.Trajectory.from_histograms(steps, records)
+    >>> length, error = run.length(layer="w", error=True)
+    >>> bool(abs(length[-1] - 1.0) < 0.03)  # moved by one standard deviation
+    True
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._parts: dict[tuple[str, str], list[LayerSeries]] = {}
+        self._estimates: dict[tuple[str, str, str], PathEstimate] = {}
+        self._commons: dict[tuple[str, str], Common] = {}
+        self._records: dict[str, Sequence[Histogram]] = {}
+
+    @classmethod
+    def from_histograms(
+        cls,
+        steps: Any,
+        histograms: Sequence[Histogram],
+        scalars: Mapping[str, tuple[Any, Any]] | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> Trajectory:
+        """A trajectory without a store.
+
+        Parameters
+        ----------
+        steps : (T,) array_like of int
+            Strictly increasing.
+        histograms : sequence of T Histogram
+            Of the same layers.
+        scalars : mapping of name to (steps, values), optional
+        config : mapping, optional
+        """
+        return cls(Memory(steps, list(histograms), scalars, config))
+
+    @property
+    def path(self) -> Path | None:
+        """The run file, or None."""
+        return self._source.path
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the run was configured with."""
+        return self._source.config
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """What was recorded: ``"param"``, ``"grad"``, ``"update"``."""
+        return self._source.quantities
+
+    @property
+    def steps(self) -> Int:
+        """(T,) steps of the recorded parameters; optimizer steps done before each record."""
+        return self.steps_of(self.quantities[0]) if self.quantities else self._source.steps
+
+    def steps_of(self, quantity: str = "param") -> Int:
+        """(T,) steps of the records of one quantity."""
+        return self._source.steps_of(quantity)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the L layers."""
+        return self._source.layers(self.quantities[0]) if self.quantities else ()
+
+    def histograms(self, quantity: str = "param") -> Sequence[Histogram]:
+        """The T histograms, decoded when they are asked for."""
+        return self._source.histogram_series(quantity)
+
+    def moments(self, quantity: str = "param") -> dict[str, NDArray[Any]]:
+        """(T, L) arrays by the names of the fields of :class:`igfast.Moments`."""
+        return self._source.moments(quantity)
+
+    def scalars(self) -> dict[str, tuple[Int, Float]]:
+        """Logged scalars by name: steps and values."""
+        return self._source.scalars()
+
+    def velocity_squared(
+        self,
+        layer: str | None = None,
+        estimator: str = "split",
+        quantity: str = "param",
+        error: bool = False,
+    ) -> Any:
+        """Γ² between neighboring records, in 1/step², signed.
+
+        Returns
+        -------
+        (T−1, L) or (T−1,) float64, or (value, standard_error) with ``error=True``
+            Unbiased estimates are negative where noise outweighs motion.
+        """
+        return self._curve(
+            layer, estimator, quantity, error, "velocity_squared", "velocity_squared_error"
+        )
+
+    def velocity(
+        self,
+        layer: str | None = None,
+        estimator: str = "split",
+        quantity: str = "param",
+        error: bool = False,
+    ) -> Any:
+        """Information velocity Γ between neighboring records, in 1/step.
+
+        Parameters
+        ----------
+        layer : str, optional
+        estimator : {"split", "node", "hellinger"}
+            See ``docs/length.md``.
+        quantity : {"param", "grad", "update"}
+        error : bool
+            Also return the standard error.
+
+        Returns
+        -------
+        (T−1, L) or (T−1,) float64
+            √Γ², 0 where an unbiased Γ² is negative.
+        """
+        squared, spread = self.velocity_squared(layer, estimator, quantity, error=True)
+        value = np.sqrt(np.maximum(squared, 0.0))
+        if not error:
+            return value
+        # linear where Γ stands clear of its error, the root of the error where it does not
+        return value, spread / (value + np.sqrt(value**2 + spread))
+
+    def length(
+        self,
+        layer: str | None = None,
+        estimator: str = "split",
+        quantity: str = "param",
+        error: bool = False,
+    ) -> Any:
+        """Information length L = ∫ Γ dt since the first record.
+
+        Parameters
+        ----------
+        As for :meth:`velocity`.
+
+        Returns
+        -------
+        (T, L) or (T,) float64
+            Dimensionless; ``length[0] = 0``.
+        """
+        return self._curve(layer, estimator, quantity, error, "length", "length_error")
+
+    def noise_floor(self, layer: str | None = None, quantity: str = "param") -> Float:
+        """(T−1, L) or (T−1,) Γ that the published estimator reads from noise alone, in 1/step."""
+
+        def one(name: str) -> Float:
+            found = np.full(max(len(self.steps_of(quantity)) - 1, 0), np.nan)
+            for part in self._series(name, quantity):
+                found[part.first : part.first + len(part.steps) - 1] = noise_floor(part)
+            return found
+
+        return self._each(layer, quantity, one)
+
+    def entropy(
+        self, layer: str | None = None, quantity: str = "param", normalized: bool = True
+    ) -> Float:
+        """Shannon entropy H of the layer's bins, all records on one grid.
+
+        Returns
+        -------
+        (T, L) or (T,) float64
+            Divided by ln(bins) by default, else in nats. H depends on the grid:
+            :meth:`common` names it.
+        """
+        return self._each(
+            layer,
+            quantity,
+            lambda name: measures.shannon_entropy(
+                self._stacked(name, quantity), normalized=normalized
+            ),
+        )
+
+    def complexity(self, layer: str | None = None, quantity: str = "param") -> Float:
+        """Jensen–Shannon statistical complexity C in [0, 1], all records on one grid.
+
+        Returns
+        -------
+        (T, L) or (T,) float64
+        """
+        return self._each(
+            layer,
+            quantity,
+            lambda name: measures.statistical_complexity(self._stacked(name, quantity)),
+        )
+
+    def common(self, layer: str, quantity: str = "param") -> Common:
+        """All records of a layer merged to one grid, for pictures, H and C."""
+        key = (quantity, layer)
+        if key not in self._commons:
+            self._commons[key] = analysis.common(self._layer_records(layer, quantity))
+        return self._commons[key]
+
+    def report(self, path: str | Path = "report.html") -> Path:
+        """Write a static HTML report; needs matplotlib (``pip install 'igfast[report]'``)."""
+        from .report import write_report
+
+        return write_report(self, path)
+
+    def _curve(
+        self,
+        layer: str | None,
+        estimator: str,
+        quantity: str,
+        error: bool,
+        field: str,
+        error_field: str,
+    ) -> Any:
+        value = self._each(
+            layer, quantity, lambda name: getattr(self._estimate(name, quantity, estimator), field)
+        )
+        if not error:
+            return value
+        return value, self._each(
+            layer,
+            quantity,
+            lambda name: getattr(self._estimate(name, quantity, estimator), error_field),
+        )
+
+    def _each(self, layer: str | None, quantity: str, one: Callable[[str], Float]) -> Float:
+        if layer is not None:
+            return one(layer)
+        columns = [one(name) for name in self._source.layers(quantity)]
+        return np.stack(columns, axis=1) if columns else np.empty((len(self.steps), 0))
+
+    def _estimate(self, layer: str, quantity: str, estimator: str) -> PathEstimate:
+        key = (quantity, layer, estimator)
+        if key not in self._estimates:
+            parts = self._series(layer, quantity)
+            self._estimates[key] = analysis.estimate(parts, estimator, len(self.steps_of(quantity)))
+        return self._estimates[key]
+
+    def _series(self, layer: str, quantity: str) -> list[LayerSeries]:
+        key = (quantity, layer)
+        if key not in self._parts:
+            self._parts[key] = cut(
+                self.steps_of(quantity),
+                self._layer_records(layer, quantity),
+                self._source.memberships_of(quantity),
+            )
+        return self._parts[key]
+
+    def _layer_records(self, layer: str, quantity: str) -> list[Histogram]:
+        if quantity not in self._records:
+            self._records[quantity] = list(self.histograms(quantity))
+        records = self._records[quantity]
+        if layer == MODEL and MODEL not in self._source.layers(quantity):
+            return [record.pooled(MODEL) for record in records]
+        return [record[layer] for record in records]
+
+    def _stacked(self, layer: str, quantity: str) -> Histogram:
+        """The records of a layer as the rows of one histogram."""
+        grid = self.common(layer, quantity)
+        counts = np.ascontiguousarray(grid.counts)
+        outside = np.stack([grid.underflow, grid.overflow], axis=-1)
+        rows = len(counts)
+        head = self._layer_records(layer, quantity)[0]
+        return Histogram(
+            split_counts=counts[:, None, :],
+            split_outside=outside[:, None, :],
+            nan=np.zeros(rows, dtype=np.int64),
+            numel=counts.sum(axis=1) + outside.sum(axis=1),
+            grid=head.grid,
+            names=tuple(map(str, self.steps_of(quantity))),
+            uniform_edges=grid.edges,
+        )
+
+
+def open(path: str | Path) -> Trajectory:
+    """Open a run that a :class:`igfast.Monitor` or ``igfast train`` recorded.
+
+    Parameters
+    ----------
+    path : str or Path
+        A run file; it may still be written to.
+
+    Raises
+    ------
+    igfast.store.StoreError
+        If the file is missing, not a run, damaged, or from a newer version.
+    """
+    return Trajectory(RunReader(path))
