@@ -1,0 +1,325 @@
+// The only file that knows Python: checks arrays, releases the GIL, calls the backend table.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <cmath>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "backend.h"
+#include "cpu/isa.h"
+#include "dtype.h"
+
+namespace py = pybind11;
+
+namespace {
+
+using Shape = std::vector<py::ssize_t>;
+using Used = std::tuple<std::string, std::int64_t>;
+
+std::string describe(const Shape& shape) {
+  std::string text = "(";
+  for (const py::ssize_t size : shape) {
+    text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  }
+  return text + ")";
+}
+
+// A C-contiguous array of exactly this element type and shape: never a silent copy.
+template <class T>
+py::array_t<T> require(const char* name, const py::object& object, const Shape& shape) {
+  const std::string wanted =
+      std::string(py::str(py::dtype::of<T>())) + " array of shape " + describe(shape);
+  if (!py::isinstance<py::array>(object)) {
+    throw py::type_error(std::string(name) + " must be a NumPy " + wanted + ", not " +
+                         std::string(py::str(py::type::of(object))));
+  }
+  const auto array = py::reinterpret_borrow<py::array>(object);
+  const Shape actual(array.shape(), array.shape() + array.ndim());
+  const bool contiguous = (array.flags() & py::array::c_style) != 0;
+  if (!py::isinstance<py::array_t<T>>(object) || actual != shape || !contiguous) {
+    throw py::value_error(std::string(name) + " must be a C-contiguous " + wanted + ", not " +
+                          std::string(py::str(array.dtype())) + " " + describe(actual) +
+                          (contiguous ? "" : " (not contiguous)"));
+  }
+  return py::reinterpret_borrow<py::array_t<T>>(object);
+}
+
+template <class T>
+T* require_output(const char* name, const py::object& object, const Shape& shape) {
+  auto array = require<T>(name, object, shape);
+  if (!array.writeable()) {
+    throw py::value_error(std::string(name) + " must be writable: it is an output");
+  }
+  return array.mutable_data();
+}
+
+void require_range(const char* name, std::int64_t value, std::int64_t low, std::int64_t high) {
+  if (value < low || value > high) {
+    throw py::value_error(std::string(name) + " must be in [" + std::to_string(low) + ", " +
+                          std::to_string(high) + "], not " + std::to_string(value));
+  }
+}
+
+py::ssize_t leading_size(const char* name, const py::object& object) {
+  if (!py::isinstance<py::array>(object) || py::reinterpret_borrow<py::array>(object).ndim() < 1) {
+    throw py::type_error(std::string(name) + " must be a NumPy array with a leading axis");
+  }
+  return py::reinterpret_borrow<py::array>(object).shape(0);
+}
+
+struct Tensors {
+  const igf_tensor* data;
+  std::int64_t count;
+};
+
+Tensors require_tensors(const char* operation, const py::object& object, std::int64_t rows) {
+  const py::ssize_t count = leading_size("tensors", object);
+  const auto table = require<std::int64_t>("tensors", object, {count, 5});
+  const auto* tensors = reinterpret_cast<const igf_tensor*>(table.data());
+  for (py::ssize_t t = 0; t < count; ++t) {
+    const std::string where = "tensors[" + std::to_string(t) + "]";
+    constexpr std::int64_t kMost = std::int64_t{1} << 56;
+    require_range((where + " numel").c_str(), tensors[t].numel, 0, kMost);
+    require_range((where + " start").c_str(), tensors[t].start, 0, kMost);
+    require_range((where + " row").c_str(), tensors[t].row, 0, rows - 1);
+    igfast::dispatch_dtype(operation, tensors[t].dtype, [](auto) {});
+    if (tensors[t].numel > 0 && tensors[t].pointer == 0) {
+      throw py::value_error(where + " has " + std::to_string(tensors[t].numel) +
+                            " elements but a null pointer (a meta or fake tensor?)");
+    }
+  }
+  return {tensors, count};
+}
+
+igf_moments_output require_moments(const py::object& integers, const py::object& floats,
+                                   std::int64_t rows) {
+  return {require_output<std::int64_t>("moments integers", integers, {rows, 4}),
+          require_output<double>("moments floats", floats, {rows, 8})};
+}
+
+void require_uniform(igf_grid& grid, const py::object& object, std::int64_t rows) {
+  if (object.is_none()) {
+    throw py::value_error("edges must be given for a uniform grid");
+  }
+  const py::ssize_t edge_rows = leading_size("edges", object);
+  if (edge_rows != 1 && edge_rows != rows) {
+    throw py::value_error("edges must have 1 or " + std::to_string(rows) + " rows, not " +
+                          std::to_string(edge_rows));
+  }
+  const auto edges = require<double>("edges", object, {edge_rows, grid.bins + 1});
+  for (py::ssize_t row = 0; row < edge_rows; ++row) {
+    const double* edge = edges.data() + row * (grid.bins + 1);
+    for (std::int64_t b = 0; b < grid.bins; ++b) {
+      if (!(edge[b] < edge[b + 1])) {
+        throw py::value_error("edges must be strictly increasing and not NaN; row " +
+                              std::to_string(row) + " is not at index " + std::to_string(b));
+      }
+    }
+    if (!std::isfinite(edge[grid.bins] - edge[0])) {
+      throw py::value_error("edges must span a finite range; row " + std::to_string(row) +
+                            " does not");
+    }
+  }
+  grid.edges = edges.data();
+  grid.edge_rows = edge_rows;
+}
+
+void require_dyadic(igf_grid& grid, const py::object& exponents, const py::object& origins,
+                    std::int64_t rows) {
+  const auto k = require<std::int64_t>("exponents", exponents, {rows});
+  const auto o = require<std::int64_t>("origins", origins, {rows});
+  constexpr std::int64_t kFarthest = std::int64_t{1} << 44;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    require_range("exponents", k.data()[row], -1100, 1023);
+    require_range("origins", o.data()[row], grid.bins - kFarthest, kFarthest - grid.bins);
+  }
+  grid.exponents = k.data();
+  grid.origins = o.data();
+}
+
+void require_log(igf_grid& grid, const py::object& object) {
+  if (object.is_none()) {
+    throw py::value_error("log must be (mantissa_bits, min_exponent, max_exponent) for a log grid");
+  }
+  const auto [mantissa_bits, min_exponent, max_exponent] =
+      object.cast<std::tuple<std::int64_t, std::int64_t, std::int64_t>>();
+  require_range("mantissa_bits", mantissa_bits, 0, 15);
+  require_range("min_exponent", min_exponent, -1100, 1023);
+  require_range("max_exponent", max_exponent, min_exponent + 1, 1024);
+  const std::int64_t bins = 2 * ((max_exponent - min_exponent) << mantissa_bits) + 1;
+  if (grid.bins != bins) {
+    throw py::value_error("bins must be " + std::to_string(bins) + " for this log grid, not " +
+                          std::to_string(grid.bins));
+  }
+  grid.mantissa_bits = mantissa_bits;
+  grid.min_exponent = min_exponent;
+  grid.max_exponent = max_exponent;
+}
+
+// Runs one entry of the table without the GIL; its error text becomes RuntimeError.
+template <class Args>
+void run(int (*operation)(Args*), Args& args) {
+  int status;
+  {
+    py::gil_scoped_release release;
+    status = operation(&args);
+  }
+  if (status != 0) {
+    throw std::runtime_error(args.error);
+  }
+}
+
+Used histogram(const py::object& tensors, std::int64_t grid, std::int64_t bins, std::int64_t splits,
+               const py::object& edges, const py::object& exponents, const py::object& origins,
+               const py::object& log, const py::object& split_counts,
+               const py::object& split_outside, const py::object& nan, const py::object& offsets,
+               const py::object& moments, std::int64_t threads) {
+  const std::int64_t rows = leading_size("nan", nan);
+  igf_histogram_args args{};
+  require_range("grid", grid, IGF_UNIFORM, IGF_LOG);
+  require_range("bins", bins, 1, IGF_MAX_BINS);
+  if (splits != 1 && splits != 2 && splits != 4 && splits != 8) {
+    throw py::value_error("splits must be 1, 2, 4 or 8, not " + std::to_string(splits));
+  }
+  require_range("threads", threads, 0, IGF_MAX_THREADS);
+  const Tensors list = require_tensors("histogram", tensors, rows);
+  args.tensors = list.data;
+  args.tensor_count = list.count;
+  args.rows = rows;
+  args.grid.kind = static_cast<igf_grid_kind>(grid);
+  args.grid.bins = bins;
+  args.splits = splits;
+  args.threads = threads;
+  switch (args.grid.kind) {
+    case IGF_UNIFORM: require_uniform(args.grid, edges, rows); break;
+    case IGF_DYADIC: require_dyadic(args.grid, exponents, origins, rows); break;
+    case IGF_LOG: require_log(args.grid, log); break;
+  }
+  args.split_counts = require_output<std::int64_t>("split_counts", split_counts, {rows, splits, bins});
+  args.split_outside = require_output<std::int64_t>("split_outside", split_outside, {rows, splits, 2});
+  args.nan = require_output<std::int64_t>("nan", nan, {rows});
+  if (!offsets.is_none()) {
+    if (args.grid.kind == IGF_UNIFORM) {
+      throw py::value_error("offsets must be None on a uniform grid; use a dyadic or log grid");
+    }
+    args.offsets = require_output<std::int64_t>("offsets", offsets, {rows, splits, bins});
+  }
+  if (!moments.is_none()) {
+    const auto [integers, floats] = moments.cast<std::tuple<py::object, py::object>>();
+    args.moments = require_moments(integers, floats, rows);
+  }
+  run(igf_cpu_backend()->histogram, args);
+  return {args.isa_used, args.threads_used};
+}
+
+Used moments(const py::object& tensors, const py::object& integers, const py::object& floats,
+             std::int64_t threads) {
+  const std::int64_t rows = leading_size("integers", integers);
+  igf_moments_args args{};
+  require_range("threads", threads, 0, IGF_MAX_THREADS);
+  const Tensors list = require_tensors("moments", tensors, rows);
+  args.tensors = list.data;
+  args.tensor_count = list.count;
+  args.rows = rows;
+  args.output = require_moments(integers, floats, rows);
+  args.threads = threads;
+  run(igf_cpu_backend()->moments, args);
+  return {args.isa_used, args.threads_used};
+}
+
+template <class Kind>
+Kind require_kind(const char* operation, const std::string& name,
+                  const std::map<std::string, Kind>& kinds) {
+  const auto found = kinds.find(name);
+  if (found == kinds.end()) {
+    std::string known;
+    for (const auto& entry : kinds) {
+      known += (known.empty() ? "" : ", ") + entry.first;
+    }
+    throw py::value_error(std::string(operation) + " kind must be one of " + known + ", not '" +
+                          name + "'");
+  }
+  return found->second;
+}
+
+void divergence(const std::string& kind, double parameter, const py::object& p,
+                const py::object& p_outside, const py::object& q, const py::object& q_outside,
+                const py::object& out) {
+  static const std::map<std::string, igf_divergence_kind> kinds = {
+      {"hellinger_squared", IGF_HELLINGER_SQUARED}, {"kl", IGF_KL},     {"js", IGF_JS},
+      {"fisher_rao", IGF_FISHER_RAO},               {"chi2", IGF_CHI2}, {"alpha", IGF_ALPHA}};
+  igf_divergence_args args{};
+  args.kind = require_kind("divergence", kind, kinds);
+  args.parameter = parameter;
+  args.rows = leading_size("out", out);
+  args.bins = py::isinstance<py::array>(p) && py::reinterpret_borrow<py::array>(p).ndim() == 2
+                  ? py::reinterpret_borrow<py::array>(p).shape(1)
+                  : 0;
+  args.p = require<std::int64_t>("p", p, {args.rows, args.bins}).data();
+  args.p_outside = require<std::int64_t>("p_outside", p_outside, {args.rows, 2}).data();
+  args.q = require<std::int64_t>("q", q, {args.rows, args.bins}).data();
+  args.q_outside = require<std::int64_t>("q_outside", q_outside, {args.rows, 2}).data();
+  args.out = require_output<double>("out", out, {args.rows});
+  py::gil_scoped_release release;
+  igf_cpu_backend()->divergence(&args);
+}
+
+void entropy(const std::string& kind, const py::object& counts, const py::object& out) {
+  static const std::map<std::string, igf_entropy_kind> kinds = {{"shannon", IGF_SHANNON},
+                                                                {"complexity", IGF_COMPLEXITY}};
+  igf_entropy_args args{};
+  args.kind = require_kind("entropy", kind, kinds);
+  args.rows = leading_size("out", out);
+  args.bins =
+      py::isinstance<py::array>(counts) && py::reinterpret_borrow<py::array>(counts).ndim() == 2
+          ? py::reinterpret_borrow<py::array>(counts).shape(1)
+          : 0;
+  args.counts = require<std::int64_t>("counts", counts, {args.rows, args.bins}).data();
+  args.out = require_output<double>("out", out, {args.rows});
+  py::gil_scoped_release release;
+  igf_cpu_backend()->entropy(&args);
+}
+
+std::vector<std::string> available_isas() {
+  std::vector<std::string> names;
+  for (const igfast::Isa isa : igfast::available_isas()) {
+    names.emplace_back(igfast::isa_name(isa));
+  }
+  return names;
+}
+
+std::map<std::string, std::string> build_info() {
+  return {{"compiler", IGFAST_COMPILER}, {"version", IGFAST_VERSION}, {"cuda", IGFAST_CUDA_STATUS}};
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
+  module.doc() = "Compiled kernels of igfast: batched histograms, moments and measures.";
+  std::map<std::string, std::int64_t> dtypes;
+  for (const igfast::DtypeName& dtype : igfast::kDtypes) {
+    dtypes[dtype.name] = static_cast<std::int64_t>(dtype.tag);
+  }
+  module.attr("DTYPES") = dtypes;
+  module.attr("GRID_UNIFORM") = static_cast<int>(IGF_UNIFORM);
+  module.attr("GRID_DYADIC") = static_cast<int>(IGF_DYADIC);
+  module.attr("GRID_LOG") = static_cast<int>(IGF_LOG);
+
+  using py::arg;
+  module.def("histogram", &histogram, arg("tensors"), arg("grid"), arg("bins"), arg("splits"),
+             arg("edges"), arg("exponents"), arg("origins"), arg("log"), arg("split_counts"),
+             arg("split_outside"), arg("nan"), arg("offsets"), arg("moments"), arg("threads"));
+  module.def("moments", &moments, arg("tensors"), arg("integers"), arg("floats"), arg("threads"));
+  module.def("divergence", &divergence, arg("kind"), arg("parameter"), arg("p"), arg("p_outside"),
+             arg("q"), arg("q_outside"), arg("out"));
+  module.def("entropy", &entropy, arg("kind"), arg("counts"), arg("out"));
+  module.def("set_isa", &igfast::set_isa, arg("name"));
+  module.def("isa", [] { return std::string(igfast::isa_name(igfast::current_isa())); });
+  module.def("available_isas", &available_isas);
+  module.def("build_info", &build_info);
+}

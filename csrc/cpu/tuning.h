@@ -1,0 +1,28 @@
+// Every tuning number of the CPU kernels.
+#ifndef IGFAST_CPU_TUNING_H
+#define IGFAST_CPU_TUNING_H
+
+#include <cstdint>
+
+namespace igfast {
+
+struct Tuning {
+  // Elements per unit of work. Also the unit of the moments' fixed summation order, so a change
+  // changes the last bits of moments. 65,536 floats are a quarter of a typical L2 cache, and a
+  // small MLP still gives two threads something to share.
+  static constexpr std::int64_t kChunk = std::int64_t{1} << 16;
+  // A thread takes the chunks in this many portions, so that a slow core does not hold the rest.
+  static constexpr std::int64_t kPortionsPerThread = 8;
+  // Below this many elements waking a thread costs more than it saves.
+  static constexpr std::int64_t kElementsPerThread = std::int64_t{1} << 15;
+  // A lane's word sees at most 1/8 of the elements between drains: 2^26 / 8 * 255 < 2^32.
+  static constexpr std::int64_t kDrain = std::int64_t{1} << 26;
+  // Words of one thread. Packed words of more cells are filled in several passes over the data.
+  static constexpr std::int64_t kWordBytes = std::int64_t{7} << 19;  // 3.5 MiB
+  // Bytes ahead of the loads; the hardware prefetcher alone stops at every 4 KiB page.
+  static constexpr std::int64_t kPrefetch = 2048;
+};
+
+}  // namespace igfast
+
+#endif
