@@ -8,6 +8,7 @@ common grids cover the intersection, rounded inward; what lies beyond joins unde
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,13 +90,13 @@ def widen(bins: Bins, exponents: Int, origins: Int, coarsest: Int) -> Widened:
     offsets = None if bins.offsets is None else np.zeros((rows, splits, width))
     for row in range(rows):
         target = (((origins[row] + np.arange(size)) >> shift[row]) - first).astype(np.int64)
-        np.add.at(counts[row], (slice(None), target), bins.counts[row])
+        np.add.at(counts[row].T, target, bins.counts[row].T)
         if offsets is not None and bins.offsets is not None:
             scale = np.ldexp(1.0, -int(shift[row]))
             start = np.ldexp((target + first).astype(np.float64), int(shift[row]))
             inside = (origins[row] + np.arange(size)) - start
             moved = (bins.counts[row] * inside + bins.offsets[row]) * scale
-            np.add.at(offsets[row], (slice(None), target), moved)
+            np.add.at(offsets[row].T, target, moved.T)
     return Widened(Bins(counts, bins.outside, offsets), first)
 
 
@@ -145,16 +146,16 @@ def log_bounds(
     return np.concatenate([2 * middle + 1 - positive[::-1], positive])
 
 
-def _running(values: NDArray[np.generic]) -> NDArray[np.generic]:
+def _running(values: NDArray[Any]) -> NDArray[Any]:
     total = np.zeros((*values.shape[:2], values.shape[2] + 1), dtype=values.dtype)
     np.cumsum(values, axis=2, out=total[:, :, 1:])
     return total
 
 
-def _pick(running: NDArray[np.generic], bounds: Int) -> NDArray[np.generic]:
+def _pick(running: NDArray[Any], bounds: Int) -> NDArray[Any]:
     index = np.broadcast_to(bounds[:, None, :], (*running.shape[:2], bounds.shape[1]))
     return np.take_along_axis(running, index, axis=2)
 
 
-def _between(values: NDArray[np.generic], bounds: Int) -> NDArray[np.generic]:
+def _between(values: NDArray[Any], bounds: Int) -> NDArray[Any]:
     return np.diff(_pick(_running(values), bounds), axis=2)

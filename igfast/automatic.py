@@ -159,9 +159,10 @@ def _exponent(low: Float, high: Float, bins: int, precision: Int) -> Int:
 
 def _origin(exponents: Int, low: Float, high: Float, bins: int) -> Int:
     """The aligned origin nearest to a grid centered on [low, high]."""
-    step = max(1, 2 ** (bins.bit_length() - 1) // STEPS)
+    step = max(1, (1 << (bins.bit_length() - 1)) // STEPS)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         k = -exponents.astype(np.intc)
         center = np.ldexp(np.nan_to_num(low), k) / 2 + np.ldexp(np.nan_to_num(high), k) / 2
     nearest = np.floor((center - bins / 2) / step + 0.5)
-    return step * np.clip(np.nan_to_num(nearest), -(2**43), 2**43).astype(np.int64)
+    index: Int = np.clip(np.nan_to_num(nearest), -(2**43), 2**43).astype(np.int64)
+    return step * index

@@ -36,7 +36,7 @@ class Grid:
     kind : {"uniform", "dyadic", "log"}
     bins : int
         Number of bins B, from 1 to 65,536.
-    low, high : float or tuple of float
+    low, high : float, tuple of float or None
         Range of a uniform grid; a tuple holds one value for each layer.
     exponent, origin : int, tuple of int or None
         Dyadic grid: bin b covers [(origin+b)·2^exponent, (origin+b+1)·2^exponent). ``None``
@@ -47,8 +47,8 @@ class Grid:
 
     kind: Kind
     bins: int
-    low: float | tuple[float, ...] = math.nan
-    high: float | tuple[float, ...] = math.nan
+    low: float | tuple[float, ...] | None = None
+    high: float | tuple[float, ...] | None = None
     exponent: int | tuple[int, ...] | None = None
     origin: int | tuple[int, ...] | None = None
     mantissa_bits: int = 0
@@ -108,14 +108,9 @@ class Grid:
             return cls("dyadic", count)
         if origin is None:
             origin = -(count // 2)
-        grid = cls(
-            "dyadic",
-            count,
-            exponent=_integers(exponent, "exponent"),
-            origin=_integers(origin, "origin"),
-        )
-        check_dyadic(np.atleast_1d(grid.exponent), np.atleast_1d(grid.origin), count)
-        return grid
+        k, o = _integers(exponent, "exponent"), _integers(origin, "origin")
+        check_dyadic(np.atleast_1d(k), np.atleast_1d(o), count)
+        return cls("dyadic", count, exponent=k, origin=o)
 
     @classmethod
     def log(cls, mantissa_bits: int = 3, min_exponent: int = -20, max_exponent: int = 4) -> Grid:
@@ -159,7 +154,9 @@ class Grid:
                     "read them from the histogram"
                 )
             return dyadic_edges(np.atleast_1d(self.exponent), np.atleast_1d(self.origin), self.bins)
-        low, high = np.broadcast_arrays(self.low, self.high)
+        low, high = np.broadcast_arrays(
+            np.asarray(self.low, np.float64), np.asarray(self.high, np.float64)
+        )
         rows = [
             _linspace(float(a), float(b), self.bins)
             for a, b in zip(low.flat, high.flat, strict=True)

@@ -95,6 +95,12 @@ class Histogram:
             return dyadic_edges(self.exponents, self.origins, self.bins)
         return self.grid.edges()
 
+    def dyadic_bins(self) -> tuple[Int, Int]:
+        """Exponents and origins, (L,) each, of a histogram on a dyadic grid."""
+        if self.exponents is None or self.origins is None:
+            raise ValueError(f"a {self.grid.kind} grid has no exponents and origins")
+        return self.exponents, self.origins
+
     def index(self, layer: str | int) -> int:
         """Row of a layer, by name or number."""
         if isinstance(layer, str):
@@ -193,14 +199,13 @@ class Histogram:
                 self,
                 Grid.log(grid.mantissa_bits - octaves, grid.min_exponent, grid.max_exponent),
             )
-        assert self.exponents is not None
-        assert self.origins is not None
-        first = -((-self.origins) >> octaves)
-        bins = ((self.origins + self.bins) >> octaves) - first
+        exponents, origins = self.dyadic_bins()
+        first = -((-origins) >> octaves)
+        bins = ((origins + self.bins) >> octaves) - first
         if bins.min(initial=1) < 1:
             raise ValueError(f"factor={factor} leaves no whole bin of {self.bins}; choose less")
         width = np.full_like(bins, bins.min(initial=self.bins))
-        return merging.to_dyadic(self, CommonGrid(self.exponents + octaves, first, width))
+        return merging.to_dyadic(self, CommonGrid(exponents + octaves, first, width))
 
     def _rebin_uniform(self, factor: int) -> Histogram:
         bounds = np.arange(0, self.bins + 1, factor)
@@ -298,10 +303,10 @@ class Histogram:
                 raise ValueError(
                     f"{path} is not a saved Histogram: it lacks {', '.join(sorted(missing))}"
                 )
-            fields = json.loads(str(archive["grid"]))
-            grid = Grid(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+            fields: dict[str, Any] = json.loads(str(archive["grid"]))
+            fields = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
             arrays = {name: archive[name] for name in _SAVED if name in archive}
-            return cls(**arrays, grid=grid, names=tuple(archive["names"].tolist()))
+            return cls(**arrays, grid=Grid(**fields), names=tuple(archive["names"].tolist()))
 
 
 _SAVED = (

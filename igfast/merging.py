@@ -87,19 +87,15 @@ def _check_same(h0: Histogram, h1: Histogram) -> None:
 
 
 def _same_dyadic(h0: Histogram, h1: Histogram) -> bool:
-    return (
-        h0.bins == h1.bins
-        and np.array_equal(h0.exponents, h1.exponents)  # type: ignore[arg-type]
-        and np.array_equal(h0.origins, h1.origins)  # type: ignore[arg-type]
-    )
+    return h0.bins == h1.bins and np.array_equal(h0.dyadic_bins(), h1.dyadic_bins())
 
 
 def _common(h0: Histogram, h1: Histogram) -> CommonGrid:
-    return alignment.common_dyadic(
-        np.stack([h.exponents for h in (h0, h1)]),
-        np.stack([h.origins for h in (h0, h1)]),
-        np.stack([h.origins + h.bins for h in (h0, h1)]),
+    exponents, origins = (
+        np.stack(pair) for pair in zip(h0.dyadic_bins(), h1.dyadic_bins(), strict=True)
     )
+    sizes = np.array([[h0.bins], [h1.bins]])
+    return alignment.common_dyadic(exponents, origins, origins + sizes)
 
 
 def _common_log(a: Grid, b: Grid) -> Grid:
@@ -126,9 +122,7 @@ def with_bins(h: Histogram, bins: Bins, **changes: Any) -> Histogram:
 
 
 def to_dyadic(h: Histogram, target: CommonGrid) -> Histogram:
-    assert h.exponents is not None
-    assert h.origins is not None
-    merged = alignment.to_dyadic(bins_of(h), h.exponents, h.origins, target)
+    merged = alignment.to_dyadic(bins_of(h), *h.dyadic_bins(), target)
     return with_bins(
         h,
         merged,
@@ -155,10 +149,9 @@ def to_log(h: Histogram, grid: Grid) -> Histogram:
 
 def on_widest_grid(h: Histogram) -> Histogram:
     """Every layer on the coarsest exponent, over the union of their ranges."""
-    assert h.exponents is not None
-    assert h.origins is not None
-    coarsest = np.full_like(h.exponents, h.exponents.max())
-    own = alignment.widen(bins_of(h), h.exponents, h.origins, coarsest)
+    exponents, origins = h.dyadic_bins()
+    coarsest = np.full_like(exponents, exponents.max())
+    own = alignment.widen(bins_of(h), exponents, origins, coarsest)
     return with_bins(
         h,
         own.bins,

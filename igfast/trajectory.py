@@ -25,12 +25,14 @@ MODEL = "model"  # name of the pooled histogram of all layers
 class Source(Protocol):
     """Where a trajectory's records come from: a run store, or memory."""
 
-    path: Path | None
     config: dict[str, Any]
     quantities: tuple[str, ...]
     steps: Int
 
+    @property
+    def path(self) -> Path | None: ...
     def layers(self, quantity: str) -> tuple[str, ...]: ...
+    def shapes(self, quantity: str) -> Sequence[tuple[int, ...] | None]: ...
     def steps_of(self, quantity: str) -> Int: ...
     def memberships_of(self, quantity: str) -> Int: ...
     def histogram_series(self, quantity: str) -> Sequence[Histogram]: ...
@@ -70,6 +72,9 @@ class Memory:
 
     def layers(self, quantity: str) -> tuple[str, ...]:
         return self._records[0].names
+
+    def shapes(self, quantity: str) -> Sequence[tuple[int, ...] | None]:
+        return [None] * len(self._records[0].names)
 
     def steps_of(self, quantity: str) -> Int:
         return self.steps
@@ -168,6 +173,10 @@ class Trajectory:
         """Names of the L layers."""
         return self._source.layers(self.quantities[0]) if self.quantities else ()
 
+    def shapes(self, quantity: str = "param") -> tuple[tuple[int, ...] | None, ...]:
+        """Shapes of the L layers; None where they are not known, as in memory."""
+        return tuple(self._source.shapes(quantity))
+
     def histograms(self, quantity: str = "param") -> Sequence[Histogram]:
         """The T histograms, decoded when they are asked for."""
         return self._source.histogram_series(quantity)
@@ -254,7 +263,8 @@ class Trajectory:
         def one(name: str) -> Float:
             found = np.full(max(len(self.steps_of(quantity)) - 1, 0), np.nan)
             for part in self._series(name, quantity):
-                found[part.first : part.first + len(part.steps) - 1] = noise_floor(part)
+                here = slice(part.first + part.counted.start, part.first + part.counted.stop)
+                found[here] = noise_floor(part)[part.counted]
             return found
 
         return self._each(layer, quantity, one)

@@ -110,12 +110,12 @@ def estimate(series: Sequence[LayerSeries], estimator: str, records: int) -> Pat
     steps, variance = np.zeros((2, records))
     for part in series:
         found = ESTIMATORS[estimator](part)
-        here = slice(part.first, part.first + len(part.steps) - 1)
-        squared[here] = found.velocity_squared
-        squared_error[here] = found.velocity_squared_error
-        after = slice(part.first + 1, part.first + len(part.steps))
-        steps[after] += np.diff(found.length)
-        variance[after] += np.diff(found.length_error**2)
+        here = slice(part.first + part.counted.start, part.first + part.counted.stop)
+        after = slice(here.start + 1, here.stop + 1)
+        squared[here] = found.velocity_squared[part.counted]
+        squared_error[here] = found.velocity_squared_error[part.counted]
+        steps[after] = np.diff(found.length)[part.counted]
+        variance[after] = np.diff(found.length_error**2)[part.counted]
     return PathEstimate(
         squared, squared_error, np.cumsum(steps), np.sqrt(np.maximum(np.cumsum(variance), 0.0))
     )

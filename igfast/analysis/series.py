@@ -1,14 +1,15 @@
 """One layer's histograms over time, brought to one grid.
 
-Two merges serve two ends. For velocities, neighboring records are compared cell by cell, so both
-must be exact: the common grid covers what all of them cover. A run whose grid changed by more than
-an octave is cut into series of nearly equal grids, linked by pairs. For pictures and entropies one
-grid must serve the whole run: it spans the union, and what a record left outside its own grid
-stays outside.
+Two merges serve two ends. For velocities, records are compared cell by cell, so both must be known
+exactly: a common grid covers what all of its records cover. Where that would leave out too much, a
+run is cut into stretches of nearly equal grids, and the step from one to the next is taken from a
+window around the cut. For pictures and entropies one grid must serve the whole run: it spans the
+union, and what a record left outside its own grid stays outside.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,9 @@ from ..histograms import Histogram, align
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
-MAX_OCTAVES = 1  # a series may merge bins by this factor of two before it is cut
+MAX_OCTAVES = 1  # a stretch may merge bins by this factor of two
+MAX_OUTSIDE = 1 / 50  # and leave this share of a record outside
+WINDOW = 32  # records on either side of a cut that inform the step across it
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class LayerSeries:
     """T records of one layer on one grid.
 
     ``steps`` (T,), ``split_counts`` (T, G, B), ``split_outside`` (T, G, 2), ``offsets``
-    (T, G, B) or None; ``first`` is the index of the first record in the run.
+    (T, G, B) or None; ``first`` is the index of the first record in the run. Of the T−1 steps
+    between records those in ``counted`` belong to this series, the others are context.
     """
 
     first: int
@@ -39,6 +43,7 @@ class LayerSeries:
     split_counts: Int
     split_outside: Int
     offsets: Float | None
+    counted: slice
 
 
 @dataclass(frozen=True)
@@ -60,28 +65,29 @@ class Common:
         bins = self.counts.shape[1]
         if self.exponent is None:
             return f"{bins} bins on [{self.edges[0]:.6g}, {self.edges[-1]:.6g}]"
-        return f"{bins} dyadic bins of 2^{self.exponent} on [{self.edges[0]:.6g}, {self.edges[-1]:.6g})"
+        low, high = self.edges[[0, -1]]
+        return f"{bins} dyadic bins of 2^{self.exponent} on [{low:.6g}, {high:.6g})"
 
 
 def cut(
     steps: Int, records: Sequence[Histogram], memberships: Int | None = None
 ) -> list[LayerSeries]:
-    """Series that together pass through every record of a one-layer run, each on one grid.
+    """Series that together take every step of a one-layer run once, each on one grid.
 
-    Neighboring series share a record or are joined by a pair; across a change of membership
-    (another sharding, so that splits hold other elements) nothing joins them.
+    Across a change of membership (another sharding, so that splits hold other elements) there is
+    no step.
     """
     if memberships is None:
         memberships = np.zeros(len(steps), dtype=np.int64)
     breaks = [0, *(np.flatnonzero(np.diff(memberships)) + 1).tolist(), len(steps)]
     found: list[LayerSeries] = []
-    for start, stop in zip(breaks[:-1], breaks[1:], strict=True):
-        ranges = _ranges(records, start, stop)
-        for number, (a, b) in enumerate(ranges):
-            if number:
-                found.append(_series(a - 1, steps[a - 1 : a + 1], records[a - 1 : a + 1]))
+    for start, stop in itertools.pairwise(breaks):
+        for a, b in _stretches(records, start, stop):
+            if a > start:
+                low, high = max(start, a - WINDOW), min(stop, a + WINDOW)
+                found.append(_series(steps, records, low, high, slice(a - 1 - low, a - low)))
             if b - a > 1:
-                found.append(_series(a, steps[a:b], records[a:b]))
+                found.append(_series(steps, records, a, b, slice(0, b - a - 1)))
     return found
 
 
@@ -89,10 +95,8 @@ def common(records: Sequence[Histogram], max_bins: int = 1024) -> Common:
     """All records of one layer on the finest grid that spans every record's own."""
     head = records[0]
     if head.grid.kind != "dyadic":
-        same = [align(head, record)[1] for record in records]
-        for record in same:
-            head = align(head, record)[0]
-        same = [align(head, record)[1] for record in records]
+        same = _aligned(records)
+        head = same[0]
         counts = np.concatenate([record.counts for record in same])
         edges = head.edges if head.edges.ndim == 1 else head.edges[0]
         return Common(
@@ -119,68 +123,69 @@ def _total(records: list[Histogram], side: str) -> Int:
     return np.concatenate([getattr(record, side) for record in records])
 
 
-def _ranges(records: Sequence[Histogram], start: int, stop: int) -> list[tuple[int, int]]:
-    """Longest runs of records whose grids are within MAX_OCTAVES and overlap by half."""
+def _stretches(records: Sequence[Histogram], start: int, stop: int) -> list[tuple[int, int]]:
+    """Ranges of records that one grid serves; ranges of equal grids come first, they are few."""
     if records[start].grid.kind != "dyadic":
         return [(start, stop)]
-    found = []
-    begin = start
-    finest = coarsest = _exponent(records[start])
-    low, high = _span(records[start])
-    for index in range(start + 1, stop):
-        k = _exponent(records[index])
-        left, right = _span(records[index])
-        finest, coarsest = min(finest, k), max(coarsest, k)
-        low, high = max(low, left), min(high, right)
-        narrowest = min(right - left, records[begin].bins * 2.0**finest)
-        if coarsest - finest > MAX_OCTAVES or high - low < narrowest / 2:
-            found.append((begin, index))
-            begin = index
-            finest = coarsest = k
-            low, high = left, right
-    return [*found, (begin, stop)]
+    _, exponents, origins = _stack(records[start:stop])
+    changes = np.flatnonzero(np.diff(exponents) | np.diff(origins)) + 1
+    bounds = [start, *(start + changes).tolist(), stop]
+    found = [(bounds[0], bounds[1])]
+    for a, b in itertools.pairwise(bounds[1:]):
+        if _one_grid_serves(records[found[-1][0] : b]):
+            found[-1] = (found[-1][0], b)
+        else:
+            found.append((a, b))
+    return found
 
 
-def _exponent(record: Histogram) -> int:
-    assert record.exponents is not None
-    return int(record.exponents[0])
+def _one_grid_serves(records: Sequence[Histogram]) -> bool:
+    bins, exponents, origins = _stack(records)
+    if exponents.max() - exponents.min() > MAX_OCTAVES:
+        return False
+    merged = _on_common(bins, exponents, origins)
+    total = bins.counts.sum(axis=(1, 2)) + bins.outside.sum(axis=(1, 2))
+    outside = merged.outside.sum(axis=(1, 2))
+    allowed = np.maximum(bins.outside.sum(axis=(1, 2)), MAX_OUTSIDE * total)
+    return bool((outside <= allowed).all())
 
 
-def _span(record: Histogram) -> tuple[float, float]:
-    assert record.origins is not None
-    width = 2.0 ** _exponent(record)
-    origin = int(record.origins[0])
-    return origin * width, (origin + record.bins) * width
-
-
-def _series(first: int, steps: Int, records: Sequence[Histogram]) -> LayerSeries:
-    if records[0].grid.kind != "dyadic":
-        head = records[0]
-        for record in records:
-            head = align(head, record)[0]
-        same = [align(head, record)[1] for record in records]
-        bins = _concatenate(same)
+def _series(
+    steps: Int, records: Sequence[Histogram], start: int, stop: int, counted: slice
+) -> LayerSeries:
+    part = records[start:stop]
+    if part[0].grid.kind == "dyadic":
+        bins = _on_common(*_stack(part))
     else:
-        bins, exponents, origins = _stack(records)
-        size = bins.counts.shape[2]
-        if (exponents != exponents[0]).any() or (origins != origins[0]).any():
-            target = alignment.common_dyadic(
-                exponents[:, None], origins[:, None], origins[:, None] + size
-            )
-            rows = len(records)
-            repeated = CommonGrid(
-                np.repeat(target.exponents, rows),
-                np.repeat(target.origins, rows),
-                np.repeat(target.bins, rows),
-            )
-            bins = alignment.to_dyadic(bins, exponents, origins, repeated)
-    return LayerSeries(first, steps, bins.counts, bins.outside, bins.offsets)
+        bins = _concatenate(_aligned(part))
+    return LayerSeries(start, steps[start:stop], bins.counts, bins.outside, bins.offsets, counted)
+
+
+def _aligned(records: Sequence[Histogram]) -> list[Histogram]:
+    """Records on the coarsest log grid among them; uniform grids must be equal."""
+    head = records[0]
+    for record in records:
+        head = align(head, record)[0]
+    return [align(head, record)[1] for record in records]
+
+
+def _on_common(bins: Bins, exponents: Int, origins: Int) -> Bins:
+    """Records merged to the finest grid that all of them cover."""
+    rows, _, size = bins.counts.shape
+    if (exponents == exponents[0]).all() and (origins == origins[0]).all():
+        return bins
+    target = alignment.common_dyadic(exponents[:, None], origins[:, None], origins[:, None] + size)
+    repeated = CommonGrid(
+        np.repeat(target.exponents, rows),
+        np.repeat(target.origins, rows),
+        np.repeat(target.bins, rows),
+    )
+    return alignment.to_dyadic(bins, exponents, origins, repeated)
 
 
 def _stack(records: Sequence[Histogram]) -> tuple[Bins, Int, Int]:
-    exponents = np.array([_exponent(record) for record in records], dtype=np.int64)
-    origins = np.array([int(record.origins[0]) for record in records], dtype=np.int64)  # type: ignore[index]
-    return _concatenate(records), exponents, origins
+    found = np.array([record.dyadic_bins() for record in records])  # (T, 2, 1)
+    return _concatenate(records), found[:, 0, 0], found[:, 1, 0]
 
 
 def _concatenate(records: Sequence[Histogram]) -> Bins:

@@ -1,0 +1,5 @@
+"""``python -m igfast`` is the command ``igfast``."""
+
+from igfast.cli import main
+
+main()

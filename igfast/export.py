@@ -1,0 +1,188 @@
+"""A run's curves and histograms as files for other programs.
+
+One row per recorded step and layer; the layer ``model`` is the pooled histogram of all layers. The
+velocity in a row is that of the interval which ends at its step, so the first row of a layer has
+none.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from igfast.trajectory import Trajectory
+
+MODEL = "model"
+CURVES = ("velocity", "velocity_error", "length", "length_error", "entropy", "complexity")
+
+
+def layer_names(run: Trajectory, quantity: str) -> tuple[str, ...]:
+    """The layers of a run's export: its own, and the pooled ``model`` if there are several."""
+    names = run.histograms(quantity)[0].names
+    return (*names, MODEL) if len(names) > 1 and MODEL not in names else names
+
+
+def curves(run: Trajectory, quantity: str, estimator: str) -> dict[str, NDArray[Any]]:
+    """Every curve of a run as (T, L) arrays, the rows of ``layer_names``.
+
+    Γ in 1/step, L dimensionless, both with standard errors (NaN where the estimator has none);
+    H normalized, C in [0, 1]; then the fields of :class:`igfast.Moments` (NaN for ``model``).
+    """
+    names = layer_names(run, quantity)
+    records = len(run.histograms(quantity))
+    found = {name: np.full((records, len(names)), np.nan) for name in CURVES}
+    for index, layer in enumerate(names):
+        velocity, velocity_error = run.velocity(layer, estimator, quantity, error=True)
+        length, length_error = run.length(layer, estimator, quantity, error=True)
+        found["velocity"][1:, index] = velocity
+        found["velocity_error"][1:, index] = velocity_error
+        found["length"][:, index] = length
+        found["length_error"][:, index] = length_error
+        found["entropy"][:, index] = run.entropy(layer, quantity)
+        found["complexity"][:, index] = run.complexity(layer, quantity)
+    for name, values in run.moments(quantity).items():
+        pooled = np.full((records, len(names) - values.shape[1]), np.nan)
+        found[name] = np.concatenate([values, pooled], axis=1)
+    return found
+
+
+def histograms(run: Trajectory, quantity: str) -> dict[str, NDArray[Any]]:
+    """The recorded counts (T, L, B), what fell outside (T, L), and the grids they are on."""
+    records = [histogram.to_numpy() for histogram in run.histograms(quantity)]
+    found = {
+        name: np.stack([getattr(record, name) for record in records])
+        for name in ("counts", "underflow", "overflow", "nan")
+    }
+    if records[0].exponents is not None:
+        found["exponents"] = np.stack([np.asarray(record.exponents) for record in records])
+        found["origins"] = np.stack([np.asarray(record.origins) for record in records])
+    else:
+        found["edges"] = np.asarray(records[0].edges)
+    return found
+
+
+def write_csv(run: Trajectory, path: Path, quantity: str, estimator: str) -> None:
+    """Curves as a table, and beside it ``NAME.scalars.csv`` with losses and accuracies."""
+    names, steps, columns = _table(run, quantity, estimator)
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["step", "layer", *columns])
+        for record, step in enumerate(steps.tolist()):
+            for index, layer in enumerate(names):
+                row = (column[record, index].item() for column in columns.values())
+                writer.writerow([step, layer, *(_plain(value, "") for value in row)])
+    with path.with_suffix(".scalars.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["step", "name", "value"])
+        for name, (at, values) in run.scalars().items():
+            writer.writerows(zip(at.tolist(), [name] * len(at), values.tolist(), strict=True))
+
+
+def write_json(run: Trajectory, path: Path, quantity: str, estimator: str) -> None:
+    """Curves as lists of T rows of L numbers, with scalars and configuration; NaN is null."""
+    names, steps, columns = _table(run, quantity, estimator)
+    content = {
+        "quantity": quantity,
+        "estimator": estimator,
+        "steps": steps.tolist(),
+        "layers": list(names),
+        "curves": {name: _nested(values.tolist()) for name, values in columns.items()},
+        "scalars": {
+            name: {"steps": at.tolist(), "values": _nested(values.tolist())}
+            for name, (at, values) in run.scalars().items()
+        },
+        "config": _nested(run.config),
+    }
+    path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+
+
+def write_npz(run: Trajectory, path: Path, quantity: str, estimator: str) -> None:
+    """Curves, histograms and scalars as arrays; read with ``numpy.load``."""
+    names, steps, columns = _table(run, quantity, estimator)
+    arrays: dict[str, Any] = {
+        "steps": steps,
+        "layers": np.array(names),
+        "estimator": np.array(estimator),
+        "config": np.array(json.dumps(run.config)),
+        **columns,
+        **{f"histogram_{name}": values for name, values in histograms(run, quantity).items()},
+    }
+    for name, (at, values) in run.scalars().items():
+        arrays |= {f"scalar_{name}_steps": at, f"scalar_{name}": values}
+    with path.open("wb") as stream:  # a name without .npz stays as it is
+        np.savez_compressed(stream, **arrays)
+
+
+def write_parquet(run: Trajectory, path: Path, quantity: str, estimator: str) -> None:
+    """Curves and counts, a row per step and layer; counts are a fixed-size list column.
+
+    Dyadic bins of a row: ``[(origin + b) 2^exponent, (origin + b + 1) 2^exponent)``. The edges of
+    other grids, the configuration and the scalars are in the metadata of the schema.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    names, steps, columns = _table(run, quantity, estimator)
+    counted = histograms(run, quantity)
+    layers = counted["counts"].shape[1]  # recorded ones; the pooled model has no histogram here
+    records, bins = len(steps), counted["counts"].shape[2]
+    data: dict[str, Any] = {
+        "step": np.repeat(steps, layers),
+        "layer": pa.array(list(names[:layers]) * records).dictionary_encode(),
+        **{name: values[:, :layers].ravel() for name, values in columns.items()},
+        "counts": pa.FixedSizeListArray.from_arrays(pa.array(counted.pop("counts").ravel()), bins),
+        **{
+            name.removesuffix("s") if name in ("exponents", "origins") else f"outside_{name}": (
+                values.ravel()
+            )
+            for name, values in counted.items()
+            if name != "edges"
+        },
+    }
+    metadata = {"config": json.dumps(run.config), "estimator": estimator, "quantity": quantity}
+    metadata["scalars"] = json.dumps(
+        {name: [at.tolist(), values.tolist()] for name, (at, values) in run.scalars().items()}
+    )
+    if "edges" in counted:
+        metadata["edges"] = json.dumps(counted["edges"].tolist())
+    parquet.write_table(pa.table(data).replace_schema_metadata(metadata), path)
+
+
+WRITERS: dict[str, Callable[[Trajectory, Path, str, str], None]] = {
+    "csv": write_csv,
+    "json": write_json,
+    "npz": write_npz,
+    "parquet": write_parquet,
+}
+
+
+def _table(
+    run: Trajectory, quantity: str, estimator: str
+) -> tuple[tuple[str, ...], NDArray[np.int64], dict[str, NDArray[Any]]]:
+    if quantity not in run.quantities:
+        raise ValueError(
+            f"quantity={quantity!r}: this run recorded {', '.join(run.quantities) or 'nothing'}"
+        )
+    names = layer_names(run, quantity)
+    return names, run.steps_of(quantity), curves(run, quantity, estimator)
+
+
+def _plain(value: Any, missing: Any) -> Any:
+    return missing if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _nested(value: Any) -> Any:
+    """Nested plain values with every number that is not finite as None."""
+    if isinstance(value, dict):
+        return {key: _nested(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_nested(one) for one in value]
+    return _plain(value, None)

@@ -1,0 +1,105 @@
+"""When to record: a schedule is a function step -> bool.
+
+Steps are counts of completed optimizer steps. Any callable will do; these are the usual ones.
+
+Examples
+--------
+>>> from igfast.schedules import any_of, dense, every, log_spaced
+>>> schedule = any_of(every(1000), log_spaced(per_decade=3), dense(around=5000, radius=2))
+>>> [step for step in range(1, 3100) if schedule(step)]
+[1, 2, 5, 10, 22, 46, 100, 215, 464, 1000, 2000, 2154, 3000]
+>>> [step for step in range(4900, 6000) if schedule(step)]
+[4998, 4999, 5000, 5001, 5002]
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+Schedule = Callable[[int], bool]
+
+
+def every(n: int) -> Schedule:
+    """Steps 0, n, 2n, …
+
+    Raises
+    ------
+    ValueError
+        If ``n`` is below 1.
+    """
+    interval = _positive(n, "every")
+    return lambda step: step % interval == 0
+
+
+def log_spaced(per_decade: int) -> Schedule:
+    """Step 0 and the steps nearest to 10^(i / per_decade), i = 0, 1, 2, …
+
+    Early on, where these are closer than one step, every step. A rounded step is recorded once.
+    """
+    count = _positive(per_decade, "per_decade")
+
+    def schedule(step: int) -> bool:
+        if step <= 0:
+            return step == 0
+        return _nearest(_last_index(step, count), count) == step
+
+    return schedule
+
+
+def dense(around: int, radius: int) -> Schedule:
+    """Every step of [around − radius, around + radius]."""
+    center, width = operator.index(around), operator.index(radius)
+    if width < 0:
+        raise ValueError(f"radius must not be negative, got {width}")
+    return lambda step: abs(step - center) <= width
+
+
+def any_of(*schedules: int | Schedule) -> Schedule:
+    """Steps that any of the schedules wants."""
+    if not schedules:
+        raise ValueError("any_of needs at least one schedule, got none")
+    resolved = [resolve(schedule) for schedule in schedules]
+    return lambda step: any(schedule(step) for schedule in resolved)
+
+
+def resolve(value: int | Schedule) -> Schedule:
+    """A schedule from the argument ``every=``: an interval or a schedule.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither.
+    """
+    if callable(value):
+        return value
+    return every(value)
+
+
+def _positive(value: Any, argument: str) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        alternative = " or a function step -> bool" if argument == "every" else ""
+        raise TypeError(f"{argument} must be a positive integer{alternative}, got {value!r}")
+    if number < 1:
+        raise ValueError(f"{argument} must be at least 1, got {number}")
+    return number
+
+
+def _last_index(step: int, per_decade: int) -> int:
+    """Largest i with _nearest(i) <= step, by bisection: _nearest never falls."""
+    low, high = 0, per_decade * len(str(step)) + 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if _nearest(middle, per_decade) <= step else (low, middle - 1)
+    return low
+
+
+def _nearest(index: int, per_decade: int) -> int:
+    decades, rest = divmod(index, per_decade)
+    # whole decades are exact integers, whatever the platform's pow
+    return 10**decades if rest == 0 else int(10 ** (index / per_decade) + 0.5)
