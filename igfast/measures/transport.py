@@ -1,0 +1,114 @@
+"""Wasserstein distance: how far mass has to be carried to turn one histogram into another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _arrays
+from ..histograms import Histogram
+from .operands import aligned_layers, home_of, require_histogram
+
+Float = NDArray[np.float64]
+
+
+def wasserstein_distance(h0: Histogram, h1: Histogram, p: int = 1) -> Any:
+    """Wasserstein distance of order 1 or 2, exact in one dimension.
+
+    W_p = (∫₀¹ |F⁻¹(u) − G⁻¹(u)|^p du)^(1/p) with the quantile functions F⁻¹ and G⁻¹; for p = 1 the
+    same as ∫ |F(x) − G(x)| dx. The mass of a bin is spread evenly over it (not put at its center);
+    under- and overflow sit on the outermost edges of the common grid, as if values had been
+    clipped there.
+
+    Parameters
+    ----------
+    h0, h1 : Histogram
+        Of the same L layers, on grids that can be merged.
+    p : {1, 2}, default 1
+        Order.
+
+    Returns
+    -------
+    (L,) float64
+        In the unit of the values, from 0 to the width of the grid. NaN for a layer that is empty
+        on either side. A metric.
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a Histogram.
+    ValueError
+        If ``p`` is not 1 or 2, or the layers, the splits or the edges of uniform grids differ.
+
+    Notes
+    -----
+    *Source.* S. S. Vallender, Theory Probab. Appl. 18 (1974) 784 (p = 1); C. Villani, Topics in
+    Optimal Transportation (2003), chapter 2. Between Gaussians W₂² = Δm² + Δσ².
+
+    *Bias.* Clipping can only shorten the distance. Moving values inside their bins moves the
+    result by at most two bin widths, in practice by far less. Two samples of n and m of one
+    normal distribution give W₁ ≈ 1.2σ√(1/n + 1/m).
+
+    *When to use it.* Where the distance of values matters: a divergence calls two disjoint
+    distributions equally far apart at any gap, this one measures the gap.
+
+    Examples
+    --------
+    >>> import numpy as np, igfast
+    >>> x = np.arange(0.0, 4.0, 0.125)
+    >>> h0 = igfast.histogram(x, bins=8, range=(0, 8))
+    >>> h1 = igfast.histogram(x + 3.0, bins=8, range=(0, 8))
+    >>> igfast.wasserstein_distance(h0, h1), igfast.wasserstein_distance(h0, h1, p=2)
+    (array([3.]), array([3.]))
+    """
+    require_histogram(h0, "h0")
+    require_histogram(h1, "h1")
+    if p not in (1, 2):
+        raise ValueError(f"p must be 1 or 2, got {p!r}; other orders are not offered")
+    distance = _area if p == 1 else _quadratic
+    out = np.full(len(h0), np.nan)
+    for row, one, other in aligned_layers(h0, h1):
+        n, m = _below(one), _below(other)
+        if n[-1] and m[-1]:
+            out[row] = distance(np.ravel(one.edges), n, m)
+    return _arrays.like(home_of(h0), out)
+
+
+def _below(h: Histogram) -> NDArray[np.int64]:
+    """(B+3,) elements of one layer before the underflow, at each edge, and after the overflow."""
+    cells = np.concatenate([[0], h.underflow, h.counts[0], h.overflow])
+    return np.cumsum(cells, dtype=np.int64)
+
+
+def _area(edges: Float, n: NDArray[np.int64], m: NDArray[np.int64]) -> float:
+    """∫ |F − G| dx; the difference is linear inside a bin and may change its sign there."""
+    gap = (n / n[-1] - m / m[-1])[1:-1]
+    if n[-1] == m[-1]:  # exact, however close the two are
+        gap = (n - m)[1:-1] / n[-1]
+    left, right = np.abs(gap[:-1]), np.abs(gap[1:])
+    crossing = gap[:-1] * gap[1:] < 0
+    both = np.where(crossing, left + right, 1.0)
+    mean = np.where(crossing, (left**2 + right**2) / both, left + right) / 2
+    return float(np.sum(np.diff(edges) * mean))
+
+
+def _quadratic(edges: Float, n: NDArray[np.int64], m: NDArray[np.int64]) -> float:
+    """√∫ (F⁻¹ − G⁻¹)² du; between two neighboring levels of F or G both are linear."""
+    f, g = n / n[-1], m / m[-1]
+    levels = np.union1d(f, g)
+    middle = 0.5 * (levels[:-1] + levels[1:])
+    start = np.concatenate([edges[:1], edges])
+    end = np.concatenate([edges, edges[-1:]])
+    gaps = _quantile(f, start, end, levels, middle) - _quantile(g, start, end, levels, middle)
+    a, b = gaps
+    return float(np.sqrt(np.sum(np.diff(levels) * (a * a + a * b + b * b) / 3)))
+
+
+def _quantile(below: Float, start: Float, end: Float, levels: Float, middle: Float) -> Float:
+    """(2, K) values at both ends of the K intervals between ``levels``."""
+    cell = np.minimum(np.searchsorted(below, middle, side="right") - 1, len(start) - 1)
+    base, mass = below[cell], below[cell + 1] - below[cell]
+    share = np.stack([levels[:-1] - base, levels[1:] - base]) / mass
+    return np.asarray(start[cell] + share * (end - start)[cell])
