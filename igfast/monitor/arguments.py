@@ -1,0 +1,129 @@
+"""Checks of the Monitor's arguments, and their description for the run's record."""
+
+from __future__ import annotations
+
+import operator
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..config import __version__
+from ..grids import Grid, check_splits
+from ..store.encoding import grid_json
+from .measuring import Settings
+from .selection import Patterns
+
+QUANTITIES = ("param", "grad", "update")
+
+
+def optimizers(value: Any) -> tuple[Any, ...]:
+    """The optimizers as a tuple, each with step hooks."""
+    if value is None:
+        return ()
+    several = tuple(value) if isinstance(value, Sequence) else (value,)
+    for optimizer in several:
+        if not hasattr(optimizer, "register_step_post_hook"):
+            raise TypeError(
+                "optimizer must be a torch.optim.Optimizer or a sequence of them (with "
+                f"register_step_post_hook), got {type(optimizer).__name__}; unwrap it, or call "
+                "monitor.record(step) without an optimizer"
+            )
+    return several
+
+
+def names_in(optimizer: Any, tensors: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the tensors that an optimizer changes."""
+    stepped = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    return tuple(name for name, tensor in tensors.items() if id(tensor) in stepped)
+
+
+def check_quantities(
+    value: Sequence[str], tensors: Mapping[str, Any], stepping: bool
+) -> tuple[str, ...]:
+    """Known quantities, each once, that these tensors and optimizers can give."""
+    if isinstance(value, str):
+        raise TypeError(f"quantities must be a sequence of names, got {value!r}; use ({value!r},)")
+    chosen = tuple(dict.fromkeys(value))
+    for quantity in chosen:
+        if quantity not in QUANTITIES:
+            raise ValueError(f"quantities must be among {', '.join(QUANTITIES)}, got {quantity!r}")
+    if not chosen:
+        raise ValueError(f"quantities needs at least one of {', '.join(QUANTITIES)}, got none")
+    plain = [name for name, tensor in tensors.items() if not hasattr(tensor, "grad")]
+    if "grad" in chosen and plain:
+        raise ValueError(
+            f'quantities: "grad" needs torch parameters, but {plain[0]!r} has no .grad'
+        )
+    if "update" in chosen and not stepping:
+        raise ValueError('quantities: "update" needs an optimizer, got optimizer=None')
+    return chosen
+
+
+def settings_of(grid: Grid | None, bins: int, splits: int, offsets: bool) -> Settings:
+    """How histograms are taken."""
+    chosen = Grid.dyadic(bins) if grid is None else grid
+    if not isinstance(chosen, Grid):
+        raise TypeError(
+            f"grid must be an igfast.Grid, got {grid!r}; make one with Grid.uniform, Grid.dyadic "
+            "or Grid.log"
+        )
+    if chosen.kind == "uniform" and offsets:
+        raise ValueError(
+            "offsets=True needs a dyadic or log grid; pass offsets=False with a uniform one"
+        )
+    return Settings(chosen, check_splits(splits), bool(offsets))
+
+
+def start_step(step: int | None, resume: bool, store: Any) -> int:
+    """Optimizer steps completed before this monitor."""
+    if resume and store is None:
+        raise ValueError("resume=True needs store=, the run to continue; got store=None")
+    begun = 0 if step is None else operator.index(step)
+    if begun < 0:
+        raise ValueError(f"step must not be negative, got {step}")
+    return begun
+
+
+def number(name: str, value: Any) -> float:
+    """A scalar to be logged."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"log: {name}={value!r} is not one number") from error
+
+
+def describe(
+    config: Mapping[str, Any] | None,
+    every: Any,
+    settings: Settings,
+    quantities: Sequence[str],
+    include: Patterns,
+    exclude: Patterns,
+) -> dict[str, Any]:
+    """What the store keeps as the run's configuration; the caller's entries win."""
+    versions = {"igfast": __version__, "python": platform.python_version()}
+    versions["numpy"] = np.__version__
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        versions["torch"] = str(torch.__version__)
+    monitor = {
+        "every": every if isinstance(every, int) else getattr(every, "__qualname__", repr(every)),
+        "grid": grid_json(settings.grid),
+        "splits": settings.splits,
+        "offsets": settings.offsets,
+        "quantities": list(quantities),
+        "include": include if include is None or isinstance(include, str) else list(include),
+        "exclude": exclude if exclude is None or isinstance(exclude, str) else list(exclude),
+    }
+    return {"versions": versions, "monitor": monitor, **(config or {})}
+
+
+def store_path(store: Any) -> str | os.PathLike[str] | None:
+    """A path, or None for no store."""
+    if store is None or isinstance(store, (str, os.PathLike)):
+        return store
+    raise TypeError(f"store must be a path, got {store!r}")

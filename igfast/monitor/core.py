@@ -1,0 +1,327 @@
+"""When to measure, and where records go."""
+
+from __future__ import annotations
+
+import contextlib
+import operator
+import os
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+from ..grids import Grid
+from ..histograms import Histogram
+from ..schedules import Schedule, resolve
+from ..sinks import Guarded, Record
+from ..store import RunReader, RunWriter
+from . import arguments
+from .measuring import (
+    Measurement,
+    Updates,
+    check_tensors,
+    read_gradients,
+    read_parameters,
+)
+from .selection import Patterns, named_tensors, select
+
+
+class Monitor:
+    """Record histograms and moments of every layer while a model trains.
+
+    The model is only read: no forward or backward hooks, no graph, no random numbers. Training
+    with a monitor gives the same weights, bit for bit, as training without.
+
+    Parameters
+    ----------
+    model : torch module or mapping of str to array
+        Tied parameters are measured once, frozen ones too.
+    optimizer : torch optimizer or sequence of them, optional
+        Its post-step hook drives the monitor: a step is a completed ``optimizer.step()``, so steps
+        that a gradient scaler skips are not counted. Of several, the first one's steps count and
+        its hook measures: put the one that steps last first. Without an optimizer call
+        :meth:`record`.
+    every : int or function step -> bool
+        When to record; see ``igfast.schedules``. The state at entry is always recorded.
+    quantities : sequence of {"param", "grad", "update"}
+        Parameters; gradients as the optimizer saw them; Δθ of the recorded step (copies parameters
+        for the length of a recorded step). A parameter without gradient, or whose optimizer has not
+        stepped, is recorded as empty; a quantity that no parameter has at a record is left out of
+        it (gradients and updates at entry).
+    include, exclude : str or sequence of str, optional
+        Shell-style patterns on parameter names.
+    grid : Grid, optional
+        By default dyadic with ``bins`` bins, chosen for each layer.
+    bins : int
+    splits : {1, 2, 4, 8}
+    offsets : bool
+        Keep positions within bins; not on uniform grids.
+    store : str or Path, optional
+        Run file to write; read it with :func:`igfast.open`.
+    sinks : sequence of Sink
+        Also receive every record. A failing sink is reported once and never stops training.
+    config : dict, optional
+        Kept with the run, beside versions and the monitor's own settings.
+    resume : bool
+        Continue the run in ``store``.
+    step : int, optional
+        Optimizer steps completed so far. Needed to resume: that of the checkpoint which was loaded.
+        Stored records after it are dropped; the trajectory, automatic bins included, goes on
+        as if it had not been interrupted.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments that cannot work, at construction.
+    FileExistsError
+        If ``store`` exists and ``resume`` is false.
+    StoreError
+        If the store cannot be written, or holds another model.
+
+    Examples
+    --------
+    >>> import igfast, torch
+    >>> model = torch.nn.Linear(100, 10)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> with igfast.Monitor(model, optimizer, every=2) as monitor:
+    ...     for _ in range(5):
+    ...         model(torch.ones(8, 100)).square().mean().backward()
+    ...         optimizer.step()
+    >>> monitor.step, monitor.last["param"].names
+    (5, ('weight', 'bias'))
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        optimizer: Any = None,
+        *,
+        every: int | Schedule = 10,
+        quantities: Sequence[str] = ("param",),
+        include: Patterns = None,
+        exclude: Patterns = None,
+        grid: Grid | None = None,
+        bins: int = 256,
+        splits: int = 4,
+        offsets: bool = True,
+        store: str | os.PathLike[str] | None = None,
+        sinks: Sequence[Any] = (),
+        config: Mapping[str, Any] | None = None,
+        resume: bool = False,
+        step: int | None = None,
+    ) -> None:
+        self._schedule = resolve(every)
+        self._optimizers = arguments.optimizers(optimizer)
+        path = arguments.store_path(store)
+        tensors = select(named_tensors(model), include, exclude)
+        dtypes = dict(zip(tensors, check_tensors(tensors), strict=True))
+        chosen = arguments.check_quantities(quantities, tensors, bool(self._optimizers))
+        self._settings = arguments.settings_of(grid, bins, splits, offsets)
+        self._stepped = [arguments.names_in(one, tensors) for one in self._optimizers]
+        self._updates: Updates | None = None
+        self._measurements = {name: self._measurement(name, tensors) for name in chosen}
+        self._sinks = [Guarded(sink) for sink in sinks]
+        self._step = arguments.start_step(step, resume, path)
+        self._resumed = False
+        self._wanted_next: bool | None = None
+        self._handles: list[Any] = []
+        self._started = self._closed = False
+        self.last: dict[str, Histogram] = {}
+        self._writer: RunWriter | None = None
+        if path is None:
+            return
+        described = arguments.describe(config, every, self._settings, chosen, include, exclude)
+        self._writer = RunWriter(path, config=described, resume=resume)
+        try:
+            self._define_layers(tensors, dtypes)
+            if resume and self._writer.last_step is not None:
+                self._resume(self._writer, step)
+        except BaseException:
+            self._writer.close()
+            raise
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps completed so far."""
+        return self._step
+
+    def start(self) -> Monitor:
+        """Attach to the optimizer and record the state at entry; ``with`` does this."""
+        if self._closed:
+            raise RuntimeError("this Monitor is closed; make a new one, with resume=True to go on")
+        if self._started:
+            return self
+        self._started = True
+        if not self._optimizers:
+            return self
+        if self._updates is not None:
+            for optimizer, names in zip(self._optimizers, self._stepped, strict=True):
+                hook = partial(self._before_step, names)
+                self._handles.append(optimizer.register_step_pre_hook(hook))
+        self._handles.append(self._optimizers[0].register_step_post_hook(self._after_step))
+        known = self._writer is not None and self._writer.last_step == self._step
+        if not known and (not self._resumed or self._schedule(self._step)):
+            self._measure(("param",))
+        return self
+
+    def record(self, step: int | None = None) -> None:
+        """Record now, whatever the schedule says.
+
+        Parameters
+        ----------
+        step : int, optional
+            Needed without an optimizer; with one it is :attr:`step`. The same step again replaces
+            its record.
+        """
+        if self._closed:
+            raise RuntimeError("this Monitor is closed; make a new one, with resume=True to go on")
+        self.start()
+        if step is not None and self._optimizers and step != self._step:
+            raise ValueError(
+                f"the optimizer has made {self._step} steps, got step={step}; leave step out, or "
+                "make the Monitor with step= the steps completed before it"
+            )
+        if step is None and not self._optimizers:
+            raise ValueError("record needs step= where no optimizer counts steps")
+        if step is not None:
+            if operator.index(step) < self._step:
+                raise ValueError(f"step must not go back, got {step} after {self._step}")
+            self._step = operator.index(step)
+        self._measure(tuple(self._measurements))
+
+    def log(self, step: int, /, **scalars: Any) -> None:
+        """Keep named numbers, such as losses, with the run; committed on return.
+
+        Reading a number from a GPU tensor waits for the GPU: log what you have at hand.
+        """
+        values = {name: arguments.number(name, value) for name, value in scalars.items()}
+        if self._writer is not None:
+            self._writer.write_scalars(step, values)
+
+    def flush(self) -> None:
+        """Return when everything recorded is committed to the store and the sinks have flushed."""
+        if self._writer is not None:
+            self._writer.flush()
+        for sink in self._sinks:
+            sink.flush()
+
+    def close(self) -> None:
+        """Detach from the optimizer, finish the store and the sinks."""
+        if self._closed:
+            return
+        self._closed = True
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        for sink in self._sinks:
+            sink.flush()
+            sink.close()
+        if self._writer is not None:
+            self._writer.close()
+
+    def __enter__(self) -> Monitor:
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close()
+            return
+        try:
+            self.close()
+        except Exception as second:  # must not hide what ended the training
+            warnings.warn(f"closing the monitor failed as well: {second!r}", stacklevel=2)
+
+    def _measurement(self, quantity: str, tensors: dict[str, Any]) -> Measurement:
+        if quantity == "param":
+            read = partial(read_parameters, tensors)
+            return Measurement(read, tuple(tensors), self._settings)
+        if quantity == "grad":
+            return Measurement(partial(read_gradients, tensors), tuple(tensors), self._settings)
+        stepped = {name for names in self._stepped for name in names}
+        changing = {name: tensor for name, tensor in tensors.items() if name in stepped}
+        if not changing:
+            raise ValueError(
+                'quantities: "update" needs parameters that the optimizer changes, but it has none '
+                "of the selected ones"
+            )
+        self._updates = Updates(changing)
+        return Measurement(self._updates.read, tuple(changing), self._settings)
+
+    def _define_layers(self, tensors: dict[str, Any], dtypes: dict[str, str]) -> None:
+        assert self._writer is not None
+        for quantity, measurement in self._measurements.items():
+            names = measurement.layers
+            kept = [dtypes[name] for name in names]
+            if quantity == "update":  # as measuring.Updates takes differences
+                kept = [dtype if dtype == "float64" else "float32" for dtype in kept]
+            shapes = [tuple(tensors[name].shape) for name in names]
+            self._writer.define_layers(quantity, names, shapes, kept)
+
+    def _resume(self, writer: RunWriter, step: int | None) -> None:
+        """Rewind the store to where training goes on, and take up its bins."""
+        if step is None:
+            raise ValueError(
+                "resume=True needs step=, the optimizer steps that the loaded checkpoint had "
+                f"completed; the last record in the store is at step {writer.last_step}"
+            )
+        writer.rewind(self._step)
+        self._resumed = True
+        with contextlib.closing(RunReader(writer.path)) as reader:
+            for quantity, measurement in self._measurements.items():
+                if len(reader.steps_of(quantity)):
+                    measurement.resume(
+                        reader.histogram(quantity, -1), reader.last_moments(quantity)
+                    )
+
+    def _before_step(self, names: tuple[str, ...], *_: Any) -> None:
+        assert self._updates is not None
+        if self._wanted():
+            self._updates.copy(names)
+
+    def _after_step(self, optimizer: Any, *_: Any) -> None:
+        # fused optimizers are stepped even where the gradient scaler found infinities, and skip
+        # the step themselves
+        skipped = getattr(optimizer, "found_inf", None)
+        if skipped is not None and float(skipped) != 0:
+            return
+        wanted, self._wanted_next = self._wanted(), None
+        self._step += 1
+        if wanted:
+            self._measure(tuple(self._measurements))
+        elif self._updates is not None:
+            self._updates.drop()
+
+    def _wanted(self) -> bool:
+        """Whether the step under way will be recorded; a schedule is asked once for each step."""
+        if self._wanted_next is None:
+            self._wanted_next = bool(self._schedule(self._step + 1))
+        return self._wanted_next
+
+    def _measure(self, quantities: Sequence[str]) -> None:
+        now = time.time()
+        measured = {}
+        for quantity in quantities:
+            if quantity in self._measurements:
+                found = self._measurements[quantity]()
+                if found is not None:
+                    measured[quantity] = found
+        if not measured:
+            return
+        if self._writer is not None:
+            self._writer.write_record(self._step, now, measured)
+        self.last = {quantity: histogram for quantity, (histogram, _) in measured.items()}
+        moments = {quantity: one for quantity, (_, one) in measured.items()}
+        record = Record(self._step, now, self.last, moments)
+        for sink in self._sinks:
+            sink.write(self._step, record)

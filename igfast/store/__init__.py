@@ -1,0 +1,17 @@
+"""The store of a run: one SQLite file, safe from a killed process, readable while it grows.
+
+See ``docs/store.md`` for the tables and what they guarantee.
+"""
+
+from .reader import HistogramSeries, RunReader
+from .schema import APPLICATION_ID, SCHEMA_VERSION, StoreError
+from .writer import RunWriter
+
+__all__ = [
+    "APPLICATION_ID",
+    "SCHEMA_VERSION",
+    "HistogramSeries",
+    "RunReader",
+    "RunWriter",
+    "StoreError",
+]

@@ -1,0 +1,305 @@
+"""Histograms and moments of one record as bytes, and back, exactly.
+
+A record becomes a *directory* (a few numbers for each layer) and *segments*, one for each layer,
+that can be decoded one by one. A segment is a raw deflate stream (level 1, run-length strategy: the
+fastest, and on these planes also the smallest) over byte planes of two streams of integers:
+
+1. counts of all splits, [underflow, bins…, overflow]. Full layers (``DIFFERENCED``) store the first
+   split as differences between neighboring bins and the others as differences to the mean of the
+   splits before: what is left is the shot noise.
+2. offsets of the non-empty bins, in 256ths, less the 127.5 per element of an even spread. Their
+   lowest byte is noise wherever positions are spread evenly, and then kept as it is (``PLAIN``),
+   behind the deflate stream: half the time for the same size.
+
+Signed integers are zigzag-coded (0, -1, 1, -2, … become 0, 1, 2, 3, …). Every stream takes as many
+bytes per integer as its largest needs. CRC-32 sums, started from step, quantity,
+layers' names, grid and splits, cover every byte: damage is found, never decoded.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+HISTOGRAM_CODEC = 1
+MOMENTS_CODEC = 1
+DIFFERENCED = 1
+OFFSETS = 2
+PLAIN = 4
+DIFFERENCE_FROM = 4  # mean count of a cell above which differences are smaller than counts
+
+Integers = NDArray[np.int64]
+
+DIRECTORY = np.dtype(
+    [
+        ("size", "<u4"),
+        ("crc", "<u4"),
+        ("flags", "<u4"),
+        ("count_width", "<u4"),
+        ("offset_width", "<u4"),
+        ("exponent", "<i4"),
+        ("origin", "<i8"),
+        ("nan", "<i8"),
+        ("numel", "<i8"),
+    ]
+)
+DYADIC_NONE = -(2**31)  # exponent of a layer whose grid has none
+
+
+class DamagedRecord(ValueError):
+    """Bytes that are not what was written."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The integers of one record: L layers, G splits, B bins.
+
+    Attributes
+    ----------
+    counts : (L, G, B)
+    outside : (L, G, 2) underflow, overflow
+    nan, numel : (L,)
+    offsets : (L, G, B) in 256ths of a bin, or None
+    exponents, origins : (L,) or None
+    """
+
+    counts: Integers
+    outside: Integers
+    nan: Integers
+    numel: Integers
+    offsets: Integers | None = None
+    exponents: Integers | None = None
+    origins: Integers | None = None
+
+
+def identity(*parts: str) -> int:
+    """A number for a quantity, its layers and grid, where the checksums of its records start."""
+    return zlib.crc32("\0".join(parts).encode())
+
+
+def encode(cells: Cells, step: int, identity: int) -> tuple[bytes, bytes]:
+    """Directory and segments of a record.
+
+    Raises
+    ------
+    ValueError
+        If counts do not add up to ``numel`` or an offset is impossible for its count.
+    """
+    counts = cells.counts
+    layers, splits, bins = counts.shape
+    entries = np.zeros(layers, DIRECTORY)
+    entries["nan"], entries["numel"] = cells.nan, cells.numel
+    entries["exponent"] = DYADIC_NONE if cells.exponents is None else cells.exponents
+    entries["origin"] = 0 if cells.origins is None else cells.origins
+    _check(cells)
+
+    full = np.concatenate([cells.outside[..., :1], counts, cells.outside[..., 1:]], axis=-1)
+    differenced = counts.sum(axis=(1, 2)) > DIFFERENCE_FROM * splits * bins
+    full[differenced] = _zigzag(_difference(full[differenced]))
+    entries["flags"] = differenced * DIFFERENCED
+    cell_width = _widths(full.reshape(layers, -1).max(axis=1, initial=0))
+    entries["count_width"] = cell_width
+    words = full.astype("<u8", copy=False).view(np.uint8)
+    planes = words.reshape(layers, splits * (bins + 2), 8)
+
+    occupied = np.zeros(layers, np.int64)
+    offset_width = np.zeros(layers, np.int64)
+    offset_planes = np.empty((0, 8), np.uint8)
+    if cells.offsets is not None:
+        entries["flags"] |= OFFSETS
+        mask = counts > 0
+        # 255c/2 rounded down, without a product that could leave 64 bits
+        residuals = _zigzag(cells.offsets - 127 * counts - (counts >> 1))
+        occupied = mask.sum(axis=(1, 2))
+        offset_width = _widths(np.where(mask, residuals, 0).max(axis=(1, 2), initial=0))
+        offset_planes = residuals[mask].astype("<u8", copy=False).view(np.uint8).reshape(-1, 8)
+    entries["offset_width"] = offset_width
+
+    seed = _seed(identity, step, splits, bins)
+    ends = np.cumsum(occupied)
+    segments = []
+    for layer in range(layers):
+        cell_bytes = planes[layer, :, : cell_width[layer]].T.tobytes()
+        rows = offset_planes[ends[layer] - occupied[layer] : ends[layer], : offset_width[layer]]
+        plain = _even(rows[:, 0]) if len(rows) else False
+        entries["flags"][layer] |= plain * PLAIN
+        segments.append(_segment(cell_bytes, rows, plain))
+    entries["size"] = [len(segment) for segment in segments]
+    entries["crc"] = [zlib.crc32(segment, seed) for segment in segments]
+    # one row of bytes for each byte of an entry: equal layers compress to nothing
+    raw = entries.view(np.uint8).reshape(layers, DIRECTORY.itemsize).T.tobytes()
+    return _seal(struct.pack("<I", layers) + zlib.compress(raw, 1), seed), b"".join(segments)
+
+
+def decode_directory(directory: bytes, seed: int) -> NDArray[Any]:
+    """The (L,) entries of a record's directory."""
+    body = _unseal(directory, seed, "directory")
+    (layers,) = struct.unpack_from("<I", body)
+    raw = np.frombuffer(zlib.decompress(body[4:]), np.uint8)
+    return np.ascontiguousarray(raw.reshape(DIRECTORY.itemsize, layers).T).view(DIRECTORY)[:, 0]
+
+
+def decode(
+    directory: bytes,
+    segments: bytes,
+    step: int,
+    identity: int,
+    *,
+    splits: int,
+    bins: int,
+    layers: Iterable[int] | None = None,
+) -> Cells:
+    """The cells of a record, of all layers or of those at the given positions.
+
+    Raises
+    ------
+    DamagedRecord
+        If any byte differs from what was written.
+    """
+    seed = _seed(identity, step, splits, bins)
+    entries = decode_directory(directory, seed)
+    ends = np.cumsum(entries["size"], dtype=np.int64)
+    if (ends[-1] if len(ends) else 0) != len(segments):
+        raise DamagedRecord("segments do not have the length that their directory gives")
+    chosen = np.arange(len(entries)) if layers is None else np.fromiter(layers, np.int64)
+    cells = splits * (bins + 2)  # of one layer
+    full = np.empty((len(chosen), splits, bins + 2), np.int64)
+    chosen_entries = entries[chosen]
+    has_offsets = bool(len(entries)) and bool(entries["flags"][0] & OFFSETS)
+    offsets = np.zeros((len(chosen), splits, bins), np.int64) if has_offsets else None
+    for row, layer in enumerate(chosen):
+        entry = entries[layer]
+        segment = segments[ends[layer] - entry["size"] : ends[layer]]
+        if zlib.crc32(segment, seed) != entry["crc"]:
+            raise DamagedRecord(f"segment of layer {layer} fails its checksum")
+        inflate = zlib.decompressobj(-15)
+        raw = inflate.decompress(segment)
+        width = int(entry["count_width"])
+        values = _from_planes(raw[: cells * width], width).reshape(splits, bins + 2)
+        full[row] = _accumulate(_unzigzag(values)) if entry["flags"] & DIFFERENCED else values
+        if offsets is not None:
+            counts = full[row, :, 1:-1]
+            plain = inflate.unused_data if entry["flags"] & PLAIN else b""
+            residuals = _from_planes(plain + raw[cells * width :], int(entry["offset_width"]))
+            mask = counts > 0
+            halves = 127 * counts[mask] + (counts[mask] >> 1)
+            offsets[row][mask] = _unzigzag(residuals) + halves
+    exponents = chosen_entries["exponent"].astype(np.int64)
+    dyadic = bool((exponents != DYADIC_NONE).all())
+    return Cells(
+        counts=np.ascontiguousarray(full[..., 1:-1]),
+        outside=np.ascontiguousarray(full[..., [0, -1]]),
+        nan=chosen_entries["nan"].astype(np.int64),
+        numel=chosen_entries["numel"].astype(np.int64),
+        offsets=offsets,
+        exponents=exponents if dyadic else None,
+        origins=chosen_entries["origin"].astype(np.int64) if dyadic else None,
+    )
+
+
+def encode_moments(
+    integers: Integers, floats: NDArray[np.float64], step: int, identity: int
+) -> bytes:
+    """(4, L) int64 and (9, L) float64 as byte planes, compressed, with a checksum."""
+    layers = integers.shape[1]
+    words = np.concatenate([integers.astype("<i8").view("<u8"), floats.astype("<f8").view("<u8")])
+    raw = words.view(np.uint8).reshape(len(words), layers, 8).transpose(0, 2, 1).tobytes()
+    return _seal(struct.pack("<I", layers) + zlib.compress(raw, 1), _seed(identity, step))
+
+
+def decode_moments(data: bytes, step: int, identity: int) -> tuple[Integers, NDArray[np.float64]]:
+    """Inverse of :func:`encode_moments`."""
+    body = _unseal(data, _seed(identity, step), "moments")
+    (layers,) = struct.unpack_from("<I", body)
+    raw = np.frombuffer(zlib.decompress(body[4:]), np.uint8).reshape(13, 8, layers)
+    words = np.ascontiguousarray(raw.transpose(0, 2, 1)).reshape(13, layers * 8).view("<u8")
+    return words[:4].view("<i8").astype(np.int64), words[4:].view("<f8").astype(np.float64)
+
+
+def _segment(cell_bytes: bytes, rows: NDArray[np.uint8], plain: bool) -> bytes:
+    deflate = zlib.compressobj(1, zlib.DEFLATED, -15, 8, zlib.Z_RLE)
+    stream = deflate.compress(cell_bytes)
+    stream += deflate.compress(rows[:, int(plain) :].T.tobytes()) + deflate.flush()
+    return stream + rows[:, 0].tobytes() if plain else stream
+
+
+def _check(cells: Cells) -> None:
+    total = cells.counts.sum(axis=(1, 2)) + cells.outside.sum(axis=(1, 2)) + cells.nan
+    negative = min(int(part.min(initial=0)) for part in (cells.counts, cells.outside, cells.nan))
+    if negative < 0 or not np.array_equal(total, cells.numel):
+        raise ValueError("counts + underflow + overflow + nan must be numel, none negative")
+    if (
+        cells.offsets is not None
+        and not ((cells.offsets >= 0) & (cells.offsets <= 255 * cells.counts)).all()
+    ):
+        raise ValueError("offsets must lie between 0 and 255/256 of their counts")
+
+
+def _difference(full: Integers) -> Integers:
+    """(l, G, C): first split against its left neighbor, others against the mean before them."""
+    out = full.copy()
+    out[:, 0, 1:] -= full[:, 0, :-1]
+    before = full[:, 0].copy()
+    for split in range(1, full.shape[1]):
+        out[:, split] -= before // split
+        before += full[:, split]
+    return out
+
+
+def _accumulate(differences: Integers) -> Integers:
+    """Inverse of :func:`_difference` for one layer, (G, C)."""
+    out = differences.copy()
+    out[0] = np.cumsum(differences[0])
+    before = out[0].copy()
+    for split in range(1, len(out)):
+        out[split] += before // split
+        before += out[split]
+    return out
+
+
+def _zigzag(values: Integers) -> Integers:
+    return (values << 1) ^ (values >> 63)
+
+
+def _unzigzag(values: Integers) -> Integers:
+    return (values >> 1) ^ -(values & 1)
+
+
+def _widths(largest: Integers) -> Integers:
+    """Bytes that each of these non-negative integers needs, at least one."""
+    limits = np.array([2 ** (8 * width) for width in range(1, 8)], np.int64)
+    return 1 + np.searchsorted(limits, largest, side="right")
+
+
+def _even(plane: NDArray[np.uint8]) -> bool:
+    """Whether a deflate stream could save less than some 5 % of these bytes."""
+    tally = np.bincount(plane, minlength=256)
+    # n(n-1)/256 pairs of equal bytes are expected if all 256 values are as likely
+    return bool(len(plane) > 128 and 256 * (tally @ tally - len(plane)) < 1.3 * len(plane) ** 2)
+
+
+def _from_planes(raw: bytes, width: int) -> Integers:
+    words = np.zeros((len(raw) // max(width, 1), 8), np.uint8)
+    words[:, :width] = np.frombuffer(raw, np.uint8).reshape(width, len(words)).T
+    return words.view("<i8")[:, 0].astype(np.int64, copy=False)
+
+
+def _seed(identity: int, *context: int) -> int:
+    """Start of the checksums: a record read as another's, or with another shape, is damage too."""
+    return zlib.crc32(struct.pack(f"<{len(context)}q", *context), identity)
+
+
+def _seal(body: bytes, seed: int) -> bytes:
+    return body + struct.pack("<I", zlib.crc32(body, seed))
+
+
+def _unseal(data: bytes, seed: int, what: str) -> bytes:
+    if len(data) < 8 or data[-4:] != struct.pack("<I", zlib.crc32(data[:-4], seed)):
+        raise DamagedRecord(f"{what} fails its checksum")
+    return data[:-4]

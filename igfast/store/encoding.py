@@ -1,0 +1,71 @@
+"""Between igfast's objects and what the store keeps of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _arrays
+from ..grids import Grid
+from ..histograms import Histogram
+from ..summary import FIELDS, Moments
+from .codec import Cells
+
+INTEGER_FIELDS, FLOAT_FIELDS = FIELDS[:4], FIELDS[4:]
+
+
+def to_cells(histogram: Histogram) -> Cells:
+    """The integers of a histogram; offsets become exact 256ths."""
+    h = histogram.to_numpy()
+    units = None
+    if h.offsets is not None:
+        scaled = h.offsets * 256.0
+        units = scaled.astype(np.int64)
+        if not np.array_equal(units, scaled):
+            raise ValueError(
+                "offsets must be multiples of 1/256, as they are counted; a rebinned or merged "
+                "histogram cannot be stored, store the original one"
+            )
+    return Cells(h.split_counts, h.split_outside, h.nan, h.numel, units, h.exponents, h.origins)
+
+
+def grid_json(grid: Grid) -> str:
+    """The fields of a grid that differ from their defaults; floats round-trip exactly."""
+    defaults = {field.name: field.default for field in dataclasses.fields(Grid)}
+    values = dataclasses.asdict(grid)
+    kept = {k: v for k, v in values.items() if v is not defaults[k] and v != defaults[k]}
+    return json.dumps(kept, sort_keys=True)
+
+
+def moment_arrays(moments: Moments) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(4, L) and (9, L), in the order of the fields."""
+    columns = {name: _arrays.to_numpy(getattr(moments, name)) for name in FIELDS}
+    integers = np.stack([columns[name].astype(np.int64) for name in INTEGER_FIELDS])
+    return integers, np.stack([columns[name].astype(np.float64) for name in FLOAT_FIELDS])
+
+
+def grid_from_json(text: str) -> Grid:
+    """Inverse of :func:`grid_json`."""
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in json.loads(text).items()
+    }
+    return Grid(**values)
+
+
+def config_json(config: Mapping[str, Any]) -> str:
+    """JSON text of a configuration, or an error that names the entry."""
+    for key, value in config.items():
+        try:
+            json.dumps({key: value})
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"config[{key!r}] = {value!r} cannot be written as JSON: {error}; pass numbers, "
+                "strings, lists or dicts"
+            ) from error
+    return json.dumps(dict(config))

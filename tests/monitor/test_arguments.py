@@ -1,0 +1,179 @@
+"""What the Monitor is told: names, quantities, sinks; and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import igfast
+from igfast.sinks import Record, Sink
+from igfast.store import RunReader
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.LayerNorm(5), torch.nn.Linear(5, 2))
+
+
+@pytest.fixture
+def optimizer(model):
+    return torch.optim.SGD(model.parameters(), lr=0.1)
+
+
+def layers(model, **options):
+    with igfast.Monitor(model, **options) as monitor:
+        monitor.record(0)
+    return monitor.last["param"].names
+
+
+def test_include_and_exclude(model):
+    assert layers(model, include="*.weight") == ("0.weight", "1.weight", "2.weight")
+    assert layers(model, include=["0.*", "2.bias"]) == ("0.weight", "0.bias", "2.bias")
+    assert layers(model, exclude="1.*") == ("0.weight", "0.bias", "2.weight", "2.bias")
+    assert layers(model, include="*.weight", exclude=["0.*", "1.*"]) == ("2.weight",)
+
+
+def test_patterns_that_match_nothing(model):
+    with pytest.raises(ValueError, match=r"include='encoder\.\*' matches none of the 6 names: 0\."):
+        igfast.Monitor(model, include=["*.bias", "encoder.*"])
+    with pytest.raises(ValueError, match="exclude='nope' matches none"):
+        igfast.Monitor(model, exclude="nope")
+    with pytest.raises(ValueError, match=r"leave none of the names: 0\.weight"):
+        igfast.Monitor(model, include="0.*", exclude=["0.weight", "0.bias"])
+    with pytest.raises(TypeError, match=r"include must hold patterns .strings., got 3"):
+        igfast.Monitor(model, include=[3])
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch's own, on import
+def test_compiled_models_keep_their_names(model):
+    assert layers(torch.compile(model)) == layers(model)
+
+
+def test_tied_arrays_in_a_mapping():
+    weight = np.ones(4)
+    assert layers({"a": weight, "b": weight, "c": np.ones(4)}) == ("a", "c")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"every": 0}, ValueError, "every must be at least 1, got 0"),
+        ({"every": 2.5}, TypeError, "every must be a positive integer or a function"),
+        ({"quantities": "param"}, TypeError, r"sequence of names, got 'param'; use \('param',\)"),
+        ({"quantities": ("hessian",)}, ValueError, "among param, grad, update, got 'hessian'"),
+        ({"quantities": ()}, ValueError, "at least one of param, grad, update"),
+        ({"bins": 0}, ValueError, "bins must be from 1 to 65,536, got 0"),
+        ({"splits": 3}, ValueError, "splits must be 1, 2, 4 or 8, got 3"),
+        ({"grid": 7}, TypeError, "grid must be an igfast.Grid, got 7"),
+        (
+            {"grid": igfast.Grid.uniform(8, low=0, high=1)},
+            ValueError,
+            "offsets=True needs a dyadic or log grid; pass offsets=False",
+        ),
+        ({"store": 5}, TypeError, "store must be a path, got 5"),
+        ({"sinks": [print]}, TypeError, "a sink needs write, flush and close"),
+    ],
+)
+def test_arguments_are_refused_at_construction(model, optimizer, options, error, message):
+    with pytest.raises(error, match=message):
+        igfast.Monitor(model, optimizer, **options)
+
+
+def test_models_and_optimizers_that_cannot_work(model, optimizer, tmp_path):
+    with pytest.raises(TypeError, match=r"model must be a torch module or a mapping.*got list"):
+        igfast.Monitor([1, 2])
+    with pytest.raises(ValueError, match="no parameters to measure"):
+        igfast.Monitor(torch.nn.ReLU())
+    with pytest.raises(TypeError, match=r"optimizer must be a torch\.optim\.Optimizer.*got str"):
+        igfast.Monitor(model, ["adam"])
+    with pytest.raises(ValueError, match=r"'weight' is a meta or fake tensor.*materialize"):
+        igfast.Monitor(torch.nn.Linear(3, 3, device="meta"))
+    with pytest.raises(TypeError, match="'w' has dtype int64"):
+        igfast.Monitor({"w": np.arange(3)}, store=tmp_path / "run.igf")
+    with pytest.raises(ValueError, match=r'"grad" needs torch parameters, but .w. has no \.grad'):
+        igfast.Monitor({"w": np.ones(3)}, quantities=("grad",))
+    with pytest.raises(ValueError, match='"update" needs an optimizer, got optimizer=None'):
+        igfast.Monitor(model, quantities=("update",))
+    with pytest.raises(ValueError, match='"update" needs parameters that the optimizer changes'):
+        igfast.Monitor(torch.nn.Linear(2, 2), optimizer, quantities=("update",))
+    assert list(tmp_path.iterdir()) == []
+
+
+class Keeper:
+    """A sink that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[int, Record]] = []
+        self.calls: list[str] = []
+
+    def write(self, step: int, record: Record) -> None:
+        self.records.append((step, record))
+
+    def flush(self) -> None:
+        self.calls.append("flush")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+class Broken(Keeper):
+    def write(self, step: int, record: Record) -> None:
+        super().write(step, record)
+        raise ConnectionError("no route to the logger")
+
+
+def take_steps(model, optimizer, steps):
+    for _ in range(steps):
+        model(torch.ones(2, 4)).sum().backward()
+        optimizer.step()
+
+
+def test_sinks_receive_every_record(model, optimizer):
+    sink = Keeper()
+    assert isinstance(sink, Sink)
+    with igfast.Monitor(
+        model, optimizer, every=2, quantities=("param", "grad"), sinks=[sink]
+    ) as monitor:
+        take_steps(model, optimizer, 4)
+        monitor.flush()
+        assert sink.calls == ["flush"]
+    assert sink.calls == ["flush", "flush", "close"]
+    assert [step for step, _ in sink.records] == [0, 2, 4]
+    assert set(sink.records[0][1].histograms) == {"param"}
+    record = sink.records[-1][1]
+    assert record.step == 4
+    assert record.histograms["param"] is monitor.last["param"]
+    assert record.moments["grad"].count.tolist() == [20, 5, 5, 5, 10, 2]
+
+
+def test_a_failing_sink_is_reported_once_and_training_goes_on(model, optimizer, tmp_path):
+    broken, sink = Broken(), Keeper()
+    with (
+        pytest.warns(UserWarning, match="sink Broken failed in write at step 0.*no route") as found,
+        igfast.Monitor(model, optimizer, every=1, sinks=[broken, sink], store=tmp_path / "run.igf"),
+    ):
+        take_steps(model, optimizer, 3)
+    assert len(found) == 1
+    assert len(broken.records) == len(sink.records) == 4
+    with RunReader(tmp_path / "run.igf") as run:
+        assert run.steps.tolist() == [0, 1, 2, 3]
+
+
+def test_uniform_and_log_grids(model, optimizer, tmp_path):
+    for name, grid in {
+        "uniform": igfast.Grid.uniform(50, low=-1, high=1.5),
+        "log": igfast.Grid.log(2, -10, 2),
+    }.items():
+        offsets = name == "log"
+        with igfast.Monitor(
+            model, optimizer, grid=grid, offsets=offsets, splits=1, store=tmp_path / name
+        ):
+            pass
+        with RunReader(tmp_path / name) as run:
+            found = run.histogram("param", 0)
+        wanted = igfast.histogram(dict(model.named_parameters()), grid=grid).to_numpy()
+        assert found.grid == grid
+        np.testing.assert_array_equal(found.counts, wanted.counts)
+        np.testing.assert_array_equal(found.edges, wanted.edges)

@@ -1,0 +1,223 @@
+"""Processes killed at random moments, files cut and damaged: the truth or a clear error."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import igfast
+from igfast.store import RunReader, RunWriter, StoreError
+
+from .recording_process import fresh_weights, set_weights
+from .runs import assert_same, write_run
+
+PROCESS = Path(__file__).with_name("recording_process.py")
+KILLS = 20
+
+
+class Expected:
+    """The records of a run that is never interrupted."""
+
+    def __init__(self) -> None:
+        self._weights = fresh_weights()
+        self._plan = igfast.Plan(
+            self._weights, grid=igfast.Grid.dyadic(64), splits=4, offsets=True, moments=True
+        )
+        self._records: list[igfast.Histogram] = []
+
+    def __getitem__(self, step: int) -> igfast.Histogram:
+        while len(self._records) < step:
+            set_weights(self._weights, len(self._records) + 1)
+            self._records.append(self._plan()[0])
+        return self._records[step - 1]
+
+
+def record_until_killed(path: Path, checkpoint: int, lines: int, seconds: float) -> int:
+    """Kill it after so many acknowledged steps and seconds; returns the last of those steps."""
+    process = subprocess.Popen(
+        [sys.executable, str(PROCESS), str(path), str(checkpoint)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    said = [process.stdout.readline() for _ in range(lines)]
+    time.sleep(seconds)
+    process.kill()
+    rest, errors = process.communicate()
+    assert errors == ""
+    said += rest.splitlines(keepends=True)
+    whole = [int(line) for line in said if line.endswith("\n")]
+    return whole[-1] if whole else checkpoint
+
+
+def check(path: Path, expected: Expected, acknowledged: int) -> None:
+    with RunReader(path) as run:
+        steps = run.steps.tolist()
+        # one more may have been committed than was said
+        assert steps in (
+            list(range(1, acknowledged + 1)),
+            list(range(1, acknowledged + 2)),
+        )
+        for index in {0, len(steps) // 2, *range(max(0, len(steps) - 4), len(steps))}:
+            if steps:
+                assert_same(run.histogram("param", index), expected[steps[index]])
+
+
+def test_killed_at_random_moments(tmp_path):
+    """Every acknowledged step survives SIGKILL, and the resumed run is the uninterrupted one."""
+    path, expected, chance = tmp_path / "run.igf", Expected(), random.Random(0)
+    checkpoint, resumed, kills = 0, 0, 0
+    while kills < KILLS:
+        early = kills % 4 == 3  # also while it starts and opens the store
+        lines = 0 if early else chance.randint(1, 5)
+        seconds = chance.uniform(0.05, 0.5) if early else chance.uniform(0, 0.02)
+        last = record_until_killed(path, checkpoint, lines, seconds)
+        kills += 1
+        if not path.exists() or path.stat().st_size == 0:
+            assert last == checkpoint == 0
+            continue
+        with RunReader(path) as run:
+            stored = run.steps.tolist()
+        if last > checkpoint:
+            resumed += 1
+            check(path, expected, last)
+        else:  # killed before its first record: the run may be rewound by now, or not yet
+            assert stored[:checkpoint] == list(range(1, checkpoint + 1))
+        # the checkpoint to go on from is a few steps older than the last record
+        checkpoint = max(0, min(last, len(stored)) - chance.randint(0, 3))
+    assert resumed >= KILLS // 2
+    with RunReader(path) as run:
+        for index, step in enumerate(run.steps.tolist()):
+            assert_same(run.histogram("param", index), expected[step])
+
+
+def test_killed_while_it_creates_the_store(tmp_path):
+    """Whatever is left of a run that never began can be begun."""
+    for number in range(3):
+        path = tmp_path / f"{number}.igf"
+        record_until_killed(path, 0, 0, 0.1 + 0.08 * number)
+        for suffix in ("", "-journal", "-wal"):
+            left = Path(f"{path}{suffix}")
+            if left.exists() and not left.stat().st_size:
+                break
+        RunWriter(path, config={}, resume=True).close()
+        with RunReader(path) as run:
+            run.steps.tolist()
+
+
+def all_of(path: Path) -> list:
+    with RunReader(path) as run:
+        found = [run.steps.tolist(), run.config, run.layers("param"), run.scalars()]
+        found += list(run.histogram_series("param"))
+        return [*found, run.moments("param")]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    path = tmp_path_factory.mktemp("whole") / "run.igf"
+    arrays = {"w": np.random.default_rng(0).normal(size=30_000).astype(np.float32)}
+    records = write_run(path, steps=range(30), arrays=arrays)
+    return path.read_bytes(), records
+
+
+def test_cut_files_are_refused(tmp_path, whole):
+    data, _ = whole
+    path = tmp_path / "cut.igf"
+    lengths = {*range(0, len(data), 1009), *range(0, len(data), 4096), len(data) - 1}
+    for length in sorted(lengths):
+        path.write_bytes(data[:length])
+        with pytest.raises(StoreError, match=r"cut\.igf.*(truncated|is empty|not an igfast run)"):
+            all_of(path)
+
+
+def test_a_cut_log_loses_only_the_end(tmp_path):
+    """A write-ahead log cut anywhere gives the records whose commits are whole."""
+    path, arrays = tmp_path / "run.igf", {"w": np.linspace(-1, 1, 5000)}
+    record = igfast.histogram(arrays, splits=4, offsets=True, moments=True)
+    with RunWriter(path, config={}) as writer:
+        writer.define_layers("param", ["w"], [(5000,)], ["float64"])
+        for step in range(6):
+            writer.write_record(step, 0.0, {"param": record})
+        data, log = path.read_bytes(), Path(f"{path}-wal").read_bytes()
+    seen = set()
+    for length in range(0, len(log) + 1, 1999):
+        copy = tmp_path / f"{length}.igf"
+        copy.write_bytes(data)
+        Path(f"{copy}-wal").write_bytes(log[:length])
+        with RunReader(copy) as run:
+            assert run.steps.tolist() == list(range(len(run.steps)))
+            seen.add(len(run.steps))
+            for found in run.histogram_series("param") if run.quantities else ():
+                assert_same(found, record[0])
+    assert seen >= {0, 1, 2, 3, 4, 5}
+
+
+def test_damaged_files_give_the_truth_or_an_error(tmp_path, whole):
+    """A block of noise anywhere in the file."""
+    data, records = whole
+    path, chance = tmp_path / "damaged.igf", random.Random(1)
+    errors: list[str] = []
+    for _ in range(150):
+        start = chance.randrange(100, len(data))
+        noise = chance.randbytes(chance.choice([1, 16, 600]))
+        path.write_bytes((data[:start] + noise + data[start + len(noise) :])[: len(data)])
+        try:
+            with RunReader(path) as run:
+                series = run.histogram_series("param")
+                for step, found in zip(run.steps_of("param").tolist(), series, strict=True):
+                    np.testing.assert_array_equal(found.split_counts, records[step][0].split_counts)
+                    np.testing.assert_array_equal(found.offsets, records[step][0].offsets)
+                l2 = run.moments("param")["l2"]
+                for step, row in zip(run.moment_steps("param").tolist(), l2, strict=True):
+                    np.testing.assert_array_equal(row, records[step][1].l2)
+        except StoreError as error:
+            errors.append(str(error))
+    assert all("damaged.igf" in error for error in errors)
+    assert len(errors) > 30
+
+
+def test_damage_in_one_record_leaves_the_others(tmp_path, whole):
+    data, records = whole
+    path = tmp_path / "run.igf"
+    path.write_bytes(data)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        (blob,) = db.execute("SELECT segments FROM histograms WHERE step=3").fetchone()
+        wrong = blob[:100] + bytes([blob[100] ^ 1]) + blob[101:]
+        db.execute("UPDATE histograms SET segments=? WHERE step=3", (wrong,))
+        db.commit()
+    with RunReader(path) as run:
+        assert_same(run.histogram("param", 4), records[4][0])
+        with pytest.raises(StoreError, match=r"damaged at step 3 of 'param'.*checksum.*restore"):
+            run.histogram("param", 3)
+
+
+def test_disk_full(tmp_path):
+    """SQLite's page limit stands for the disk's end: a clear error, and what was there stays."""
+    arrays = {"w": np.random.default_rng(0).normal(size=30_000)}
+    record = igfast.histogram(arrays, splits=4, offsets=True, moments=True)
+    with RunWriter(tmp_path / "run.igf", config={}) as writer:
+        writer.define_layers("param", ["w"], [(30_000,)], ["float64"])
+        writer._db.execute("PRAGMA max_page_count=40")
+
+        def write_on():
+            for step in range(100):
+                writer.write_record(step, 0.0, {"param": record})
+
+        with pytest.raises(StoreError, match=r"run\.igf' failed: .*full.*free disk space"):
+            write_on()
+    with RunReader(tmp_path / "run.igf") as run:
+        assert 5 < len(run.steps) < 100
+        for found in run.histogram_series("param"):
+            assert_same(found, record[0])
+    assert os.listdir(tmp_path) == ["run.igf"]
