@@ -34,7 +34,8 @@ def curves(run: Trajectory, quantity: str, estimator: str) -> dict[str, NDArray[
     """Every curve of a run as (T, L) arrays, the rows of ``layer_names``.
 
     Γ in 1/step, L dimensionless, both with standard errors (NaN where the estimator has none);
-    H normalized, C in [0, 1]; then the fields of :class:`igfast.Moments` (NaN for ``model``).
+    H normalized, C in [0, 1]; then the fields of :class:`igfast.Moments` (NaN for ``model``),
+    where they were recorded.
     """
     names = layer_names(run, quantity)
     records = len(run.histograms(quantity))
@@ -49,6 +50,8 @@ def curves(run: Trajectory, quantity: str, estimator: str) -> dict[str, NDArray[
         found["entropy"][:, index] = run.entropy(layer, quantity)
         found["complexity"][:, index] = run.complexity(layer, quantity)
     for name, values in run.moments(quantity).items():
+        if len(values) != records:  # recorded without moments
+            continue
         pooled = np.full((records, len(names) - values.shape[1]), np.nan)
         found[name] = np.concatenate([values, pooled], axis=1)
     return found

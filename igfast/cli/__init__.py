@@ -1,0 +1,20 @@
+"""The command ``igfast``: train, report, export, data, info."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+
+def main() -> None:
+    """Entry point of the command line."""
+    missing = [name for name in ("typer", "rich") if find_spec(name) is None]
+    if missing:
+        sys.exit(
+            f"igfast: the command line needs {' and '.join(missing)}, which "
+            f"{'is' if len(missing) == 1 else 'are'} not installed. "
+            "Install with: pip install 'igfast[cli]'"
+        )
+    from igfast.cli.app import app
+
+    app()

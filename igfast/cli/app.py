@@ -1,0 +1,136 @@
+"""The commands, their options and what they print."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+import igfast
+from igfast.cli.errors import friendly
+from igfast.cli.train import train
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Information geometry of neural network parameters while training.",
+)
+app.command()(friendly(train))
+
+
+class Format(str, Enum):
+    """What ``igfast export`` writes."""
+
+    csv = "csv"
+    json = "json"
+    npz = "npz"
+    parquet = "parquet"
+
+
+Run = Annotated[Path, typer.Argument(metavar="RUN.igf", help="Run file.", show_default=False)]
+
+
+@app.command()
+@friendly
+def report(
+    run: Run,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="HTML file.  [default: RUN.html]")
+    ] = None,
+) -> None:
+    """Write a static HTML report of a run."""
+    target = output or run.with_suffix(".html")
+    with Console(stderr=True).status("Measuring and drawing ..."):
+        igfast.open(run).report(target)
+    Console().print(f"report: {escape(str(target))}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+@friendly
+def export(
+    run: Run,
+    format: Annotated[
+        Format | None,
+        typer.Option("--format", "-f", help="By default from the name of --output, else csv."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File.  [default: RUN.FORMAT]")
+    ] = None,
+    quantity: Annotated[str, typer.Option(help="param, grad or update.")] = "param",
+    estimator: Annotated[str, typer.Option(help="Of Γ and L: split, hellinger or node.")] = "split",
+) -> None:
+    """Write the curves of a run (Γ, L, H, C, moments; npz and parquet: histograms too)."""
+    from igfast.export import WRITERS
+
+    chosen = format.value if format else output.suffix.lstrip(".") if output else Format.csv.value
+    if chosen not in Format.__members__:
+        raise ValueError(
+            f"output={str(output)!r}: its name says no format; add --format "
+            f"{'|'.join(Format.__members__)}"
+        )
+    target = output or run.with_suffix(f".{chosen}")
+    WRITERS[chosen](igfast.open(run), target, quantity, estimator)
+    Console().print(f"{chosen}: {escape(str(target))}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+@friendly
+def data(
+    name: Annotated[
+        str | None, typer.Argument(help="Data set to download; none: list all.", show_default=False)
+    ] = None,
+) -> None:
+    """List the data sets and where they lie, or download one into the cache."""
+    from igfast.harness.catalog import CATALOG
+    from igfast.harness.data import DATA_VARIABLE, data_folders, download_missing, locate
+    from igfast.harness.display import DownloadDisplay
+    from igfast.harness.download import TIMEOUT_SECONDS
+
+    console = Console()
+    if name is None:
+        table = Table(box=None)
+        for title in ("name", "what", "license", "where"):
+            table.add_column(title)
+        for entry in CATALOG.values():
+            found = locate(entry)
+            place = escape(str(found[0])) if found else f"[dim]igfast data {entry.name}[/]"
+            table.add_row(entry.name, entry.title, entry.license, place)
+        table.add_row("digits", "5,000 or 1,797 real digits", "", "Python package")
+        console.print(table, highlight=False)
+        places = ", then ".join(map(str, data_folders()))
+        console.print(f"Looked in {escape(places)} (${DATA_VARIABLE} first).", soft_wrap=True)
+        return
+    if name not in CATALOG:
+        raise ValueError(f"data set {name!r}: choose one of {', '.join(CATALOG)}")
+    found = locate(CATALOG[name])
+    if found is None:
+        with DownloadDisplay(console) as progress:
+            download_missing(CATALOG[name], timeout=TIMEOUT_SECONDS, progress=progress)
+        found = locate(CATALOG[name])
+    console.print(f"{name}: {escape(str(found[0] if found else ''))}", soft_wrap=True)
+
+
+@app.command()
+@friendly
+def info(
+    run: Annotated[
+        Path | None, typer.Argument(metavar="[RUN.igf]", help="Run file.", show_default=False)
+    ] = None,
+) -> None:
+    """Show what igfast runs on; given a run file, also what is in it."""
+    console = Console()
+    facts = Table(box=None, show_header=False)
+    for key, value in igfast.show_config().items():
+        facts.add_row(key, escape(value))
+    console.print(facts, highlight=False)
+    if run is not None:
+        from igfast.cli.summary import print_summary
+
+        print_summary(igfast.open(run), console)

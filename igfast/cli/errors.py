@@ -1,0 +1,58 @@
+"""Mistakes of the user are told in a sentence; only errors of ours show a traceback."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import NoReturn, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+DEBUG_VARIABLE = "IGFAST_DEBUG"
+
+EXTRAS = {
+    "torch": "harness",
+    "sklearn": "harness",
+    "mlxtend": "harness",
+    "matplotlib": "report",
+    "pyarrow": "parquet",
+}
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def friendly(command: Callable[P, R]) -> Callable[P, R]:
+    """Print the errors that a user can mend, without a traceback, and exit with status 1.
+
+    Set ``IGFAST_DEBUG=1`` to see the traceback.
+    """
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0]
+            if package not in EXTRAS or os.environ.get(DEBUG_VARIABLE):
+                raise
+            fail(f"this needs {package}: pip install 'igfast[{EXTRAS[package]}]'", error)
+        except (ValueError, OSError, FloatingPointError, RuntimeError) as error:
+            if os.environ.get(DEBUG_VARIABLE) or type(error) is RuntimeError:
+                raise
+            fail(str(error), error)
+        except KeyboardInterrupt as error:
+            fail("stopped", error, status=130)
+
+    return wrapped
+
+
+def fail(message: str, cause: BaseException | None = None, status: int = 1) -> NoReturn:
+    """Print an error message to stderr and exit."""
+    Console(stderr=True).print(
+        f"[bold red]Error:[/] {escape(message)}", highlight=False, soft_wrap=True
+    )
+    raise typer.Exit(status) from cause

@@ -1,0 +1,238 @@
+"""``igfast train``: options to settings, a run, and what to do next."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+import igfast
+from igfast.harness.data import DATASETS
+from igfast.harness.settings import ACTIVATIONS, MODELS, OPTIMIZERS, Settings
+
+DEFAULT = Settings()
+WITH_RESUME = {"resume", "report", "download"}
+
+
+def train(
+    context: typer.Context,
+    dataset: Annotated[str, typer.Option(help=", ".join(DATASETS))] = DEFAULT.dataset,
+    model: Annotated[
+        str | None, typer.Option(help=f"{', '.join(MODELS)}  [default: by the data set]")
+    ] = None,
+    width: Annotated[
+        str | None,
+        typer.Option(help="Hidden width, or a list: 512,256  [default: by the model]"),
+    ] = None,
+    depth: Annotated[
+        int | None, typer.Option(help="Layers of --width, where that is one number.")
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(help=f"{', '.join(ACTIVATIONS)}  [default: by the model]")
+    ] = None,
+    context_length: Annotated[
+        int, typer.Option("--context", help="Characters per example of text.")
+    ] = DEFAULT.context,
+    optimizer: Annotated[str, typer.Option(help=", ".join(OPTIMIZERS))] = DEFAULT.optimizer,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option("--learning-rate", "--lr", help="[default: by the optimizer; sgd 0.045]"),
+    ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="[default: 0; adamw 0.01]", show_default=False)
+    ] = None,
+    epochs: Annotated[
+        float | None, typer.Option(help="May be a fraction.  [default: mlp 6, convnet 3, gpt 1]")
+    ] = None,
+    batch_size: int = DEFAULT.batch_size,
+    seed: int = DEFAULT.seed,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = DEFAULT.device,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="CPU threads of PyTorch.  [default: 1 for mlp, else PyTorch's]"),
+    ] = None,
+    records: Annotated[
+        int, typer.Option(help="About how many records, dense at first.")
+    ] = DEFAULT.records,
+    every: Annotated[
+        int | None, typer.Option(help="Steps between records  [default: from --records]")
+    ] = None,
+    evaluations: Annotated[
+        int, typer.Option(help="About how many times losses are measured.")
+    ] = DEFAULT.evaluations,
+    evaluation_size: Annotated[
+        int, typer.Option(help="Examples of each part that an evaluation uses.")
+    ] = DEFAULT.evaluation_size,
+    quantity: Annotated[
+        list[str] | None,
+        typer.Option(help="param, grad, update; may be repeated  [default: param]"),
+    ] = None,
+    bins: Annotated[int, typer.Option(help="Bins of a histogram.")] = DEFAULT.bins,
+    splits: Annotated[int, typer.Option(help="Splits: 1, 2, 4 or 8.")] = DEFAULT.splits,
+    checkpoint_every: Annotated[
+        int, typer.Option(help="Steps between checkpoints.")
+    ] = DEFAULT.checkpoint_every,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Run file.  [default: runs/NAME-OF-THE-RUN.igf]"),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run file.")] = False,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN.igf", help="Continue a run that was stopped.")
+    ] = None,
+    download: Annotated[bool, typer.Option(help="Download data that is nowhere found.")] = True,
+    report: Annotated[bool, typer.Option(help="Write a report at the end.")] = True,
+) -> None:
+    """Train a reference network and record how its parameters' distributions move."""
+    console = Console()
+    if resume is not None:
+        _refuse_options(context)
+        from igfast.harness import checkpoint
+
+        settings = Settings.from_dict(checkpoint.load(resume)["config"]["settings"])
+        path = resume
+    else:
+        settings = Settings(
+            dataset=dataset,
+            model=model,
+            widths=parse_widths(width, depth),
+            activation=activation,
+            context=context_length,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            device=device,
+            threads=threads,
+            records=records,
+            every=every,
+            evaluations=evaluations,
+            evaluation_size=evaluation_size,
+            quantities=tuple(quantity or DEFAULT.quantities),
+            bins=bins,
+            splits=splits,
+            checkpoint_every=checkpoint_every,
+        ).resolved()
+        path = output or default_path(settings)
+        _make_room(path, overwrite)
+    _run(settings, path, console, resume=resume is not None, download=download)
+    _conclude(path, console, report=report)
+
+
+def parse_widths(width: str | None, depth: int | None) -> tuple[int, ...] | None:
+    """The widths that ``--width`` and ``--depth`` say; None if neither was given.
+
+    Examples
+    --------
+    >>> parse_widths("512", 3), parse_widths("512,256", None), parse_widths(None, None)
+    ((512, 512, 512), (512, 256), None)
+    """
+    if width is None:
+        if depth is not None:
+            raise ValueError(f"depth={depth}: say also how wide its layers are, as --width 512")
+        return None
+    try:
+        widths = tuple(int(part) for part in width.split(","))
+    except ValueError as error:
+        raise ValueError(f"width={width!r}: a number, or numbers as 512,256") from error
+    if depth is None:
+        return widths if len(widths) > 1 else widths * 2
+    if depth < 1 or len(widths) > 1:
+        raise ValueError(f"depth={depth}: must be at least 1, and --width then one number")
+    return widths * depth
+
+
+def default_path(settings: Settings) -> Path:
+    """Where a run goes when ``--output`` does not say.
+
+    Examples
+    --------
+    >>> default_path(Settings().resolved()).as_posix()
+    'runs/mnist-mlp-sgd-seed0.igf'
+    """
+    name = f"{settings.dataset}-{settings.model}-{settings.optimizer}-seed{settings.seed}.igf"
+    return Path("runs") / name
+
+
+def _refuse_options(context: typer.Context) -> None:
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in context.params
+        if name not in WITH_RESUME
+        and getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    ]
+    if given:
+        raise ValueError(
+            "--resume continues a run with the settings it began with; leave out "
+            + ", ".join(given)
+        )
+
+
+def _make_room(path: Path, overwrite: bool) -> None:
+    """Make the folder of a new run; remove the run that lies there if that was asked for."""
+    from igfast.harness.checkpoint import checkpoint_path
+    from igfast.store import RunReader
+
+    if path.exists() and not overwrite:
+        raise FileExistsError(
+            f"{path} exists: continue it with --resume {path}, replace it with --overwrite, or "
+            "choose another --output"
+        )
+    if path.exists():
+        RunReader(path).close()  # raises if it is not a run: nothing else is ever removed
+        beside = [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm")]
+        for file in (path, *beside, checkpoint_path(path)):
+            file.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _run(settings: Settings, path: Path, console: Console, *, resume: bool, download: bool) -> None:
+    from igfast.harness.data import load
+    from igfast.harness.display import DownloadDisplay, TrainingDisplay
+    from igfast.harness.training import train as train_network
+
+    with DownloadDisplay(console) as progress:
+        dataset = load(
+            settings.dataset, context=settings.context, download=download, progress=progress
+        )
+    try:
+        with TrainingDisplay(console) as display:
+            result = train_network(settings, dataset, path, observer=display, resume=resume)
+    except KeyboardInterrupt:
+        console.print(f"\nstopped; continue with: igfast train --resume {path}", soft_wrap=True)
+        raise
+    steps = result.outline.total_steps - result.outline.start_step
+    pace = f" ({result.seconds / steps * 1e3:.1f} ms/step)" if steps else ""
+    console.print(
+        f"\ntrained {steps:,} steps in {result.seconds:.1f} s{pace}",
+        highlight=False,
+    )
+
+
+def _conclude(path: Path, console: Console, *, report: bool) -> None:
+    """Print the table per layer, write the report, say what can be done with the run."""
+    from igfast.cli.summary import layer_table
+
+    run = igfast.open(path)
+    for note in run.config["data"]["notes"]:
+        console.print(f"[bold yellow]! {escape(note)}[/]", highlight=False)
+    _, accuracy = run.scalars()["test_accuracy"]
+    console.print(f"test accuracy {accuracy[-1]:.2%}", highlight=False)
+    console.print(layer_table(run))
+    lines = [f"run file: {path}"]
+    if report and find_spec("matplotlib") is None:
+        lines.append("report:   needs matplotlib: pip install 'igfast[report]'")
+    elif report:
+        target = path.with_suffix(".html")
+        with console.status("Drawing the report ..."):
+            run.report(target)
+        lines.append(f"report:   {target}")
+    lines.append(f"next:     igfast report {path} | igfast export {path} --format csv")
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)

@@ -1,0 +1,220 @@
+"""What a terminal shows: a live table while training, plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+from igfast.measures import information_velocity
+
+if TYPE_CHECKING:
+    from igfast.harness.training import Outline
+    from igfast.histograms import Histogram
+
+ROWS = 12
+PLAIN_LINES = 20
+WINDOW = 20
+
+
+class TrainingDisplay:
+    """Observer of a run: Γ of each layer over the last ``WINDOW`` records, and L so far.
+
+    Both are the cheap split estimate between two records, L a sum over every ``WINDOW``-th; the
+    table at the end and the report choose the stride from the data.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._outline: Outline | None = None
+        self._task = TaskID(0)
+        self._recent: deque[tuple[int, Histogram]] = deque(maxlen=WINDOW)
+        self._anchor: Histogram | None = None
+        self._count = 0
+        self._velocity: NDArray[np.float64] | None = None
+        self._length = self._passed = np.zeros(0)
+        self._loss: float | None = None
+        self._scalars: dict[str, float] = {}
+        self._began = time.perf_counter()
+        self._last_line = -1
+        self._progress = Progress(
+            TextColumn("[bold]step"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[pace]}"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+
+    def __enter__(self) -> TrainingDisplay:
+        if self._console.is_terminal:
+            self._live = Live(self._picture(), console=self._console, refresh_per_second=4)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.update(self._picture(), refresh=True)
+            self._live.stop()
+
+    def started(self, outline: Outline) -> None:
+        """Print what is going to be trained, and on what."""
+        self._outline = outline
+        settings, data = outline.settings, outline.dataset
+        for note in data.notes:
+            self._console.print(
+                f"[bold yellow]! {escape(note)}[/]", highlight=False, soft_wrap=True
+            )
+        widths = "-".join(str(width) for width in settings.widths or ())
+        self._console.print(
+            f"[bold]{settings.model}[/] {widths}, {outline.parameters:,} parameters, "
+            f"{settings.activation} | [bold]{data.name}[/] {len(data.train_inputs):,} + "
+            f"{len(data.test_inputs):,} from {escape(data.source)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        self._console.print(
+            f"{settings.optimizer}, learning rate {settings.learning_rate:g}, batch "
+            f"{settings.batch_size}, {outline.total_steps:,} steps ({settings.epochs:g} epochs), "
+            f"seed {settings.seed}, {settings.device}, {settings.threads} threads"
+            + (f" | continued after step {outline.start_step:,}" if outline.start_step else ""),
+            highlight=False,
+            soft_wrap=True,
+        )
+        self._task = self._progress.add_task(
+            "train", total=outline.total_steps, completed=outline.start_step, pace=""
+        )
+        self._began = time.perf_counter()
+
+    def recorded(self, step: int, loss: float | None, histogram: Histogram) -> None:
+        """Update Γ and L from the newest record."""
+        if self._anchor is None:
+            self._anchor, self._passed = histogram, np.zeros(len(histogram.names))
+        else:
+            before, earlier = self._recent[0]
+            self._velocity = _distance(earlier, histogram) / (step - before)
+            self._length = self._passed + _distance(self._anchor, histogram)
+            self._count += 1
+            if self._count % WINDOW == 0:
+                self._anchor, self._passed = histogram, self._length
+        self._recent.append((step, histogram))
+        self._loss = loss
+        self._show(step)
+
+    def evaluated(self, step: int, scalars: dict[str, float]) -> None:
+        """Keep the newest losses and accuracies for the next line."""
+        self._scalars = dict(scalars)
+
+    def _show(self, step: int) -> None:
+        assert self._outline is not None
+        start, total = self._outline.start_step, self._outline.total_steps
+        pace = (time.perf_counter() - self._began) / max(1, step - start) * 1e3
+        self._progress.update(self._task, completed=step, pace=f"{pace:.1f} ms/step")
+        if self._live is not None:
+            self._live.update(self._picture())
+            return
+        line = PLAIN_LINES * step // total
+        if line != self._last_line or step == total:
+            self._last_line = line
+            shown = [f"step {step:>{len(f'{total:,}')},}/{total:,}", *self._numbers()]
+            if step > start:
+                shown.append(f"{pace:.1f} ms/step")
+            self._console.print("  ".join(shown), highlight=False, soft_wrap=True, markup=False)
+
+    def _numbers(self) -> list[str]:
+        shown = [] if self._loss is None else [f"loss {self._loss:.4f}"]
+        if self._scalars:
+            shown.append(f"test loss {self._scalars['test_loss']:.4f}")
+            shown.append(f"test accuracy {self._scalars['test_accuracy']:.2%}")
+        if self._velocity is not None:
+            histogram = self._recent[-1][1]
+            largest = int(np.argmax(histogram.numel))
+            shown.append(
+                f"{histogram.names[largest]}: Γ {self._velocity[largest]:.2e} "
+                f"L {self._length[largest]:.3f}"
+            )
+        return shown
+
+    def _picture(self) -> Group:
+        table = Table(box=None, pad_edge=False)
+        for title, justify in (("layer", "left"), ("parameters", "right")):
+            table.add_column(title, justify=justify)  # type: ignore[arg-type]
+        table.add_column("Γ now (1/step)", justify="right")
+        table.add_column("L so far", justify="right")
+        if self._velocity is not None:
+            histogram = self._recent[-1][1]
+            sizes = np.asarray(histogram.numel)
+            for layer in sorted(np.argsort(-sizes, kind="stable")[:ROWS].tolist()):
+                table.add_row(
+                    escape(histogram.names[layer]),
+                    f"{sizes[layer]:,}",
+                    f"{self._velocity[layer]:.2e}",
+                    f"{self._length[layer]:.3f}",
+                )
+            if len(sizes) > ROWS:
+                table.add_row(f"and {len(sizes) - ROWS} smaller ones")
+        numbers = "  ".join(self._numbers()[: 3 if self._scalars else 1])
+        return Group(self._progress, escape(numbers), table)
+
+
+def _distance(earlier: Histogram, later: Histogram) -> NDArray[np.float64]:
+    """Γ dt of each layer between two records; 0 for an empty layer."""
+    estimator = "split" if later.splits > 1 else "hellinger"
+    distance = information_velocity(earlier, later, estimator=estimator)
+    return np.nan_to_num(np.asarray(distance, dtype=np.float64))
+
+
+class DownloadDisplay:
+    """A progress bar per downloaded file; use as the ``progress`` of a data set."""
+
+    def __init__(self, console: Console) -> None:
+        self._tasks: dict[str, TaskID] = {}
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        )
+
+    def __enter__(self) -> DownloadDisplay:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, path: str, done: int, total: int | None) -> None:
+        if path not in self._tasks:
+            self._progress.start()
+            self._tasks[path] = self._progress.add_task(escape(path), total=total)
+        self._progress.update(self._tasks[path], completed=done, total=total)

@@ -1,0 +1,91 @@
+"""The terminal display: plain lines in a pipe, a table in a terminal."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import igfast
+from igfast.harness import data
+from igfast.harness.display import DownloadDisplay, TrainingDisplay
+from igfast.harness.settings import Settings
+from igfast.harness.training import Outline
+from igfast.histograms import Histogram
+
+
+@pytest.fixture
+def outline(small_mnist: Path) -> Outline:
+    dataset = data.load("mnist", download=False)
+    settings = Settings(widths=(16, 8), threads=1).resolved()
+    return Outline(settings, dataset, Path("run.igf"), 1234, 10, 60, 0)
+
+
+def record(shift: float, layers: int = 1) -> Histogram:
+    x = np.random.default_rng(0).normal(size=20_000)
+    grid = igfast.Grid.dyadic(256, exponent=-4)
+    found: Histogram = igfast.histogram(
+        {f"layer{index}": x + shift for index in range(layers)}, grid=grid, splits=4
+    )
+    return found
+
+
+def test_plain_lines_hold_loss_velocity_and_length(outline: Outline) -> None:
+    stream = io.StringIO()
+    with TrainingDisplay(Console(file=stream, width=200)) as display:
+        display.started(outline)
+        for step in range(0, 61, 10):
+            display.recorded(step, 0.5 if step else None, record(0.1 * step))
+            display.evaluated(step, {"test_loss": 0.25, "test_accuracy": 0.5})
+    lines = stream.getvalue().splitlines()
+    assert "not the canonical mnist data" in lines[0]
+    assert "1,234 parameters" in lines[1]
+    assert "learning rate 0.045, batch 64, 60 steps (6 epochs), seed 0, cpu, 1 threads" in lines[2]
+    assert lines[3] == "step  0/60"
+    last = lines[-1]
+    assert last.startswith("step 60/60  loss 0.5000  test loss 0.2500  test accuracy 50.00%")
+    # a normal distribution that moves by 0.1 of its width per step, seen as a chord of length 6
+    velocity, length = float(last.split("Γ ")[1].split()[0]), float(last.split("L ")[1].split()[0])
+    assert length == pytest.approx(60 * velocity, rel=0.02)
+    assert "\x1b[" not in stream.getvalue()
+
+
+def test_length_is_summed_over_windows(outline: Outline) -> None:
+    stream = io.StringIO()
+    with TrainingDisplay(Console(file=stream, width=200)) as display:
+        display.started(outline)
+        for step in range(61):  # three windows of 20 records, each a shift by 0.2
+            display.recorded(step, 0.5, record(0.01 * step))
+    line = stream.getvalue().splitlines()[-1]
+    assert float(line.split("L ")[1].split()[0]) == pytest.approx(0.6, rel=0.02)
+    assert float(line.split("Γ ")[1].split()[0]) == pytest.approx(0.01, rel=0.02)
+
+
+def test_terminal_shows_the_largest_layers(outline: Outline) -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=100)
+    with TrainingDisplay(console) as display:
+        display.started(outline)
+        display.recorded(0, None, record(0.0, layers=15))
+        display.recorded(60, 0.5, record(0.1, layers=15))
+    shown = stream.getvalue()
+    assert "Γ now (1/step)" in shown
+    assert "layer11" in shown
+    assert "layer12" not in shown
+    assert "and 3 smaller ones" in shown
+    assert "60/60" in shown
+
+
+def test_download_bar_appears_with_the_first_byte() -> None:
+    stream = io.StringIO()
+    with DownloadDisplay(Console(file=stream, force_terminal=True, width=100)):
+        pass
+    assert stream.getvalue() == ""
+    with DownloadDisplay(Console(file=stream, force_terminal=True, width=100)) as progress:
+        progress("mnist/a.gz", 500, 1000)
+        progress("mnist/a.gz", 1000, 1000)
+    assert "mnist/a.gz" in stream.getvalue()
+    assert "1.0/1.0 kB" in stream.getvalue()
