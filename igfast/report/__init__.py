@@ -1,0 +1,75 @@
+"""Reports: figures of a run and one self-contained HTML page about it.
+
+Everything that draws needs matplotlib, which `pip install 'igfast[report]'` brings. The numbers
+behind the figures (`igfast.report.curves`) need NumPy only.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from igfast.trajectory import Trajectory
+
+__all__ = ["write_report"]
+
+
+def write_report(run: Trajectory, path: str | Path) -> Path:
+    """Write a static HTML report about a run, and the numbers behind it beside it.
+
+    Parameters
+    ----------
+    run
+        Trajectory, as `igfast.open` returns it.
+    path
+        HTML file to write; an existing one is replaced. `report.html` gets its numbers in
+        `report_data/`: CSV files and `curves.json`, described in `report_data/columns.csv`.
+
+    Returns
+    -------
+    Path
+        The HTML file.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If matplotlib is not installed.
+    ValueError
+        If the run holds no record.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import igfast
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(40, 50))
+    >>> grid = igfast.Grid.dyadic(bins=256)
+    >>> histograms = [
+    ...     igfast.histogram({"weight": x + 0.05 * t}, grid=grid, splits=4) for t in range(4)
+    ... ]
+    >>> run = igfast.Trajectory.from_histograms([0, 1, 2, 3], histograms)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = write_report(run, f"{folder}/report.html")
+    ...     page.name, (page.parent / "report_data" / "curves.json").exists()
+    ('report.html', True)
+    """
+    if find_spec("matplotlib") is None:
+        raise ModuleNotFoundError(
+            "a report needs matplotlib, which is not installed: pip install 'igfast[report]'",
+            name="matplotlib",
+        )
+    from igfast.report.collect import collect
+    from igfast.report.curves import write_curves
+    from igfast.report.page import render_page
+
+    target = Path(path)
+    if target.is_dir():
+        raise ValueError(f"path={str(path)!r} is a folder; name the HTML file to write in it")
+    curves = collect(run)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    files = write_curves(curves, target.with_name(f"{target.stem}_data"))
+    target.write_text(render_page(curves, files), encoding="utf-8")
+    return target

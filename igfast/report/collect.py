@@ -1,0 +1,310 @@
+"""Everything a report shows about a run, measured once.
+
+Needs NumPy only. Figures, page and data files all read from the same `Curves`, so a number on the
+page is the number in the file beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from igfast.measures import fisher_rao_distance
+
+if TYPE_CHECKING:
+    from igfast.histograms import Histogram
+    from igfast.trajectory import Trajectory
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+MOST_LAYERS = 12  # panels of one figure; what is left out is said
+SPARSE = 4  # the sampling check takes every fourth record
+MOST_COLUMNS = 600  # records drawn in a heat map, about one per two pixels
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a quantity; `column` is its place in the arrays of `Motion`."""
+
+    name: str
+    column: int
+    numel: int
+    shape: tuple[int, ...] | None
+
+    @property
+    def matrix(self) -> bool:
+        """Whether it holds weights proper: two axes or more, and not a bias by name."""
+        if self.shape is None:
+            return not self.name.endswith(("bias", "beta"))
+        return len(self.shape) >= 2
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How the layers of one quantity moved: T records of L layers.
+
+    Velocities are per interval, in 1/step; lengths, entropy (divided by ln(bins)), complexity and
+    `outside` (fraction of the elements beyond the grid) per record. Errors are standard errors;
+    NaN where the estimator gives none. `length_sparse` (L,) is the final length from every fourth
+    record only, `great_circle` (L,) the Fisher-Rao distance from the first to the last record. `grids` names the grid of each
+    layer's entropy and complexity, `regrids` the records at which its automatic grid changed.
+    """
+
+    quantity: str
+    layers: tuple[Layer, ...]
+    steps: Int
+    estimator: str
+    velocity: Float
+    velocity_error: Float
+    velocity_squared: Float
+    velocity_squared_error: Float
+    noise_floor: Float
+    velocity_published: Float
+    length: Float
+    length_error: Float
+    length_published: Float
+    length_sparse: Float
+    great_circle: Float
+    entropy: Float
+    complexity: Float
+    outside: Float
+    nan: Int
+    grids: tuple[str, ...]
+    recorded_grid: str
+    regrids: tuple[tuple[int, ...], ...]
+    densities: dict[int, Densities] = field(repr=False)
+
+    @property
+    def midpoints(self) -> Float:
+        """(T-1,) steps halfway between records, where velocities are drawn."""
+        return (self.steps[1:] + self.steps[:-1]) / 2.0
+
+    def resolved(self, layer: Layer) -> bool:
+        """Whether the layer's length stands clear of zero by two standard errors."""
+        length, error = self.length[-1, layer.column], self.length_error[-1, layer.column]
+        return bool(length > 2 * error)
+
+    def group(self, matrices: bool) -> tuple[Layer, ...]:
+        """Weight matrices, or everything else: biases, normalization weights and the like."""
+        return tuple(layer for layer in self.layers if layer.matrix is matrices)
+
+    def shown(self, matrices: bool) -> tuple[Layer, ...]:
+        """At most `MOST_LAYERS` of a group: first, last and evenly spaced between."""
+        return spread(self.group(matrices))
+
+
+@dataclass(frozen=True)
+class Densities:
+    """Histograms of one layer at the drawn records, each on the grid it was recorded on."""
+
+    records: Int
+    edges: tuple[Float, ...]
+    counts: tuple[Int, ...]
+    numel: int
+
+    def bulk(self) -> tuple[float, float]:
+        """Round range, around zero where it can be, with 99.9 % of the elements at all times."""
+        low, high = np.inf, -np.inf
+        for edges, counts in zip(self.edges, self.counts, strict=True):
+            total = counts.sum()
+            if total:
+                cumulative = np.cumsum(counts) / total
+                low = min(low, edges[np.searchsorted(cumulative, 0.0005, "right")])
+                high = max(high, edges[np.searchsorted(cumulative, 0.9995, "left") + 1])
+        if not low < high:
+            return -1.0, 1.0
+        center, half = (low + high) / 2, (high - low) / 2
+        if abs(center) < half:
+            reach = max(abs(low), abs(high))
+            return -reach, reach
+        return low - 0.02 * half, high + 0.02 * half
+
+    def on(self, display: Float) -> Float:
+        """(T', D) probability density per unit of weight between the edges `display` (D+1,)."""
+        found = np.zeros((len(self.counts), display.size - 1))
+        for row, (edges, counts) in enumerate(zip(self.edges, self.counts, strict=True)):
+            running = np.concatenate([[0.0], np.cumsum(counts)])
+            inside = np.diff(np.interp(display, edges, running))
+            found[row] = inside / (max(self.numel, 1) * np.diff(display))
+        return found
+
+    def display_edges(self, most: int) -> Float:
+        """Edges for drawing: at most `most` bins, fewer for layers with few elements."""
+        low, high = self.bulk()
+        bins = int(np.clip(2.5 * max(self.numel, 1) ** (1 / 3), 12, most))
+        return np.linspace(low, high, bins + 1)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A run as the report sees it. `main` is the quantity whose motion is told in full."""
+
+    run: Trajectory
+    main: Motion
+    others: tuple[Motion, ...]
+    scalars: dict[str, tuple[Int, Float]]
+
+    @property
+    def motions(self) -> tuple[Motion, ...]:
+        """All quantities, the main one first."""
+        return (self.main, *self.others)
+
+    def motion(self, quantity: str = "") -> Motion:
+        """The motion of a quantity, by default of the main one."""
+        for motion in self.motions:
+            if motion.quantity == (quantity or self.main.quantity):
+                return motion
+        known = ", ".join(motion.quantity for motion in self.motions)
+        raise ValueError(f"quantity={quantity!r} was not recorded; there is {known}")
+
+
+def spread(layers: Sequence[Layer], most: int = MOST_LAYERS) -> tuple[Layer, ...]:
+    """At most `most` of the layers: the first, the last and evenly spaced between."""
+    if len(layers) <= most:
+        return tuple(layers)
+    chosen = np.unique(np.linspace(0, len(layers) - 1, most).round().astype(int))
+    return tuple(layers[i] for i in chosen)
+
+
+def collect(run: Trajectory | Curves) -> Curves:
+    """Measure everything a report shows; what was collected before is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        If the run holds no record.
+    """
+    if isinstance(run, Curves):
+        return run
+    quantities = [q for q in run.quantities if len(run.histograms(q))]
+    if not quantities:
+        raise ValueError(
+            "the run holds no record, so there is nothing to report; "
+            "record at least once, for example with igfast.Monitor"
+        )
+    quantities.sort(key=lambda name: name != "param")
+    motions = [_measure(run, quantity) for quantity in quantities]
+    motions = [m if len(m.steps) < 2 else _with_velocities(run, m) for m in motions]
+    scalars = {
+        name: (np.asarray(steps, np.int64), np.asarray(values, np.float64))
+        for name, (steps, values) in run.scalars().items()
+        if len(steps)
+    }
+    return Curves(run, motions[0], tuple(motions[1:]), scalars)
+
+
+def _measure(run: Trajectory, quantity: str) -> Motion:
+    histograms = run.histograms(quantity)
+    records, layers = len(histograms), _layers(run, quantity)
+    intervals, width = max(records - 1, 0), len(layers)
+    missing = np.full((intervals, width), np.nan)
+    still = np.zeros((records, width))
+    unknown = np.full(width, np.nan)
+    return Motion(
+        quantity=quantity,
+        layers=layers,
+        steps=np.asarray(run.steps_of(quantity), np.int64),
+        estimator="split" if histograms[0].splits > 2 else "hellinger",
+        velocity=missing,
+        velocity_error=missing,
+        velocity_squared=missing,
+        velocity_squared_error=missing,
+        noise_floor=missing,
+        velocity_published=missing,
+        length=still,
+        length_error=still,
+        length_published=still,
+        length_sparse=unknown,
+        great_circle=unknown,
+        entropy=np.asarray(run.entropy(quantity=quantity), np.float64),
+        complexity=np.asarray(run.complexity(quantity=quantity), np.float64),
+        grids=tuple(str(run.common(layer.name, quantity=quantity)) for layer in layers),
+        **_counted(histograms, layers),
+    )
+
+
+def _with_velocities(run: Trajectory, motion: Motion) -> Motion:
+    quantity, estimator = motion.quantity, motion.estimator
+    histograms = run.histograms(quantity)
+    velocity, velocity_error = run.velocity(None, estimator, quantity, error=True)
+    squared, squared_error = run.velocity_squared(None, estimator, quantity, error=True)
+    length, length_error = run.length(None, estimator, quantity, error=True)
+    sparse = motion.length_sparse
+    if len(motion.steps) >= 5 * SPARSE:
+        kept = np.unique(np.append(np.arange(0, len(motion.steps), SPARSE), len(motion.steps) - 1))
+        thinned = type(run).from_histograms(motion.steps[kept], [histograms[int(i)] for i in kept])
+        sparse = thinned.length(estimator=estimator)[-1]
+    return replace(
+        motion,
+        velocity=velocity,
+        velocity_error=velocity_error,
+        velocity_squared=squared,
+        velocity_squared_error=squared_error,
+        velocity_published=run.velocity(None, "hellinger", quantity),
+        noise_floor=run.noise_floor(None, quantity),
+        length=length,
+        length_error=length_error,
+        length_published=run.length(None, "hellinger", quantity),
+        length_sparse=sparse,
+        great_circle=fisher_rao_distance(histograms[0], histograms[-1]),
+    )
+
+
+def _layers(run: Trajectory, quantity: str) -> tuple[Layer, ...]:
+    first = run.histograms(quantity)[0]
+    shapes = run.shapes(quantity)
+    return tuple(
+        Layer(name, column, int(first.numel[column]), shapes[column])
+        for column, name in enumerate(first.names)
+    )
+
+
+def _counted(histograms: Sequence[Histogram], layers: Sequence[Layer]) -> dict[str, Any]:
+    """What one pass over the histograms tells: losses, grids, and the densities to draw."""
+    matrices = [layer for layer in layers if layer.matrix]
+    vectors = [layer for layer in layers if not layer.matrix]
+    shown = (*spread(matrices), *spread(vectors))
+    records = len(histograms)
+    stride = -(-records // MOST_COLUMNS)
+    outside, nan = np.zeros((records, len(layers))), np.zeros((records, len(layers)), np.int64)
+    edges: dict[int, list[Float]] = {layer.column: [] for layer in shown}
+    counts: dict[int, list[Int]] = {layer.column: [] for layer in shown}
+    drawn = []
+    regrids: list[list[int]] = [[] for _ in layers]
+    grid_before: NDArray[Any] | None = None
+    for record in range(records):
+        histogram = histograms[record]
+        lost = histogram.underflow + histogram.overflow
+        outside[record] = lost / np.maximum(histogram.numel, 1)
+        nan[record] = histogram.nan
+        if histogram.exponents is not None and histogram.origins is not None:
+            grid = np.stack([histogram.exponents, histogram.origins], axis=1)
+            if grid_before is not None:
+                for column in np.flatnonzero((grid != grid_before).any(axis=1)):
+                    regrids[column].append(record)
+            grid_before = grid
+        if record % stride and record != records - 1:
+            continue
+        drawn.append(record)
+        all_edges = np.broadcast_to(histogram.edges, (len(layers), histogram.bins + 1))
+        for layer in shown:
+            edges[layer.column].append(all_edges[layer.column])
+            counts[layer.column].append(histogram.counts[layer.column])
+    densities = {
+        layer.column: Densities(
+            np.array(drawn), tuple(edges[layer.column]), tuple(counts[layer.column]), layer.numel
+        )
+        for layer in shown
+    }
+    return {
+        "outside": outside,
+        "nan": nan,
+        "densities": densities,
+        "recorded_grid": str(histograms[0].grid),
+        "regrids": tuple(tuple(records) for records in regrids),
+    }

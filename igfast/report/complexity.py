@@ -1,0 +1,69 @@
+"""Figures of Shannon entropy H and statistical complexity C."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from igfast.report import style
+from igfast.report.collect import Curves, collect
+
+if TYPE_CHECKING:
+    from igfast.trajectory import Trajectory
+
+
+def entropy_complexity(
+    run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True
+) -> Figure:
+    """H and C over steps, and the path in the H-C plane, of all layers of a group.
+
+    Layers have colors of their own up to eight, else they are colored by depth. In the plane a
+    ring marks the first record, a dot the last.
+    """
+    curves = collect(run)
+    motion = curves.motion(quantity)
+    layers = motion.group(matrices)
+    figure = style.new_figure(3.5)
+    grid = figure.add_gridspec(1, 3, width_ratios=[1, 1, 1.15])
+    entropy_panel, complexity_panel, plane = (figure.add_subplot(grid[0, i]) for i in range(3))
+    colors = style.series_colors(len(layers))
+    few = len(layers) <= len(style.SERIES)
+    for number, layer in enumerate(layers):
+        entropy, complexity = motion.entropy[:, layer.column], motion.complexity[:, layer.column]
+        look = {
+            "color": colors[number],
+            "linewidth": 1.4 if few else 0.8,
+            "linestyle": style.DASHES[number] if few else "-",
+        }
+        alone = {"marker": "o", "markersize": 3} if len(motion.steps) == 1 else {}
+        entropy_panel.plot(motion.steps, entropy, **look, **alone)
+        complexity_panel.plot(motion.steps, complexity, **look, **alone)
+        plane.plot(entropy, complexity, **look)
+        known = np.flatnonzero(np.isfinite(entropy) & np.isfinite(complexity))
+        if known.size:
+            for end, fill in ((known[0], "none"), (known[-1], colors[number])):
+                plane.plot(
+                    entropy[end], complexity[end], "o", markersize=5 if few else 3,
+                    markerfacecolor=fill, markeredgecolor=colors[number],
+                )  # fmt: skip
+    for panel, label in ((entropy_panel, "entropy H / ln B"), (complexity_panel, "complexity C")):
+        style.step_axis(panel, motion.steps)
+        panel.set_xlabel("optimizer step")
+        panel.set_ylabel(label)
+    plane.set_xlabel("entropy H / ln B")
+    plane.set_ylabel("complexity C")
+    for panel in (entropy_panel, complexity_panel, plane):
+        style.dress(panel)
+        panel.margins(y=0.08)
+    if few:
+        handles = [
+            Line2D([], [], color=colors[i], linestyle=style.DASHES[i]) for i in range(len(layers))
+        ]
+        names = [style.literal(style.shorten(layer.name)) for layer in layers]
+        style.figure_legend(figure, handles, names)
+    else:
+        style.depth_bar(figure, [plane], colors)
+    return figure

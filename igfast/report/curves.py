@@ -1,0 +1,221 @@
+"""The numbers behind a report as CSV and JSON files.
+
+Needs NumPy only. Every file's columns, with units and meanings, stand in `columns.csv` and again in
+`curves.json`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from igfast.report.collect import Curves, Motion
+from igfast.report.ridges import ridge_densities, ridge_records
+
+FORMAT_VERSION = 1
+
+_OF_RECORD = [
+    ("quantity", "", "what was recorded: param, grad or update"),
+    ("layer", "", "name of the layer"),
+    ("step", "optimizer steps", "steps done before the record"),
+]
+_COLUMNS: dict[str, list[tuple[str, str, str]]] = {
+    "velocity": [
+        *_OF_RECORD[:2],
+        ("step_from", "optimizer steps", "record at which the interval begins"),
+        ("step_to", "optimizer steps", "record at which it ends"),
+        ("velocity", "1/step", "information velocity of this interval, 0 where noise outweighs it"),
+        ("velocity_error", "1/step", "its standard error"),
+        ("velocity_squared", "1/step^2", "unbiased and signed"),
+        ("velocity_squared_error", "1/step^2", "its standard error"),
+        ("noise_floor", "1/step", "velocity that noise alone gives the published estimator"),
+        ("velocity_published", "1/step", "published (Hellinger) estimate"),
+    ],
+    "length": [
+        *_OF_RECORD,
+        ("length", "1", "information length since the first record"),
+        ("length_error", "1", "its standard error"),
+        ("length_published", "1", "sum of the published estimates; depends on sampling"),
+    ],
+    "entropy": [
+        *_OF_RECORD,
+        ("entropy", "1", "Shannon entropy divided by ln(bins), on the grid in layers.csv"),
+        ("complexity", "1", "Jensen-Shannon statistical complexity, on the same grid"),
+        ("outside", "1", "fraction of the elements beyond the recorded grid"),
+        ("nan", "elements", "elements that are NaN"),
+    ],
+    "scalars": [
+        ("name", "", "as it was logged"),
+        ("step", "optimizer steps", "steps done before it was logged"),
+        ("value", "as logged", ""),
+    ],
+    "layers": [
+        *_OF_RECORD[:2],
+        ("shape", "", "sizes of the axes joined by x; empty where not recorded"),
+        ("elements", "elements", "number of elements"),
+        ("length", "1", "information length from the first to the last record"),
+        ("length_error", "1", "its standard error"),
+        ("length_every_4th", "1", "the same from every fourth record only"),
+        ("length_published", "1", "published estimate; depends on sampling"),
+        ("great_circle", "1", "Fisher-Rao distance from the first to the last record"),
+        ("grid", "", "grid of entropy and complexity"),
+        ("grid_changes", "optimizer steps", "records at which the automatic grid had changed"),
+    ],
+    "densities": [
+        *_OF_RECORD,
+        ("low", "value", "lower end of the bin"),
+        ("high", "value", "upper end of the bin"),
+        ("density", "1/value", "probability density of the layer's elements in the bin"),
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One CSV file: its name without the suffix, columns and rows."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: Iterable[tuple[Any, ...]]
+
+
+def tables(curves: Curves) -> Iterator[Table]:
+    """The tables of a report, in the order of `columns.csv`."""
+    rows = {
+        "velocity": (row for motion in curves.motions for row in _velocity(motion)),
+        "length": (row for motion in curves.motions for row in _length(motion)),
+        "entropy": (row for motion in curves.motions for row in _entropy(motion)),
+        "scalars": (
+            (name, int(step), float(value))
+            for name, (steps, values) in curves.scalars.items()
+            for step, value in zip(steps, values, strict=True)
+        ),
+        "layers": (row for motion in curves.motions for row in _layers(motion)),
+        "densities": (row for motion in curves.motions for row in _densities(motion)),
+    }
+    for name, columns in _COLUMNS.items():
+        yield Table(name, tuple(column for column, _, _ in columns), rows[name])
+
+
+def write_curves(curves: Curves, folder: Path) -> list[Path]:
+    """Write every table as CSV, all of them as `curves.json`, and `columns.csv` about them.
+
+    Values are written in full precision; NaN is an empty field in CSV and null in JSON. Infinite
+    values are the text inf.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    found: dict[str, dict[str, list[Any]]] = {}
+    files = []
+    for table in tables(curves):
+        rows = [tuple(map(_plain, row)) for row in table.rows]
+        files.append(_write_csv(folder / f"{table.name}.csv", table.columns, rows))
+        values = list(zip(*rows, strict=True)) if rows else [()] * len(table.columns)
+        found[table.name] = {
+            name: list(column) for name, column in zip(table.columns, values, strict=True)
+        }
+    about = [(f"{name}.csv", *column) for name, columns in _COLUMNS.items() for column in columns]
+    header = ("file", "column", "unit", "meaning")
+    files.append(_write_csv(folder / "columns.csv", header, about))
+    document = {
+        "format": "igfast curves",
+        "version": FORMAT_VERSION,
+        "estimator": {motion.quantity: motion.estimator for motion in curves.motions},
+        "columns": {
+            name: {column: {"unit": unit, "meaning": text} for column, unit, text in columns}
+            for name, columns in _COLUMNS.items()
+        },
+        "tables": found,
+    }
+    target = folder / "curves.json"
+    target.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
+    return [*files, target]
+
+
+def _write_csv(path: Path, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+    return path
+
+
+def _plain(value: Any) -> Any:
+    """A value that CSV and JSON agree on."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
+
+
+def _velocity(motion: Motion) -> Iterator[tuple[Any, ...]]:
+    steps = motion.steps.tolist()
+    for layer in motion.layers:
+        columns = [
+            values[:, layer.column].tolist()
+            for values in (
+                motion.velocity,
+                motion.velocity_error,
+                motion.velocity_squared,
+                motion.velocity_squared_error,
+                motion.noise_floor,
+                motion.velocity_published,
+            )
+        ]
+        for row in zip(steps[:-1], steps[1:], *columns, strict=True):
+            yield (motion.quantity, layer.name, *row)
+
+
+def _length(motion: Motion) -> Iterator[tuple[Any, ...]]:
+    for layer in motion.layers:
+        columns = [
+            values[:, layer.column].tolist()
+            for values in (motion.length, motion.length_error, motion.length_published)
+        ]
+        for row in zip(motion.steps.tolist(), *columns, strict=True):
+            yield (motion.quantity, layer.name, *row)
+
+
+def _entropy(motion: Motion) -> Iterator[tuple[Any, ...]]:
+    for layer in motion.layers:
+        columns = [
+            values[:, layer.column].tolist()
+            for values in (motion.entropy, motion.complexity, motion.outside, motion.nan)
+        ]
+        for row in zip(motion.steps.tolist(), *columns, strict=True):
+            yield (motion.quantity, layer.name, *row)
+
+
+def _layers(motion: Motion) -> Iterator[tuple[Any, ...]]:
+    for layer in motion.layers:
+        at = layer.column
+        yield (
+            motion.quantity,
+            layer.name,
+            "x".join(map(str, layer.shape)) if layer.shape else "",
+            layer.numel,
+            float(motion.length[-1, at]),
+            float(motion.length_error[-1, at]),
+            float(motion.length_sparse[at]),
+            float(motion.length_published[-1, at]),
+            float(motion.great_circle[at]),
+            motion.grids[at],
+            " ".join(str(int(motion.steps[record])) for record in motion.regrids[at]),
+        )
+
+
+def _densities(motion: Motion) -> Iterator[tuple[Any, ...]]:
+    chosen = ridge_records(motion)
+    for layer in motion.layers:
+        if layer.column not in motion.densities:
+            continue
+        edges, density = ridge_densities(motion.densities[layer.column], chosen)
+        for step, values in zip(motion.steps[chosen].tolist(), density, strict=True):
+            bins = zip(edges[:-1].tolist(), edges[1:].tolist(), values.tolist(), strict=True)
+            for low, high, value in bins:
+                yield (motion.quantity, layer.name, step, low, high, value)

@@ -1,0 +1,113 @@
+"""Figures of where the weights are: density over steps, and densities at chosen steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from igfast.report import style
+from igfast.report.collect import Curves, Float, Int, collect
+from igfast.report.ridges import ridge_densities, ridge_records
+
+if TYPE_CHECKING:
+    from igfast.trajectory import Trajectory
+
+DECADES = 4  # of density in a heat map, downward from the highest
+
+
+def density_map(
+    run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True, image_rows: int = 180
+) -> Figure:
+    """Heat map per layer of the density of its values (vertical) over steps (horizontal).
+
+    Parameters
+    ----------
+    run
+        Trajectory, or what `collect` made of it.
+    quantity
+        Name, by default the main one ("param" where there is one).
+    matrices
+        Weight matrices, or all other layers.
+    image_rows
+        Most bins drawn per layer.
+    """
+    curves = collect(run)
+    motion = curves.motion(quantity)
+    layers = motion.shown(matrices)
+    figure, axes = style.panels(len(layers), 2.35)
+    norm = LogNorm(10.0**-DECADES, 1.0)
+    colors = colormaps["viridis"]
+    mesh = None
+    for panel, layer in zip(axes, layers, strict=True):
+        densities = motion.densities[layer.column]
+        edges = densities.display_edges(image_rows)
+        density = densities.on(edges)
+        steps = motion.steps[densities.records]
+        style.title(panel, style.shorten(layer.name), style.size_text(layer.shape, layer.numel))
+        style.dress(panel, grid=False)
+        panel.set_facecolor(colors(0))
+        if density.max() > 0:
+            shade = np.ma.masked_equal(density / density.max(), 0)
+            mesh = panel.pcolormesh(
+                _borders(steps), edges, shade.T, norm=norm, cmap=colors, rasterized=True
+            )
+        else:
+            panel.set_facecolor("none")
+            style.message(panel, "no value inside the grid")
+        style.step_axis(panel, steps)
+        panel.set_ylim(edges[0], edges[-1])
+        panel.locator_params(axis="y", nbins=5)
+    style.outer_labels(axes, "optimizer step", "value")
+    if mesh is not None:
+        bar = figure.colorbar(mesh, ax=axes, aspect=12 + 10 * (len(axes) > 3), pad=0.01)
+        style.dress_colorbar(bar, "density / highest density of the panel")
+        ticks = [10.0**-e for e in range(DECADES, -1, -1)]
+        style.set_ticks(bar.ax.yaxis, ticks, [style.plain_number(t) for t in ticks])
+    return figure
+
+
+def ridgeline(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True) -> Figure:
+    """Densities of each layer at up to twelve steps, the first at the top, each to one height.
+
+    The steps are those of `ridge_records`, the same for all layers.
+    """
+    curves = collect(run)
+    motion = curves.motion(quantity)
+    layers = motion.shown(matrices)
+    chosen = ridge_records(motion)
+    figure, axes = style.panels(len(layers), 3.3)
+    colors = colormaps["viridis"](np.linspace(0.05, 0.85, max(len(chosen), 2)))
+    labels = [style.compact_step(float(step)) for step in motion.steps[chosen]]
+    for panel, layer in zip(axes, layers, strict=True):
+        style.title(panel, style.shorten(layer.name), style.size_text(layer.shape, layer.numel))
+        style.dress(panel, grid=False)
+        edges, density = ridge_densities(motion.densities[layer.column], chosen)
+        top = density.max() or 1.0
+        x = np.repeat(edges, 2)
+        for row, values in enumerate(density):
+            base = -float(row)
+            y = base + 2.2 * np.concatenate([[0.0], np.repeat(values, 2), [0.0]]) / top
+            panel.fill(
+                x, y, facecolor=(*colors[row][:3], 0.8), edgecolor=style.INK, linewidth=0.5,
+                zorder=row + 2,
+            )  # fmt: skip
+        panel.set_xlim(edges[0], edges[-1])
+        panel.set_ylim(-len(chosen) + 0.8, 2.4)
+        panel.locator_params(axis="x", nbins=5)
+        style.set_ticks(panel.yaxis, [-float(row) for row in range(len(chosen))], labels)
+        panel.tick_params(axis="y", length=0)
+        panel.spines["left"].set_visible(False)
+    style.outer_labels(axes, "value", "optimizer step")
+    return figure
+
+
+def _borders(steps: Int) -> Float:
+    """Column borders: halfway between records, half a gap beyond the first and the last."""
+    if steps.size < 2:
+        return np.array([steps[0] - 0.5, steps[0] + 0.5])
+    middle = (steps[1:] + steps[:-1]) / 2.0
+    return np.concatenate([[steps[0]], middle, [steps[-1]]])

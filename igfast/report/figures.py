@@ -1,0 +1,21 @@
+"""All figures of a report: one function per figure, each takes a run and returns a Figure.
+
+They draw on `matplotlib.figure.Figure` objects and leave pyplot alone, so they work in a notebook,
+in a thread and without a display.
+"""
+
+from __future__ import annotations
+
+from igfast.report.complexity import entropy_complexity
+from igfast.report.densities import density_map, ridgeline
+from igfast.report.motion import depth_map, length, overview, velocity
+
+__all__ = [
+    "density_map",
+    "depth_map",
+    "entropy_complexity",
+    "length",
+    "overview",
+    "ridgeline",
+    "velocity",
+]

@@ -1,0 +1,155 @@
+"""What happened in a run, in a few sentences of plain text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from igfast.report.collect import Curves, Float, Int, Layer, Motion
+from igfast.report.style import with_error
+
+FEW = 4  # weight matrices that a sentence can name one by one
+
+
+def run_title(curves: Curves) -> str:
+    """Data set and model where the run recorded them, else the name of the run's file."""
+    settings = _part(curves, "settings")
+    model, dataset = settings.get("model"), settings.get("dataset")
+    if isinstance(model, str) and isinstance(dataset, str):
+        return f"{model} on {dataset}"
+    path = curves.run.path
+    return path.name if path is not None else "run without a file"
+
+
+def summary(curves: Curves) -> list[str]:
+    """Paragraphs: what was trained, how far each weight matrix moved, how well it ended."""
+    paragraphs = [_training(curves), " ".join(_lengths(curves.main)), " ".join(_results(curves))]
+    return [paragraph for paragraph in paragraphs if paragraph]
+
+
+def notes(curves: Curves) -> list[str]:
+    """What the reader must know before believing a number."""
+    motion, found = curves.main, list(map(str, _part(curves, "data").get("notes", ())))
+    if len(motion.steps) < 2:
+        found.append("The run holds one record, so there is no motion to report yet.")
+    elif motion.estimator != "split":
+        found.append(
+            "The histograms were recorded with fewer than four splits, so only the published "
+            "estimate of Γ and L is possible. It depends on how often the run was recorded; "
+            "record with splits=4 or 8 for one that does not."
+        )
+    lost = [layer for layer in motion.layers if motion.nan[-1, layer.column]]
+    if lost:
+        found.append(
+            f"{_count(len(lost), 'layer')} ended with NaN among the elements: {_names(lost)}."
+        )
+    outside = [layer for layer in motion.layers if motion.outside[:, layer.column].max() > 0.05]
+    if outside:
+        found.append(
+            f"In {_count(len(outside), 'layer')} more than 5 % of the elements lay outside the "
+            f"grid at some record: {_names(outside)}."
+        )
+    return found
+
+
+def half_way(steps: Int, length: Float) -> int | None:
+    """First recorded step at which half of the final length is behind, None without motion."""
+    if not (np.isfinite(length[-1]) and length[-1] > 0):
+        return None
+    return int(steps[np.argmax(length >= length[-1] / 2)])
+
+
+def _training(curves: Curves) -> str:
+    settings, steps = _part(curves, "settings"), curves.main.steps
+    records = _count(len(steps), "record")
+    span = f"from step {steps[0]:,} to step {steps[-1]:,}"
+    if not settings:
+        return f"{records} {span}, {_count(len(curves.main.layers), 'layer')}."
+    widths, rate = settings.get("widths"), settings.get("learning_rate")
+    parameters = _part(curves, "model").get("parameters")
+    details = [
+        f"hidden widths {', '.join(map(str, widths))}" if isinstance(widths, list) else "",
+        f"{parameters:,} parameters" if isinstance(parameters, int) else "",
+        str(settings.get("activation", "")),
+    ]
+    said = [
+        f"Model {settings.get('model', 'of unknown name')}",
+        f"({'; '.join(filter(None, details))})" if any(details) else "",
+        f"trained on {settings['dataset']}" if "dataset" in settings else "trained",
+        f"by {settings['optimizer']}" if "optimizer" in settings else "",
+        f"at learning rate {rate:g}" if isinstance(rate, float) else "",
+    ]
+    return f"{' '.join(filter(None, said))}: {records} {span}."
+
+
+def _lengths(motion: Motion) -> list[str]:
+    layers = motion.group(True) or motion.layers
+    if len(motion.steps) < 2 or not layers:
+        return []
+    what = "Its weight matrices" if motion.group(True) else "Its layers"
+    if motion.quantity != "param":
+        what = f"The distributions of its “{motion.quantity}”"
+    lengths = motion.length[-1]
+    kind = "" if motion.estimator == "split" else " (published estimate)"
+    if len(layers) <= FEW:
+        named = [f"{_length(motion, layer)} ({layer.name})" for layer in layers]
+        sentence = f"{what} moved an information length L{kind} of {_join(named)}."
+    else:
+        known = [layer for layer in layers if np.isfinite(lengths[layer.column])]
+        if not known:
+            return []
+        least = min(known, key=lambda layer: lengths[layer.column])
+        most = max(known, key=lambda layer: lengths[layer.column])
+        middle = float(np.median([lengths[layer.column] for layer in known]))
+        sentence = (
+            f"{what}, {len(layers)} in all, moved information lengths L{kind} from "
+            f"{_length(motion, least)} ({least.name}) to {_length(motion, most)} ({most.name}), "
+            f"with a median of {middle:.3g}."
+        )
+    halves = [half_way(motion.steps, motion.length[:, layer.column]) for layer in layers]
+    reached = sorted(step for step in halves if step is not None)
+    if not reached:
+        return [sentence]
+    when = f"step {reached[0]:,}"
+    if reached[-1] != reached[0]:
+        when = f"steps {reached[0]:,} to {reached[-1]:,}"
+    return [sentence, f"Half of the way was behind them by {when} of {motion.steps[-1]:,}."]
+
+
+def _results(curves: Curves) -> list[str]:
+    found = []
+    if "test_loss" in curves.scalars:
+        steps, values = curves.scalars["test_loss"]
+        if np.isfinite(values).any():
+            best = int(np.nanargmin(values))
+            end = "the end" if best == len(values) - 1 else f"step {steps[best]:,}"
+            then = "" if best == len(values) - 1 else f" and {values[-1]:.3g} at the end"
+            found.append(f"The test loss was lowest at {end}: {values[best]:.3g}{then}.")
+    if "test_accuracy" in curves.scalars:
+        found.append(f"The test accuracy ended at {curves.scalars['test_accuracy'][1][-1]:.2%}.")
+    return found
+
+
+def _length(motion: Motion, layer: Layer) -> str:
+    text = with_error(motion.length[-1, layer.column], motion.length_error[-1, layer.column])
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _part(curves: Curves, name: str) -> dict[str, Any]:
+    part = curves.run.config.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _join(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _names(layers: list[Layer]) -> str:
+    shown = [layer.name for layer in layers[:FEW]]
+    more = len(layers) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

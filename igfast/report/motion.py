@@ -1,0 +1,296 @@
+"""Figures of how the weights move: information velocity, information length, losses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from igfast.report import style
+from igfast.report.collect import Curves, Float, Int, Layer, collect
+from igfast.report.windows import Windows, average
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+    from igfast.trajectory import Trajectory
+
+SPLIT, FLOOR, PUBLISHED, CHORD = style.SERIES[0], style.SERIES[7], style.SERIES[1], style.SERIES[2]
+MOST_POINTS = 1500  # of one curve; more could not be told apart
+
+
+def overview(run: Trajectory | Curves) -> Figure:
+    """L and Γ of the weight matrices over losses and accuracies, on one logarithmic step axis.
+
+    Γ is the slope of L, averaged over tenths of a decade. All layers are drawn: in colors of their
+    own up to eight, else colored by depth.
+    """
+    curves = collect(run)
+    motion = curves.main
+    layers = motion.group(True) or motion.layers
+    losses = _named(curves, "loss")
+    accuracies = _named(curves, "accuracy")
+    heights = [2.6, 2.3] + [1.5] * bool(losses) + [1.3] * bool(accuracies)
+    figure = style.new_figure(sum(heights) + 0.4)
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    axes = [figure.add_subplot(grid[row, 0]) for row in range(len(heights))]
+    colors = style.series_colors(len(layers))
+    few = len(layers) <= len(style.SERIES)
+    columns = [layer.column for layer in layers]
+    windows = average(motion) if len(motion.steps) > 1 else None
+    for color, dash, at in zip(colors, _dashes(len(layers)), columns, strict=True):
+        look = {"color": color, "linestyle": dash, "linewidth": 1.6 if few else 0.8}
+        if few:
+            _band(axes[0], motion.steps, motion.length[:, at], motion.length_error[:, at], color)
+        axes[0].plot(*_positive(motion.steps, motion.length[:, at]), **look)
+        if windows is not None:
+            axes[1].plot(*_positive(windows.center, windows.slope[:, at]), **look)
+    style.log_value_axis(axes[0], *_limits(motion.length[:, columns], lowest=0.0, decades=4))
+    slopes = windows.slope[:, columns] if windows is not None else np.empty(0)
+    style.log_value_axis(axes[1], *_limits(slopes))
+    axes[0].set_ylabel("information length L")
+    axes[1].set_ylabel("velocity Γ (1/step)")
+    if losses:
+        _scalars(axes[2], losses, "loss")
+        style.log_value_axis(axes[2], *_limits(*(values for _, _, values in losses)))
+    if accuracies:
+        _scalars(axes[-1], accuracies, "accuracy")
+    limits = _step_limits(curves)
+    for panel in axes:
+        style.dress(panel)
+        style.log_step_axis(panel, *limits, most=9)
+        panel.tick_params(labelbottom=panel is axes[-1])
+    axes[-1].set_xlabel("optimizer step")
+    figure.align_ylabels(axes)
+    if few:
+        names = [style.literal(style.shorten(layer.name)) for layer in layers]
+        lines = [
+            Line2D([], [], color=color, linestyle=dash)
+            for color, dash in zip(colors, _dashes(len(layers)), strict=True)
+        ]
+        style.legend(axes[0], lines, names)
+    else:
+        style.depth_bar(figure, axes[:2], colors)
+    return figure
+
+
+def velocity(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True) -> Figure:
+    """Γ per layer on log-log axes, everything averaged over tenths of a decade of steps.
+
+    The line is the slope of L. Dots with bars of ± 2 standard errors are the unbiased estimates
+    from single intervals; where they are not above zero by as much, an arrow hangs from their
+    upper limit. Beside them the noise floor and the published estimate.
+    """
+    curves = collect(run)
+    motion = curves.motion(quantity)
+    layers = motion.shown(matrices)
+    figure, axes = style.panels(len(layers), 2.5)
+    if len(motion.steps) < 2:
+        for panel, layer in zip(axes, layers, strict=True):
+            _prepare(panel, layer)
+            style.message(panel, "one record: nothing to compare it with")
+        return figure
+    windows = average(motion)
+    x, columns = windows.center, [layer.column for layer in layers]
+    low, high = _limits(windows.slope[:, columns], windows.slope_published[:, columns])
+    for panel, layer in zip(axes, layers, strict=True):
+        at = layer.column
+        _prepare(panel, layer)
+        panel.plot(*_positive(x, windows.slope_published[:, at]), **_PUBLISHED_LOOK)
+        if motion.estimator == "split":
+            panel.plot(*_positive(x, windows.floor[:, at]), **_FLOOR_LOOK)
+            _single_intervals(panel, windows, at, low)
+            panel.plot(*_positive(x, windows.slope[:, at]), color=SPLIT, linewidth=1.7)
+        style.log_value_axis(panel, low, high)
+        style.log_step_axis(panel, *_step_limits(curves))
+    style.outer_labels(axes, "optimizer step", "Γ (1/step)")
+    handles: list[Artist] = [Line2D([], [], **_PUBLISHED_LOOK)]
+    names = ["published estimate (depends on sampling)"]
+    if motion.estimator == "split":
+        dots = Line2D([], [], color=SPLIT, marker="o", markersize=3, linewidth=0.8, alpha=0.6)
+        line = Line2D([], [], color=SPLIT, linewidth=1.7)
+        limit = Line2D([], [], color=SPLIT, marker="v", markersize=3, linewidth=0, alpha=0.6)
+        handles = [line, dots, limit, Line2D([], [], **_FLOOR_LOOK), *handles]
+        names = ["slope of L", "intervals ± 2 se", "upper limits", "noise floor", *names]
+    style.figure_legend(figure, handles, names)
+    return figure
+
+
+def _single_intervals(panel: Axes, windows: Windows, at: int, low: float) -> None:
+    squared, error = windows.squared[:, at], windows.squared_error[:, at]
+    clear = squared > 2 * error
+    center, upper = windows.center, np.sqrt(np.maximum(squared, 0) + 2 * error)
+    value = np.sqrt(np.where(clear, squared, np.nan))
+    lower = np.sqrt(np.where(clear, squared - 2 * error, np.nan))
+    bars = np.array([value - lower, np.where(clear, upper - value, np.nan)])
+    look = {"color": SPLIT, "alpha": 0.55, "elinewidth": 0.9}
+    panel.errorbar(center, value, bars, fmt="o", markersize=2.6, **look)
+    limits = ~clear & (upper > low)
+    panel.plot(center[limits], upper[limits], "v", color=SPLIT, alpha=0.4, markersize=2.6)
+
+
+def length(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True) -> Figure:
+    """L per layer on log-log axes: estimate ± 2 standard errors, published estimate, chord.
+
+    The chord is the Fisher-Rao distance from the first to the last record, which no path
+    undercuts; it is drawn where L stands clear of its error.
+    """
+    curves = collect(run)
+    motion = curves.motion(quantity)
+    layers = motion.shown(matrices)
+    figure, axes = style.panels(len(layers), 2.5)
+    columns = [layer.column for layer in layers]
+    drawn = (motion.length[1:, columns], motion.length_published[1:, columns])
+    low, high = _limits(*drawn, lowest=0.0, decades=4)
+    for panel, layer in zip(axes, layers, strict=True):
+        at = layer.column
+        _prepare(panel, layer)
+        if len(motion.steps) < 2:
+            style.message(panel, "one record: no path yet")
+            continue
+        panel.plot(*_positive(motion.steps, motion.length_published[:, at]), **_PUBLISHED_LOOK)
+        if motion.estimator == "split":
+            _band(panel, motion.steps, motion.length[:, at], motion.length_error[:, at], SPLIT)
+            panel.plot(*_positive(motion.steps, motion.length[:, at]), color=SPLIT, linewidth=1.7)
+            if motion.resolved(layer):
+                panel.axhline(motion.great_circle[at], **_CHORD_LOOK)
+            note = style.with_error(motion.length[-1, at], motion.length_error[-1, at])
+            panel.text(
+                0.98, 0.05, f"L = {note}", transform=panel.transAxes, ha="right", color=SPLIT,
+                fontsize=style.BASE_SIZE - 0.5,
+            )  # fmt: skip
+        style.log_value_axis(panel, low, high)
+        style.log_step_axis(panel, *_step_limits(curves))
+    style.outer_labels(axes, "optimizer step", "L")
+    handles: list[Artist] = [Line2D([], [], **_PUBLISHED_LOOK)]
+    names = ["published estimate (depends on sampling)"]
+    if motion.estimator == "split":
+        band = Patch(color=SPLIT, alpha=0.25, linewidth=0)
+        line = Line2D([], [], color=SPLIT, linewidth=1.7)
+        handles = [line, band, *handles, Line2D([], [], **_CHORD_LOOK)]
+        names = ["split estimate", "± 2 standard errors", *names, "great circle, first to last"]
+    style.figure_legend(figure, handles, names)
+    return figure
+
+
+def depth_map(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True) -> Figure:
+    """Γ of every layer of a group (rows, from the input) over steps: slope of L by windows.
+
+    Blank where no motion stands clear of the noise.
+    """
+    curves = collect(run)
+    motion = curves.motion(quantity)
+    layers = motion.group(matrices)
+    rows = len(layers)
+    figure = style.new_figure(float(np.clip(0.13 * rows + 1.0, 2.2, 9.0)))
+    panel = figure.add_subplot()
+    style.dress(panel, grid=False)
+    if len(motion.steps) > 1:
+        windows = average(motion)
+        values = windows.slope[:, [layer.column for layer in layers]]
+        shade = np.ma.masked_less_equal(np.nan_to_num(values), 0).T
+        if shade.count():
+            low, high = np.percentile(shade.compressed(), [2, 100])
+            mesh = panel.pcolormesh(
+                np.maximum(windows.borders, 0.5), np.arange(rows + 1) - 0.5, shade,
+                norm=LogNorm(low, max(high, 1.5 * low)), cmap="viridis", rasterized=True,
+            )  # fmt: skip
+            bar = figure.colorbar(mesh, ax=panel, aspect=25, pad=0.01)
+            style.dress_colorbar(bar, "Γ (1/step)")
+            ticks = style.log_ticks(low, max(high, 1.5 * low))
+            style.set_ticks(bar.ax.yaxis, ticks, [style.plain_number(t) for t in ticks])
+    style.log_step_axis(panel, *_step_limits(curves), most=9)
+    shown = np.unique(np.linspace(0, rows - 1, min(rows, 40)).round().astype(int))
+    names = [style.literal(style.shorten(layers[i].name, 36)) for i in shown]
+    style.set_ticks(panel.yaxis, shown.tolist(), names)
+    panel.tick_params(axis="y", labelsize=style.BASE_SIZE - 2)
+    panel.set_ylim(rows - 0.5, -0.5)
+    panel.set_xlabel("optimizer step")
+    return figure
+
+
+_PUBLISHED_LOOK: dict[str, Any] = {"color": PUBLISHED, "linewidth": 1.0, "linestyle": (0, (4, 2))}
+_FLOOR_LOOK: dict[str, Any] = {"color": FLOOR, "linewidth": 1.2, "linestyle": ":"}
+_CHORD_LOOK: dict[str, Any] = {"color": CHORD, "linewidth": 1.2, "linestyle": "-."}
+
+
+def _prepare(panel: Axes, layer: Layer) -> None:
+    style.title(panel, style.shorten(layer.name), style.size_text(layer.shape, layer.numel))
+    style.dress(panel)
+
+
+def _band(panel: Axes, x: Float | Int, value: Float, error: Float, color: str) -> None:
+    keep = (x > 0) & np.isfinite(value) & np.isfinite(error)
+    x, value, error = x[keep], value[keep], error[keep]
+    # a log axis cannot show zero: a band that reaches it is cut far below every curve
+    lower = np.maximum(value - 2 * error, 1e-3 * value.max(initial=1e-12))
+    panel.fill_between(x, lower, value + 2 * error, color=color, alpha=0.22, linewidth=0)
+
+
+def _positive(x: Float | Int, y: Float) -> tuple[Float, Float]:
+    """Points for log-log axes: y ≤ 0 leaves a gap, x ≤ 0 is dropped, long curves are thinned."""
+    keep = x > 0
+    x, y = np.asarray(x[keep], np.float64), np.where(y[keep] > 0, y[keep], np.nan)
+    stride = -(-x.size // MOST_POINTS)
+    return x[::stride], y[::stride]
+
+
+def _limits(*curves: Float, lowest: float = 1.0, decades: float = 7.0) -> tuple[float, float]:
+    """Limits of a log axis around positive values.
+
+    They span at most `decades`; `lowest` percent of the values may fall out below.
+    """
+    values = np.concatenate([np.ravel(curve) for curve in curves])
+    values = values[np.isfinite(values) & (values > 0)]
+    if not values.size:
+        return 0.1, 1.0
+    low, high = float(np.percentile(values, lowest)), float(values.max())
+    return max(low / 1.4, high * 10.0**-decades), high * 1.4
+
+
+def _step_limits(curves: Curves) -> tuple[float, float]:
+    steps = curves.main.steps
+    positive = [float(steps[steps > 0][0])] if (steps > 0).any() else [1.0]
+    if steps.size > 1:
+        positive.append(float(curves.main.midpoints[0]))
+    return max(min(positive), 0.4), max(float(steps[-1]), 1.0)
+
+
+def _dashes(count: int) -> Sequence[str]:
+    return style.DASHES[:count] if count <= len(style.DASHES) else ("-",) * count
+
+
+def _named(curves: Curves, kind: str) -> list[tuple[str, Int, Float]]:
+    found = [(name, *pair) for name, pair in curves.scalars.items() if kind in name.lower()]
+    return [(name, s, v) for name, s, v in found if np.isfinite(v).any() and (s > 0).any()]
+
+
+def _scalars(panel: Axes, curves: list[tuple[str, Int, Float]], label: str) -> None:
+    """Curves of one kind; those of single batches stay behind the others, thin and gray."""
+    panel.set_ylabel(label)
+    colors = iter((*style.SERIES[3:7], *style.SERIES[:3]) * len(curves))
+    lines, names = [], []
+    for name, steps, values in sorted(curves, key=lambda curve: _rank(curve[0])):
+        single = "batch" in name
+        keep = steps > 0
+        (line,) = panel.plot(
+            steps[keep], values[keep], color=style.SERIES[7] if single else next(colors),
+            linewidth=0.6 if single else 1.4, alpha=0.7 if single else 1.0,
+            zorder=1 if single else 3, marker="o" if keep.sum() < 60 else "", markersize=2.2,
+        )  # fmt: skip
+        lines.append(line)
+        names.append(style.literal(name.replace("_", " ")))
+    style.legend(panel, lines, names)
+
+
+def _rank(name: str) -> tuple[int, str]:
+    """Test first and batch last, so that one kind has one color in every panel."""
+    order = [part in name for part in ("test", "val", "train", "batch")]
+    return (order.index(True) if any(order) else 2, name)

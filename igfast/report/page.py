@@ -1,0 +1,254 @@
+"""The report as one HTML page: no scripts, no requests, light and dark, printable."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Callable, Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from igfast.config import __version__
+from igfast.report import figures, headline, prose
+from igfast.report.collect import MOST_LAYERS, Curves, Motion
+from igfast.report.render import color_variables, figure_fragment
+from igfast.report.tables import config_table, grid_table, layer_table
+
+_QUANTITIES = {"param": "weights", "grad": "gradients", "update": "updates"}
+
+
+def render_page(curves: Curves, data: Sequence[Path]) -> str:
+    """HTML of the report.
+
+    Parameters
+    ----------
+    curves
+        What `igfast.report.collect.collect` made of the run.
+    data
+        Files with the numbers, linked by folder and name.
+    """
+    sections = [
+        ("overview", "What happened", _overview(curves)),
+        ("layers", "Layer by layer", _layers(curves.main)),
+        ("densities", f"Where the {_values(curves.main)} are", _densities(curves, curves.main)),
+        ("motion", "How fast and how far they move", _motion(curves)),
+        ("complexity", "Entropy and complexity", _complexity(curves, curves.main)),
+        *(
+            (f"quantity-{number}", _values(motion).capitalize(), _other(curves, motion))
+            for number, motion in enumerate(curves.others)
+        ),
+        ("methods", "How it was measured", _methods(curves)),
+        ("configuration", "Configuration", _configuration(curves)),
+        ("data", "Data and versions", _data(curves, data)),
+    ]
+    path = curves.run.path
+    source = f" · {path.name}" if path is not None else ""
+    return Template(_resource("page.html")).substitute(
+        version=escape(__version__),
+        title=escape(headline.run_title(curves)),
+        source=escape(f"{source} · {datetime.date.today():%Y-%m-%d}"),
+        style=Template(_resource("page.css")).substitute(
+            light=color_variables(dark=False), dark=color_variables(dark=True)
+        ),
+        summary="\n".join(
+            f'<p class="lead">{escape(sentence)}</p>' for sentence in headline.summary(curves)
+        ),
+        notes="\n".join(f'<p class="note">{escape(note)}</p>' for note in headline.notes(curves)),
+        navigation="\n".join(f'<a href="#{key}">{escape(name)}</a>' for key, name, _ in sections),
+        sections="\n".join(
+            f'<section id="{key}"><h2>{escape(name)}</h2>\n{body}\n</section>'
+            for key, name, body in sections
+        ),
+    )
+
+
+def _resource(name: str) -> str:
+    return files("igfast.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _figure(key: str, figure: Figure, caption: str, description: str, note: str = "") -> str:
+    """A figure with its caption (HTML) and a note (text)."""
+    more = f" {escape(note)}" if note else ""
+    return (
+        f'<figure id="figure-{key}"><div class="canvas">'
+        f"{figure_fragment(figure, key, description)}</div>\n"
+        f"<figcaption>{caption}{more}</figcaption></figure>"
+    )
+
+
+def _grouped(motion: Motion, body: Callable[[bool], str]) -> str:
+    """`body(True)` for the weight matrices, and folded away `body(False)` for all other layers."""
+    matrices, vectors = motion.group(True), motion.group(False)
+    if not matrices or not vectors:
+        return body(bool(matrices))
+    what = f"{len(vectors)} other layer{'s' * (len(vectors) != 1)}"
+    return (
+        body(True) + f"\n<details><summary>{what}: biases, normalization and the like</summary>\n"
+        f"{body(False)}\n</details>"
+    )
+
+
+def _left_out(motion: Motion, matrices: bool) -> str:
+    """Says which layers a figure of one panel per layer leaves out."""
+    total, shown = len(motion.group(matrices)), len(motion.shown(matrices))
+    if total == shown:
+        return ""
+    return (
+        f"Shown are {shown} of {total} layers: the first, the last and evenly spaced between; "
+        f"{total - shown} are left out here and stand in the table and the data files."
+    )
+
+
+def _regrids(motion: Motion, matrices: bool) -> str:
+    """Says where the edge of the recorded grid may show in a heat map."""
+    moved = [layer for layer in motion.shown(matrices) if motion.regrids[layer.column]]
+    if not moved:
+        return ""
+    if len(moved) > 1:
+        return (
+            f"The recorded grid of {len(moved)} of these layers changed (see “Grids”); what lay "
+            "beyond it before is not drawn."
+        )
+    step = motion.steps[motion.regrids[moved[0].column][0]]
+    return (
+        f"The recorded grid of {moved[0].name} changed at step {step:,}; what lay beyond it before "
+        "is not drawn."
+    )
+
+
+def _overview(curves: Curves) -> str:
+    shown = curves.main.group(True) or curves.main.layers
+    names = {name for name in curves.scalars if "loss" in name.lower() or "accuracy" in name.lower()}
+    others = sorted(set(curves.scalars) - names)
+    note = f"Logged as well, in scalars.csv: {', '.join(others)}." if others else ""
+    description = f"Information length and velocity of {len(shown)} layers over optimizer steps"
+    if names:
+        description += f", with {', '.join(sorted(names))}"
+    return _figure("overview", figures.overview(curves), prose.OVERVIEW, description, note)
+
+
+def _layers(motion: Motion) -> str:
+    intro = (
+        "<p>Arrows lead from the first record to the last. Point at a heading for what it says; "
+        f"definitions are under “How it was measured”. Recorded on: {escape(motion.recorded_grid)}"
+        ".</p>"
+    )
+    return intro + _grouped(
+        motion, lambda matrices: layer_table(motion, motion.group(matrices))
+    )  # fmt: skip
+
+
+def _densities(curves: Curves, motion: Motion) -> str:
+    def body(matrices: bool) -> str:
+        which, key = _which(motion, matrices)
+        options = {"quantity": motion.quantity, "matrices": matrices}
+        left_out = _left_out(motion, matrices)
+        stride = len(motion.steps) / max(len(next(iter(motion.densities.values())).records), 1)
+        thinned = f"Every {round(stride)}th record is drawn." if stride >= 1.5 else ""
+        return _figure(
+            f"density-{key}",
+            figures.density_map(curves, **options),
+            prose.DENSITY,
+            f"Heat maps of the density of {which} over steps",
+            " ".join(filter(None, [thinned, _regrids(motion, matrices), left_out])),
+        ) + _figure(
+            f"ridges-{key}",
+            figures.ridgeline(curves, **options),
+            prose.RIDGES,
+            f"Densities of {which} at chosen steps",
+            left_out,
+        )
+
+    return _grouped(motion, body) if motion.layers else ""
+
+
+def _motion(curves: Curves) -> str:
+    motion = curves.main
+
+    def body(matrices: bool) -> str:
+        which, key = _which(motion, matrices)
+        options = {"quantity": motion.quantity, "matrices": matrices}
+        left_out = _left_out(motion, matrices)
+        parts = [
+            _figure(
+                f"velocity-{key}",
+                figures.velocity(curves, **options),
+                prose.VELOCITY,
+                f"Information velocity of {which} over steps, logarithmic axes",
+                left_out,
+            ),
+            _figure(
+                f"length-{key}",
+                figures.length(curves, **options),
+                prose.LENGTH,
+                f"Information length of {which} over steps, logarithmic axes",
+                left_out,
+            ),
+        ]
+        if len(motion.group(matrices)) > MOST_LAYERS:
+            drawn = figures.depth_map(curves, **options)
+            text = f"Velocity of all {which} over steps"
+            parts.insert(0, _figure(f"depth-{key}", drawn, prose.DEPTH, text))
+        return "".join(parts)
+
+    return _grouped(motion, body)
+
+
+def _complexity(curves: Curves, motion: Motion) -> str:
+    def body(matrices: bool) -> str:
+        which, key = _which(motion, matrices)
+        drawn = figures.entropy_complexity(curves, quantity=motion.quantity, matrices=matrices)
+        description = f"Entropy and statistical complexity of {which} over steps"
+        return _figure(f"complexity-{key}", drawn, prose.ENTROPY, description)
+
+    grids = f"<details><summary>Grids</summary>{grid_table(motion)}</details>"
+    return _grouped(motion, body) + grids
+
+
+def _other(curves: Curves, motion: Motion) -> str:
+    """A quantity beside the main one: densities, H and C, and its table."""
+    tables = _grouped(motion, lambda matrices: layer_table(motion, motion.group(matrices)))
+    return tables + _densities(curves, motion) + _complexity(curves, motion)
+
+
+def _methods(curves: Curves) -> str:
+    return f"{prose.DEFINITIONS}\n<h3>Before you quote a number</h3>\n{prose.CAVEATS}"
+
+
+def _configuration(curves: Curves) -> str:
+    table = config_table(curves)
+    if not curves.run.config:
+        return table
+    return f"<details><summary>Everything the run recorded about itself</summary>{table}</details>"
+
+
+def _data(curves: Curves, data: Sequence[Path]) -> str:
+    links = ", ".join(
+        f'<a href="{escape(f"{path.parent.name}/{path.name}")}">{escape(path.name)}</a>'
+        for path in data
+    )
+    versions = (
+        f"Report by igfast {__version__}, NumPy {np.__version__}, matplotlib "
+        f"{matplotlib.__version__}, Python {platform.python_version()}."
+    )
+    return (
+        f"<p>Every number in the figures, with units in columns.csv: {links}.</p>\n"
+        f'<p class="quiet">{escape(versions)}</p>'
+    )
+
+
+def _which(motion: Motion, matrices: bool) -> tuple[str, str]:
+    """What a group is called, and a key that is unique on the page."""
+    number = len(motion.shown(matrices))
+    kind = "weight matrices" if matrices else "other layers"
+    return f"{number} {kind}", f"{motion.quantity}-{'matrices' if matrices else 'vectors'}"
+
+
+def _values(motion: Motion) -> str:
+    return _QUANTITIES.get(motion.quantity, motion.quantity)

@@ -1,0 +1,83 @@
+"""Fixed texts of the page, as HTML: how to read each figure, definitions, caveats."""
+
+from __future__ import annotations
+
+OVERVIEW = (
+    "<b>L</b> adds up how far the distribution of a layer's values has moved (moving a normal "
+    "distribution by one standard deviation is L = 1); <b>Γ</b> is its slope, averaged over tenths "
+    "of a decade of steps. Read downward at one step to see what the losses did while the "
+    "distributions moved; bands are ± 2 standard errors."
+)
+
+DENSITY = (
+    "Each column is the histogram of the layer's values at one step, as color on a logarithmic "
+    "scale down to 10⁻⁴ of the panel's highest density. The range holds 99.9 % of the elements at "
+    "all times; dark purple is where there is (almost) nothing."
+)
+
+RIDGES = (
+    "The same densities as curves, from the first record at the top to the last at the bottom, all "
+    "of a panel on one scale. The records are chosen evenly along the path, so ridges are close in "
+    "steps where the weights change fast."
+)
+
+VELOCITY = (
+    "The blue line is how fast the distribution really moves. Where single intervals (dots) see "
+    "no motion above their error, arrows mark the upper limit; the dashed published estimate then "
+    "follows the dotted noise floor, not the motion."
+)
+
+LENGTH = (
+    "The blue curve is L with its band; no path can be shorter than the great-circle distance "
+    "between its ends (dash-dotted). How far the dashed curve lies above is noise that the "
+    "published estimate has summed up, and it grows with the number of records."
+)
+
+ENTROPY = (
+    "<b>H</b> is 1 for a layer spread evenly over its grid and 0 for one in a single bin; <b>C</b> "
+    "is 0 at both ends and large for structured distributions between. In the plane on the right "
+    "a ring marks the first record and a dot the last; values are comparable within a layer, "
+    "between layers only on equal grids."
+)
+
+DEPTH = (
+    "One row per layer from input to output, color is Γ, the slope of L over tenths of a decade of "
+    "steps. Blank cells are layers at rest within the noise."
+)
+
+DEFINITIONS = """<dl>
+<dt>Information velocity Γ and length L</dt>
+<dd>Γ² = ∫ (∂<sub>t</sub>p)²/p dx = 4 ∫ (∂<sub>t</sub>√p)² dx and L = ∫ Γ dt, where p is the
+distribution of one layer's elements and t counts optimizer steps (Thiruthummal, Kim, Shelyag,
+Neurocomputing 597 (2024) 128007, <a href="https://arxiv.org/abs/2406.05295">arXiv 2406.05295</a>).
+For a normal distribution, moving the mean by one standard deviation is L = 1.</dd>
+<dt>Split estimate</dt>
+<dd>The elements are dealt into groups whose noise at bin borders is independent. Products between
+groups keep what all of them did and drop what each did alone; motion too small for one interval
+is measured over as many as it needs. The spread between groups is the standard error.</dd>
+<dt>Published estimate</dt>
+<dd>Γ = 2·√Σ(√p′ − √p)²/Δt from neighboring histograms. Elements that cross a bin border by
+chance count as motion, so its L grows with the number of records. Shown for comparison.</dd>
+<dt>Noise floor</dt>
+<dd>The velocity that the published estimate would read if nothing moved: the square of all
+elements' change minus the product between groups, measured at every interval.</dd>
+<dt>Great-circle distance</dt>
+<dd>2·arccos Σ√(p·q) between the first and the last histogram, on the recorded bins: the shortest
+length between them. Given where L stands clear of its error; in small layers it is mostly noise.</dd>
+<dt>Entropy H and complexity C</dt>
+<dd>H = −Σ p ln p / ln B over the B bins of the grid named below; C = Q₀·JS(p, uniform)·H with the
+Jensen–Shannon divergence JS and Q₀ such that C ≤ 1 (López-Ruiz, Mancini, Calbet 1995; Lamberti,
+Martin, Plastino, Rosso 2004).</dd>
+</dl>"""
+
+CAVEATS = """<ul>
+<li><b>L belongs to a time scale.</b> Minibatch noise moves a whole layer to and fro; L is the
+length of the path as far as the records resolve it.</li>
+<li><b>Sampling.</b> Between records the path is taken as smooth. If L from every fourth record (in
+the table) is clearly smaller, the records cut corners and the true L is larger: record more
+often.</li>
+<li><b>Small layers.</b> With few elements a distribution is hardly defined; the standard error
+says so, and L within two of them of zero is not resolved.</li>
+<li><b>H and C depend on the grid.</b> One octave in bin width can change them by 0.1. Where the
+recorded grid changed, elements that were outside come in, which shows as a step.</li>
+</ul>"""

@@ -1,0 +1,104 @@
+"""From a matplotlib figure to a fragment of HTML that needs nothing else.
+
+SVG goes in as it is, its colors replaced by CSS variables; a figure whose SVG would be large goes
+in as PNG on a light card.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import xml.etree.ElementTree as ET
+from html import escape
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from igfast.report.style import COLORS
+
+LARGEST_SVG = 300_000  # characters
+PNG_DPI = 160
+RASTER_DPI = 144  # of heat maps inside an SVG
+
+_SVG = "http://www.w3.org/2000/svg"
+_XLINK = "http://www.w3.org/1999/xlink"
+_VARIABLES = {light: f"var(--{name})" for name, (light, _) in COLORS.items()}
+_COLOR = re.compile("|".join(_VARIABLES))
+_LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")  # a hundredth of a point is precise enough
+_REFERENCE = re.compile(r"url\(#")
+
+
+def color_variables(dark: bool) -> str:
+    """CSS declarations of the figure colors for one scheme."""
+    return " ".join(f"--{name}: {pair[dark]};" for name, pair in COLORS.items())
+
+
+def figure_fragment(figure: Figure, key: str, description: str) -> str:
+    """HTML of a figure: inline SVG, or PNG where the SVG would be larger than `LARGEST_SVG`.
+
+    Parameters
+    ----------
+    figure
+        Drawn in the light colors of `igfast.report.style`.
+    key
+        Prefix of the ids inside the SVG, unique in its page.
+    description
+        Alternative text.
+    """
+    svg = to_svg(figure, key)
+    if len(svg) > LARGEST_SVG:
+        image = base64.b64encode(to_png(figure)).decode("ascii")
+        source = f"data:image/png;base64,{image}"
+        return f'<img class="card" alt="{escape(description)}" src="{source}">'
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1)
+
+
+def to_png(figure: Figure) -> bytes:
+    """The figure as PNG on white."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=PNG_DPI, facecolor="white")
+    return buffer.getvalue()
+
+
+def to_svg(figure: Figure, key: str) -> str:
+    """The figure as an SVG element for inlining: unique ids, themed colors, text as text."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": key}):
+        figure.savefig(buffer, format="svg", dpi=RASTER_DPI, metadata={"Date": None})
+    root = ET.fromstring(buffer.getvalue())
+    for child in list(root):
+        if child.tag.endswith("metadata"):
+            root.remove(child)
+    for element in root.iter():
+        _rewrite(element, key)
+    width, height = (root.attrib.pop(side).removesuffix("pt") for side in ("width", "height"))
+    root.attrib.setdefault("viewBox", f"0 0 {width} {height}")
+    root.set("style", f"max-width: {float(width) * 1.4:.0f}px")
+    ET.register_namespace("", _SVG)
+    return ET.tostring(root, encoding="unicode").replace(f' xmlns="{_SVG}"', "", 1)
+
+
+def _rewrite(element: ET.Element, key: str) -> None:
+    if element.tag == f"{{{_SVG}}}style":
+        element.text = ""  # line joins, set once for all figures in the page's style sheet
+    for name, value in list(element.attrib.items()):
+        if name == "id":
+            element.set(name, f"{key}-{value}")
+        elif name == f"{{{_XLINK}}}href":
+            del element.attrib[name]
+            element.set("href", f"#{key}-{value[1:]}" if value.startswith("#") else value)
+        elif name == "d":
+            element.set(name, _LONG.sub(lambda match: f"{float(match.group()):.2f}", value))
+        elif name in ("clip-path", "style", "fill", "stroke"):
+            themed = _COLOR.sub(lambda match: _VARIABLES[match.group()], value)
+            themed = re.sub(r"font: .*?'DejaVu Sans'.*?(;|$)", _font, themed)
+            element.set(name, _REFERENCE.sub(f"url(#{key}-", themed))
+
+
+def _font(match: re.Match[str]) -> str:
+    """Weight and size of matplotlib's font shorthand; the page chooses the family."""
+    text = match.group()
+    size = re.search(r"([\d.]+)px", text)
+    weight = "font-weight: 650;" if re.search(r"\b(bold|[6-9]00)\b", text) else ""
+    return f"font-size: {size.group(1)}px;{weight}" if size else text

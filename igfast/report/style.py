@@ -1,0 +1,303 @@
+"""One look for every figure: colors with a light and a dark value, axes, ticks, layer names.
+
+Figures are drawn in the light colors. On the page each of these colors is a CSS variable, so the
+same SVG follows the reader's light or dark scheme; see `igfast.report.render`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize, to_hex
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.colorbar import Colorbar
+
+# name -> (light, dark). Series: blue, vermilion, green, purple, ochre, sky, brown, gray; the order
+# keeps neighbors apart for all common color-vision deficiencies and on both backgrounds.
+COLORS: dict[str, tuple[str, str]] = {
+    "ink": ("#1f2329", "#e4e8ee"),
+    "muted": ("#5c6470", "#9aa4b1"),
+    "rule": ("#d5d9df", "#363d47"),
+    "series0": ("#0068a8", "#5db7f0"),
+    "series1": ("#d1550a", "#ff9455"),
+    "series2": ("#00855f", "#3fcf9f"),
+    "series3": ("#a33f8c", "#e48fd0"),
+    "series4": ("#a87400", "#f0be50"),
+    "series5": ("#3f8fd6", "#9ccbff"),
+    "series6": ("#7a4f30", "#cfa383"),
+    "series7": ("#6b727c", "#b3bcc8"),
+}
+INK, MUTED, RULE = (COLORS[name][0] for name in ("ink", "muted", "rule"))
+SERIES = tuple(light for name, (light, _) in COLORS.items() if name.startswith("series"))
+DASHES = ("-", "-", "-", "-", "--", "--", "--", "--")
+BASE_SIZE = 9.6  # points, on a figure 11 inches wide: 13 px in a page 1100 px wide
+WIDTH = 11.0
+COLUMNS = 3
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def literal(text: str) -> str:
+    """Text that matplotlib must not read as mathematics: layer names may hold a dollar sign."""
+    return text.replace("$", r"\$")
+
+
+def shorten(name: str, limit: int = 32) -> str:
+    """Layer name in at most `limit` characters: leading parts go first, they tell least.
+
+    >>> shorten("transformer.encoder.layers.11.attention.c_attn.weight", 30)
+    '….11.attention.c_attn.weight'
+    """
+    if len(name) <= limit:
+        return name
+    tail = name[len(name) - limit + 1 :]
+    dot = tail.find(".")
+    return "…" + (tail[dot:] if 0 <= dot < limit // 2 else tail)
+
+
+def compact_step(step: float) -> str:
+    """Step number in few characters.
+
+    >>> [compact_step(s) for s in (0, 1, 50, 1000, 5600, 1_200_000)]
+    ['0', '1', '50', '1k', '5.6k', '1.2M']
+    """
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(step) >= size:
+            return f"{step / size:.3g}{letter}"
+    return f"{step:.4g}"
+
+
+def plain_number(value: float) -> str:
+    """Short decimal, or a power of ten in Unicode where a decimal would be long.
+
+    >>> [plain_number(v) for v in (0.5, 1.0, 200.0, 1e-3, 2e-5)]
+    ['0.5', '1', '200', '10⁻³', '2·10⁻⁵']
+    """
+    if value == 0 or 1e-2 <= abs(value) < 1e4:
+        return f"{value:.4g}"
+    exponent = math.floor(math.log10(abs(value)) + 1e-12)
+    factor = f"{value / 10.0**exponent:.3g}"
+    power = "10" + str(exponent).translate(_SUPERSCRIPTS)
+    return power if factor == "1" else f"{factor}·{power}"
+
+
+def with_error(value: float, error: float) -> str:
+    """Value ± standard error, both to the second digit of the error.
+
+    >>> with_error(0.70155, 0.00564), with_error(2.01468, 0.391), with_error(0.5, float("nan"))
+    ('0.7016 ± 0.0056', '2.01 ± 0.39', '0.500')
+    """
+    if not math.isfinite(value):
+        return "–"
+    if not (math.isfinite(error) and error > 0):
+        return f"{value:.3f}"
+    digits = min(max(0, 1 - math.floor(math.log10(error))), 6)
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round values between two positive limits, at most about `most` of them, for a log axis.
+
+    >>> log_ticks(0.8, 1200.0)
+    [1.0, 10.0, 100.0, 1000.0]
+    >>> log_ticks(0.5, 4.0)
+    [0.5, 1.0, 2.0]
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+
+    def within(candidates: list[float]) -> list[float]:
+        return [value for value in candidates if low <= value <= high]
+
+    decades = within([10.0**e for e in range(first, last + 1)])
+    if len(decades) >= 3:
+        return decades[:: math.ceil(len(decades) / most)]
+    halves = within([m * 10.0**e for e in range(first, last + 1) for m in (1.0, 2.0, 5.0)])
+    if len(halves) >= 3:
+        return halves
+    step = 10.0 ** math.floor(math.log10(high - low))
+    for fraction in (0.5, 0.2, 0.1):
+        width = step * fraction
+        linear = within([i * width for i in range(int(low / width), int(high / width) + 2)])
+        if len(linear) >= 3:
+            return [float(f"{value:.6g}") for value in linear][:: math.ceil(len(linear) / most)]
+    return halves
+
+
+def set_ticks(axis: Axis, values: Sequence[float], labels: Sequence[str]) -> None:
+    """Exactly these ticks with exactly these labels, and no minor ones."""
+    axis.set_major_locator(FixedLocator(list(values)))
+    axis.set_major_formatter(FixedFormatter(list(labels)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+
+
+def log_value_axis(axes: Axes, low: float, high: float) -> None:
+    """Logarithmic y axis from `low` to `high` with round, readable ticks."""
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    ticks = log_ticks(low, high)
+    set_ticks(axes.yaxis, ticks, [plain_number(t) for t in ticks])
+
+
+def log_step_axis(axes: Axes, low: float, high: float, most: int = 6) -> None:
+    """Logarithmic step axis from `low` to `high`."""
+    if high <= low:
+        low, high = low / 1.5, high * 1.5
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    ticks = log_ticks(low, high, most)
+    set_ticks(axes.xaxis, ticks, [compact_step(t) for t in ticks])
+
+
+def evenly_spaced(steps: np.ndarray) -> bool:
+    """Whether the recorded steps are spaced evenly enough for a linear axis."""
+    gaps = np.diff(steps)
+    return gaps.size < 3 or bool(2 * np.percentile(gaps, 5) >= np.median(gaps))
+
+
+def step_axis(axes: Axes, steps: np.ndarray) -> None:
+    """Step axis that gives every record room: linear if evenly recorded, else zero-and-logarithmic.
+
+    On the second kind the interval from 0 to the first positive step is linear.
+    """
+    low, high = float(steps[0]), float(steps[-1])
+    if high <= low:
+        low, high = low - 0.5, high + 0.5
+    if evenly_spaced(steps):
+        axes.set_xlim(low, high)
+        axes.xaxis.set_major_formatter(lambda value, _: compact_step(value))
+        axes.locator_params(axis="x", nbins=6)
+        return
+    positive = float(steps[steps > 0][0])
+    axes.set_xscale("symlog", linthresh=positive, linscale=0.4)
+    axes.set_xlim(low, high)
+    ticks = [t for t in log_ticks(positive, high, 6) if low <= t <= high]
+    if low <= 0:
+        ticks = [0.0, *ticks]
+    set_ticks(axes.xaxis, ticks, [compact_step(t) for t in ticks])
+
+
+def dress(axes: Axes, *, grid: bool = True) -> None:
+    """Apply the common look: two spines, quiet grid, small ticks."""
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(MUTED)
+        axes.spines[side].set_linewidth(0.8)
+    axes.set_facecolor("none")
+    axes.tick_params(colors=MUTED, labelcolor=INK, labelsize=BASE_SIZE - 1, width=0.7, length=3)
+    axes.xaxis.label.set(color=INK, fontsize=BASE_SIZE)
+    axes.yaxis.label.set(color=INK, fontsize=BASE_SIZE)
+    axes.set_axisbelow(True)
+    if grid:
+        axes.grid(color=RULE, linewidth=0.6)
+
+
+def title(axes: Axes, text: str, note: str = "") -> None:
+    """Bold left-aligned panel title with a quiet note at the right end of its line."""
+    axes.set_title(literal(text), loc="left", color=INK, fontsize=BASE_SIZE, fontweight="bold")
+    if note:
+        axes.set_title(literal(note), loc="right", color=MUTED, fontsize=BASE_SIZE - 1.5)
+
+
+def message(axes: Axes, text: str) -> None:
+    """Say in the middle of an otherwise empty panel why it is empty."""
+    axes.text(
+        0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=MUTED,
+        fontsize=BASE_SIZE, wrap=True,
+    )  # fmt: skip
+
+
+def size_text(shape: tuple[int, ...] | None, numel: int) -> str:
+    """Shape as text, or the number of elements where no shape is known.
+
+    >>> size_text((512, 784), 401408), size_text(None, 5120)
+    ('512×784', '5,120')
+    """
+    return "×".join(str(size) for size in shape) if shape else f"{numel:,}"
+
+
+def outer_labels(axes: Sequence[Axes], x: str, y: str) -> None:
+    """Axis names at the left column and under the lowest panel of each column only."""
+    for number, panel in enumerate(axes):
+        if number % COLUMNS == 0:
+            panel.set_ylabel(y)
+        if number + COLUMNS >= len(axes):
+            panel.set_xlabel(x)
+
+
+def legend(axes: Axes, handles: Sequence[Artist], names: Sequence[str]) -> None:
+    """Legend inside the axes where it covers least."""
+    axes.legend(
+        list(handles), list(names), loc="best", frameon=False, fontsize=BASE_SIZE - 1,
+        labelcolor=INK,
+    )  # fmt: skip
+
+
+def figure_legend(figure: Figure, handles: Sequence[Artist], names: Sequence[str]) -> None:
+    """One legend for all panels, in rows above them."""
+    room = 170  # characters that fit beside each other, handles included
+    columns = len(names)
+    while columns > 1 and columns * (max(map(len, names)) + 8) > room:
+        columns -= 1
+    if sum(len(name) + 8 for name in names) <= room:
+        columns = len(names)
+    figure.legend(
+        list(handles), list(names), loc="outside upper left", frameon=False, labelcolor=INK,
+        fontsize=BASE_SIZE - 0.5, ncols=columns,
+    )  # fmt: skip
+
+
+def dress_colorbar(bar: Colorbar, label: str) -> None:
+    """The common look for a color bar."""
+    bar.set_label(label, color=INK, fontsize=BASE_SIZE - 0.5)
+    bar.ax.tick_params(colors=MUTED, labelcolor=INK, labelsize=BASE_SIZE - 1, length=2)
+    bar.outline.set_visible(False)
+
+
+def depth_bar(figure: Figure, axes: Sequence[Axes], colors: Sequence[str]) -> None:
+    """Color bar that says which color is which layer, counted from the input."""
+    last = len(colors) - 1
+    shades = ScalarMappable(Normalize(0, last), ListedColormap(list(colors)))
+    bar = figure.colorbar(shades, ax=list(axes), aspect=30, pad=0.01)
+    dress_colorbar(bar, "layer, from input to output")
+    set_ticks(bar.ax.yaxis, [0, last], ["1", str(last + 1)])
+
+
+def new_figure(height: float, width: float = WIDTH) -> Figure:
+    """Figure of this size in inches, transparent, laid out without overlaps."""
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(w_pad=0.08, h_pad=0.06, wspace=0.03, hspace=0.03)
+    return figure
+
+
+def panels(count: int, height: float, *, columns: int = COLUMNS) -> tuple[Figure, list[Axes]]:
+    """Figure with `count` panels in rows of at most `columns`, each `height` inches high."""
+    columns = min(columns, max(count, 1)) if count < columns else columns
+    rows = max(1, math.ceil(count / columns))
+    width = WIDTH if columns > 1 else 0.6 * WIDTH
+    figure = new_figure(rows * height + 0.3, width)
+    grid = figure.add_gridspec(rows, columns)
+    axes = [figure.add_subplot(grid[i // columns, i % columns]) for i in range(count)]
+    return figure, axes
+
+
+def series_colors(count: int) -> list[str]:
+    """Color of each of `count` layers: distinct up to eight, else a gradient over depth."""
+    if count <= len(SERIES):
+        return list(SERIES[:count])
+    gradient = colormaps["viridis"]
+    return [to_hex(gradient(x)) for x in np.linspace(0.2, 0.88, count)]

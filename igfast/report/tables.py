@@ -1,0 +1,148 @@
+"""Tables of the page: layers, grids, configuration. Everything from the run is escaped here."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from igfast.report.collect import Curves, Layer, Motion
+from igfast.report.style import plain_number, size_text, with_error
+from igfast.report.windows import average
+
+
+def table(header: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], kind: str = "") -> str:
+    """HTML table from headings (text, explanation) and rows of HTML; the first cell heads its row.
+
+    Headings are escaped, cells are not.
+    """
+    head = "".join(
+        f'<th scope="col"{_title(why)}>{escape(text)}</th>' for text, why in header
+    )  # fmt: skip
+    body = "".join(
+        f'<tr><th scope="row">{row[0]}</th>' + "".join(f"<td>{x}</td>" for x in row[1:]) + "</tr>\n"
+        for row in rows
+    )
+    style = f' class="{kind}"' if kind else ""
+    return (
+        f'<div class="table"><table{style}><thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{body}</tbody></table></div>"
+    )
+
+
+def layer_table(motion: Motion, layers: Sequence[Layer]) -> str:
+    """One row per layer: size, Γ, L, the values L is to be compared with, H, C, losses."""
+    moving = len(motion.steps) > 1
+    header = [
+        ("layer", ""),
+        ("shape, elements", ""),
+        ("Γ, 1/step", "slope of L over the first and the last tenth of a decade of steps"),
+        ("L ± se", "information length with its standard error"),
+        ("every 4th", "L from every fourth record only: a check of the sampling"),
+        ("published", "L by the published estimator; depends on how often one records"),
+        ("great circle", "Fisher–Rao distance from the first to the last record"),
+        ("H", "entropy over ln(bins), first and last record"),
+        ("C", "statistical complexity, first and last record"),
+        ("outside", "largest fraction of the elements beyond the recorded grid at any record"),
+        ("NaN", "elements that are NaN in the last record"),
+    ]
+    slopes = average(motion).slope if moving else np.full((1, len(motion.layers)), np.nan)
+    rows = []
+    for layer in layers:
+        at = layer.column
+        length, error = float(motion.length[-1, at]), float(motion.length_error[-1, at])
+        resolved = motion.resolved(layer) or motion.estimator != "split"
+        rows.append(
+            [
+                f"<code>{escape(layer.name)}</code>",
+                _size(layer),
+                _change(slopes[0, at], slopes[-1, at], _scientific),
+                escape(with_error(length, error)) if moving else "–",
+                _number(motion.length_sparse[at]),
+                _number(motion.length_published[-1, at]) if moving else "–",
+                _number(motion.great_circle[at] if resolved else math.nan),
+                _change(motion.entropy[0, at], motion.entropy[-1, at], _number),
+                _change(motion.complexity[0, at], motion.complexity[-1, at], _number),
+                _percent(float(motion.outside[:, at].max())),
+                f"{motion.nan[-1, at]:,}",
+            ]
+        )
+    return table(header, rows)
+
+
+def grid_table(motion: Motion) -> str:
+    """The grid behind H and C of each layer, and when the recorded grid changed."""
+    rows = []
+    for layer in motion.layers:
+        changes = [f"{motion.steps[record]:,}" for record in motion.regrids[layer.column]]
+        text = ", ".join(changes[:8]) + (f" and {len(changes) - 8} more" * (len(changes) > 8))
+        grid = escape(motion.grids[layer.column])
+        rows.append([f"<code>{escape(layer.name)}</code>", grid, text or "never"])
+    header = [("layer", ""), ("grid of H and C", ""), ("recorded grid changed at step", "")]
+    return table(header, rows, "words")
+
+
+def config_table(curves: Curves) -> str:
+    """The run's configuration, one row per value, nested names joined by dots."""
+    rows = [
+        [f"<code>{escape(name)}</code>", _config_value(value)]
+        for name, value in _flat(curves.run.config)
+    ]
+    if not rows:
+        return "<p>The run recorded no configuration.</p>"
+    return table([("name", ""), ("value", "")], rows, "words")
+
+
+def _size(layer: Layer) -> str:
+    if not layer.shape:
+        return f"{layer.numel:,}"
+    shape = escape(size_text(layer.shape, layer.numel))
+    return f'{shape}<br><span class="quiet">{layer.numel:,}</span>'
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _config_value(value: Any) -> str:
+    if isinstance(value, str):
+        return f"<pre>{escape(value)}</pre>" if "\n" in value else escape(value)
+    return f"<code>{escape(json.dumps(value, default=str, ensure_ascii=False))}</code>"
+
+
+def _title(text: str) -> str:
+    return f' title="{escape(text)}"' if text else ""
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _scientific(value: float) -> str:
+    if not math.isfinite(value):
+        return "–"
+    return plain_number(float(f"{value:.1e}"))
+
+
+def _percent(fraction: float) -> str:
+    if not math.isfinite(fraction):
+        return "–"
+    if fraction == 0:
+        return "0"
+    return f"{fraction:.1%}" if fraction >= 0.001 else "&lt; 0.1%"
+
+
+def _change(first: float, last: float, form: Any) -> str:
+    if not (math.isfinite(first) or math.isfinite(last)):
+        return "–"
+    return f'{form(first)} <span class="quiet">→</span> {form(last)}'
