@@ -17,8 +17,8 @@ Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
 TAIL = 7  # at most n >> TAIL elements on either side do not stretch the grid
-MARGIN = 1.5  # the grid spans at least this many times the rest
-REFINE = 2  # octaves to be gained before a grid is refined
+MARGIN = 2  # the grid spans at least this many times the rest
+REFINE = 3  # octaves to be gained before a grid is refined
 CONSTANT = 4  # a constant layer's grid spans 2^-CONSTANT of its value
 STEPS = 8  # origins are multiples of 1/STEPS of the grid
 MIN_EXPONENT, MAX_EXPONENT = -1000, 1000
@@ -83,6 +83,7 @@ def follow(
     best = _exponent(low, high, bins, precision)
     inside = (left <= low) & (high <= right)
     keep = inside & (best > exponents - (1 if first else REFINE))
+    keep |= ~(low < high)  # one value, or infinities, hold the central mass: no scale
     if not first:  # only the origin moves
         close = (best == exponents) | (best == exponents - 1)
         best = np.where(close, _clamp(exponents, low, high, precision), best)
@@ -111,13 +112,14 @@ def _central(exponents: Int, origins: Int, seen: Observed) -> tuple[Float, Float
     first = np.argmax(np.cumsum(cells, axis=1) > spare, axis=1) - 1
     last = bins - np.argmax(np.cumsum(cells[:, ::-1], axis=1) > spare, axis=1)
 
-    below, above = cells[:, 0], cells[:, -1]
-    low = _edge(exponents, origins + np.where(first < 0, -_reach(below, total, bins), first))
-    low = np.where((first < 0) & (2 * below > total), seen.low, low)
-    high = _edge(
-        exponents, origins + np.where(last >= bins, bins + _reach(above, total, bins), last + 1)
-    )
-    high = np.where((last >= bins) & (2 * above > total), seen.high, high)
+    # Beyond the grid only the count is known: the more is outside, the further to reach.
+    outside = cells[:, 0] + cells[:, -1]
+    reach = np.where(8 * outside <= total, bins // 8, bins // 2)
+    unknown = 2 * outside > total
+    low = _edge(exponents, origins + np.where(first < 0, -reach, first))
+    high = _edge(exponents, origins + np.where(last >= bins, bins + reach, last + 1))
+    low = np.where((first < 0) & unknown, seen.low, low)
+    high = np.where((last >= bins) & unknown, seen.high, high)
     low, high = np.maximum(low, seen.low), np.minimum(high, seen.high)
     many_zeros = seen.zeros > spare[:, 0]
     return (
@@ -126,13 +128,9 @@ def _central(exponents: Int, origins: Int, seen: Observed) -> tuple[Float, Float
     )
 
 
-def _reach(outside: Int, total: Int, bins: int) -> Int:
-    """How many bins the central interval reaches beyond the grid."""
-    return np.where(8 * outside <= total, bins // 8, bins // 2)
-
-
 def _edge(exponents: Int, index: Int) -> Float:
-    return np.ldexp(index.astype(np.float64), exponents.astype(np.intc))
+    with np.errstate(over="ignore"):
+        return np.ldexp(index.astype(np.float64), exponents.astype(np.intc))
 
 
 def _magnitude(values: Float) -> Int:
@@ -149,11 +147,11 @@ def _clamp(exponents: Int, low: Float, high: Float, precision: Int) -> Int:
 
 def _exponent(low: Float, high: Float, bins: int, precision: Int) -> Int:
     """The least exponent whose bins span MARGIN times [low, high]."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        # halves first: the difference of two huge numbers would overflow
-        width = MARGIN * (np.nan_to_num(high) / 2 - np.nan_to_num(low) / 2) / bins
+    with np.errstate(over="ignore"):
+        # halved first: the difference of two huge numbers would overflow
+        width = (np.nan_to_num(high) / 2 - np.nan_to_num(low) / 2) * (2 * MARGIN / bins)
     mantissa, exponent = np.frexp(width)
-    found = np.where(mantissa == 0.5, exponent - 1, exponent).astype(np.int64) + 1
+    found = np.where(mantissa == 0.5, exponent - 1, exponent).astype(np.int64)
     return _clamp(np.where(width > 0, found, MIN_EXPONENT), low, high, precision)
 
 
