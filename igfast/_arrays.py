@@ -89,14 +89,14 @@ def batch(
     return Batch(tuple(tensors), home, table, tuple(dtypes), copied, tuple(keep))
 
 
-def pointers(tensors: Mapping[str, Any]) -> NDArray[np.int64] | None:
-    """(N,) current data pointers, or None where one of them cannot be read without a copy."""
-    found = np.empty(len(tensors), dtype=np.int64)
-    for row, tensor in enumerate(tensors.values()):
-        if hasattr(tensor, "data_ptr"):
-            found[row] = tensor.data_ptr()
+def signature(tensors: Mapping[str, Any]) -> list[tuple[Any, ...]] | None:
+    """What a table laid out for these arrays depends on; None where only a copy can be read."""
+    found: list[tuple[Any, ...]] = []
+    for tensor in tensors.values():
+        if _is_torch(tensor):
+            found.append((tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype))
         elif isinstance(tensor, np.ndarray):
-            found[row] = tensor.ctypes.data
+            found.append((tensor.ctypes.data, tensor.shape, tensor.strides, tensor.dtype))
         else:
             return None
     return found

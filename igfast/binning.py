@@ -6,8 +6,8 @@ from typing import Any
 
 from . import _arrays, _core, config
 from .grids import Grid
-from .histograms import Histogram
-from .plan import Plan, Sums
+from .outputs import Sums
+from .plan import Plan
 from .summary import Moments
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from . import _arrays, _core, automatic, config
 from .grids import Grid, check_dyadic, check_splits
 from .histograms import Histogram
+from .outputs import Outputs, Request, Sums
 from .summary import Moments
 
 Int = NDArray[np.int64]
@@ -71,9 +73,11 @@ class Plan:
             )
         self._starts = starts
         self._batch = self._lay_out()
-        self._pointers = _arrays.pointers(self._tensors)
+        self._signature = _arrays.signature(self._tensors)
         self._precision = automatic.precisions(self._batch.dtypes)
-        self._edges = self._uniform_edges()
+        self._request = Request(
+            self.grid, self.splits, self.offsets, self.moments, self._uniform_edges()
+        )
         self._exponents, self._origins = self._fixed_bins()
         self._warn_about_combs()
 
@@ -94,13 +98,15 @@ class Plan:
         -------
         Histogram, or (Histogram, Moments) with ``moments=True``
         """
+        if len(self._tensors) != len(self.names):
+            raise RuntimeError("this plan has released its tensors; rebind() it first")
         self._refresh()
-        found = _Outputs(self, len(self.names), out)
+        found = Outputs(self._request, len(self.names), out)
         if self.grid.automatic and self._exponents is None:
             self._first_bins(found)
         else:
             found.count(self._batch.table, self._exponents, self._origins)
-        histogram = found.histogram(self._batch, self._exponents, self._origins, self._edges)
+        histogram = found.histogram(self._batch, self._exponents, self._origins)
         if self.grid.automatic:
             self._exponents, self._origins = self._next_bins(found)
         if not self.moments:
@@ -144,6 +150,12 @@ class Plan:
             )
         self._tensors = given
 
+    def release(self) -> None:
+        """Keep no tensor alive until the next :meth:`rebind`."""
+        self._tensors = {}
+        self._signature = None
+        self._batch = replace(self._batch, keep=())
+
     def _lay_out(self) -> _arrays.Batch:
         return _arrays.batch(
             self._tensors, self._operation, ordered=self.splits > 1, starts=self._starts
@@ -151,10 +163,10 @@ class Plan:
 
     def _refresh(self) -> None:
         """Find tensors whose storage moved, and copy again those that cannot be read in place."""
-        now = _arrays.pointers(self._tensors)
-        if self._batch.copied or now is None or not np.array_equal(now, self._pointers):  # type: ignore[arg-type]
+        now = _arrays.signature(self._tensors)
+        if self._batch.copied or now is None or now != self._signature:
             self._batch = self._lay_out()
-            self._pointers = now
+            self._signature = now
             self._precision = automatic.precisions(self._batch.dtypes)
 
     def _uniform_edges(self) -> NDArray[np.float64] | None:
@@ -182,7 +194,7 @@ class Plan:
         check_dyadic(pair[0], pair[1], self.grid.bins)
         return pair[0], pair[1]
 
-    def _first_bins(self, found: _Outputs) -> None:
+    def _first_bins(self, found: Outputs) -> None:
         """Count repeatedly until every layer's bins fit it; only misfits are counted again."""
         sums = Sums(len(self.names))
         _core.moments(self._batch.table, sums.integers, sums.floats, config.get_num_threads())
@@ -191,7 +203,7 @@ class Plan:
         )
         rows = np.arange(len(self.names))
         for _ in range(automatic.MAX_PASSES):
-            part = _Outputs(self, len(rows))
+            part = Outputs(self._request, len(rows))
             table = self._batch.table[rows]
             table[:, 4] = np.arange(len(rows))
             part.count(table, exponents[rows], origins[rows])
@@ -206,7 +218,7 @@ class Plan:
             exponents[rows], origins[rows] = new[0][moved], new[1][moved]
         self._exponents, self._origins = exponents, origins
 
-    def _next_bins(self, found: _Outputs) -> tuple[Int, Int]:
+    def _next_bins(self, found: Outputs) -> tuple[Int, Int]:
         assert self._exponents is not None
         assert self._origins is not None
         return automatic.follow(self._exponents, self._origins, found.observed(), self._precision)
@@ -218,7 +230,7 @@ class Plan:
         if grid.kind == "log":
             narrow = self._precision - 1 < grid.mantissa_bits
         else:
-            edges = self._edges if self._edges is not None else grid.edges()
+            edges = grid.edges() if self._request.edges is None else self._request.edges
             edges = np.atleast_2d(edges)
             far = np.abs(edges[:, [0, -1]]).max(axis=1)
             width = (edges[:, -1] - edges[:, 0]) / grid.bins
@@ -233,117 +245,6 @@ class Plan:
                 ResolutionWarning,
                 stacklevel=4,
             )
-
-
-class Sums:
-    """The kernels' moment sums of ``rows`` layers."""
-
-    def __init__(self, rows: int) -> None:
-        self.integers = np.zeros((rows, 4), dtype=np.int64)
-        self.floats = np.zeros((rows, 8))
-
-
-class _Outputs:
-    """Arrays that one kernel call fills."""
-
-    def __init__(self, plan: Plan, rows: int, out: Histogram | None = None) -> None:
-        self._plan = plan
-        shape = (rows, plan.splits, plan.grid.bins)
-        self.offsets: Int | None = None
-        self.sums: Sums | None = None
-        if plan.offsets:
-            self.offsets = np.empty(shape, dtype=np.int64)
-        if plan.moments or plan.grid.automatic:
-            self.sums = Sums(rows)
-        self._reused = out
-        if out is None:
-            self.counts = np.empty(shape, dtype=np.int64)
-            self.outside = np.empty((rows, plan.splits, 2), dtype=np.int64)
-            self.nan = np.empty(rows, dtype=np.int64)
-            return
-        if out.names != plan.names or out.split_counts.shape != shape:
-            raise ValueError(f"out must be an earlier result of this plan, got {out!r}")
-        self.counts = _arrays.to_numpy(out.split_counts)
-        self.outside = _arrays.to_numpy(out.split_outside)
-        self.nan = _arrays.to_numpy(out.nan)
-
-    def count(self, table: Int, exponents: Int | None, origins: Int | None) -> None:
-        grid = self._plan.grid
-        edges = self._plan._edges
-        _core.histogram(
-            table,
-            _KINDS[grid.kind],
-            grid.bins,
-            self._plan.splits,
-            None if edges is None else np.atleast_2d(edges),
-            exponents,
-            origins,
-            (grid.mantissa_bits, grid.min_exponent, grid.max_exponent)
-            if grid.kind == "log"
-            else None,
-            self.counts,
-            self.outside,
-            self.nan,
-            self.offsets,
-            None if self.sums is None else (self.sums.integers, self.sums.floats),
-            config.get_num_threads(),
-        )
-
-    def take(self, rows: Int, part: _Outputs) -> None:
-        """Copy the rows that were counted again."""
-        self.counts[rows], self.outside[rows], self.nan[rows] = part.counts, part.outside, part.nan
-        if self.offsets is not None and part.offsets is not None:
-            self.offsets[rows] = part.offsets
-        if self.sums is not None and part.sums is not None:
-            self.sums.integers[rows] = part.sums.integers
-            self.sums.floats[rows] = part.sums.floats
-
-    def observed(self) -> automatic.Observed:
-        assert self.sums is not None
-        return automatic.Observed(
-            self.counts.sum(axis=1),
-            self.outside[:, :, 0].sum(axis=1),
-            self.outside[:, :, 1].sum(axis=1),
-            self.sums.integers[:, 3],
-            self.sums.floats[:, 0],
-            self.sums.floats[:, 1],
-        )
-
-    def histogram(
-        self,
-        batch: _arrays.Batch,
-        exponents: Int | None,
-        origins: Int | None,
-        edges: NDArray[np.float64] | None,
-    ) -> Histogram:
-        offsets = None
-        if self.offsets is not None:
-            room = None if self._reused is None else _arrays.to_numpy(self._reused.offsets)
-            offsets = np.multiply(self.offsets, 1 / 256, out=room)
-        home = batch.home
-        return Histogram(
-            split_counts=_arrays.like(home, self.counts),
-            split_outside=_arrays.like(home, self.outside),
-            nan=_arrays.like(home, self.nan),
-            numel=batch.numel,
-            grid=self._plan.grid,
-            names=batch.names,
-            offsets=None if offsets is None else _arrays.like(home, offsets),
-            exponents=None if exponents is None else exponents.copy(),
-            origins=None if origins is None else origins.copy(),
-            uniform_edges=edges,
-        )
-
-    def summary(self, batch: _arrays.Batch) -> Moments:
-        assert self.sums is not None
-        return Moments.from_sums(self.sums.integers, self.sums.floats, batch.names, batch.home)
-
-
-_KINDS = {
-    "uniform": _core.GRID_UNIFORM,
-    "dyadic": _core.GRID_DYADIC,
-    "log": _core.GRID_LOG,
-}
 
 
 def _choose_grid(bins: int | None, range: Any, grid: Grid | None) -> Grid:

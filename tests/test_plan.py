@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,30 @@ def test_a_moved_storage_is_found():
     plan()
     layer.weight.data = torch.full((10, 10), 0.75)
     assert plan().counts[0].tolist() == [0, 0, 0, 100]
+
+
+def test_a_storage_that_changed_its_shape_is_found():
+    x = np.zeros(100)
+    plan = igfast.Plan({"w": x[:50]}, bins=4, range=(-1, 1))
+    plan()
+    plan.rebind({"w": x})
+    assert plan().numel.tolist() == [100]
+
+
+def test_released_tensors_are_not_kept_alive():
+    gradient = torch.zeros(100)
+    alive = weakref.ref(gradient)
+    plan = igfast.Plan({"w": gradient}, bins=4, range=(-1, 1))
+    plan()
+    plan.release()
+    del gradient
+    assert alive() is None
+    with pytest.raises(RuntimeError, match="released its tensors; rebind"):
+        plan()
+    plan.rebind({"w": torch.ones(3)})
+    assert plan().counts.tolist() == [[0, 0, 0, 3]]
+    with pytest.raises(ValueError, match="rebind needs tensors of the same names"):
+        plan.rebind({"v": torch.ones(3)})
 
 
 def test_reused_outputs():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from igfast.schedules import any_of, dense, every, log_spaced, resolve
@@ -33,6 +33,7 @@ def test_log_spaced_holds_every_power_of_ten(per_decade):
 
 @given(st.integers(1, 50), st.integers(0, 40))
 def test_log_spaced_is_as_dense_as_it_says(per_decade, index):
+    assume(index <= 15 * per_decade)  # floats are exact integers up to there
     step = int(10 ** (index / per_decade) + 0.5)
     assert log_spaced(per_decade)(step)
 

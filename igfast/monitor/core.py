@@ -125,6 +125,7 @@ class Monitor:
         self._sinks = [Guarded(sink) for sink in sinks]
         self._step = arguments.start_step(step, resume, path)
         self._resumed = False
+        self._recorded: int | None = None
         self._wanted_next: bool | None = None
         self._handles: list[Any] = []
         self._started = self._closed = False
@@ -161,7 +162,7 @@ class Monitor:
                 hook = partial(self._before_step, names)
                 self._handles.append(optimizer.register_step_pre_hook(hook))
         self._handles.append(self._optimizers[0].register_step_post_hook(self._after_step))
-        known = self._writer is not None and self._writer.last_step == self._step
+        known = self._recorded == self._step
         if not known and (not self._resumed or self._schedule(self._step)):
             self._measure(("param",))
         return self
@@ -172,8 +173,8 @@ class Monitor:
         Parameters
         ----------
         step : int, optional
-            Needed without an optimizer; with one it is :attr:`step`. The same step again replaces
-            its record.
+            Needed without an optimizer; there, the same step again replaces its record. With an
+            optimizer it is :attr:`step`, and a step that is recorded already stays as it is.
         """
         if self._closed:
             raise RuntimeError("this Monitor is closed; make a new one, with resume=True to go on")
@@ -185,6 +186,8 @@ class Monitor:
             )
         if step is None and not self._optimizers:
             raise ValueError("record needs step= where no optimizer counts steps")
+        if self._optimizers and self._recorded == self._step:
+            return
         if step is not None:
             if operator.index(step) < self._step:
                 raise ValueError(f"step must not go back, got {step} after {self._step}")
@@ -275,14 +278,22 @@ class Monitor:
                 "resume=True needs step=, the optimizer steps that the loaded checkpoint had "
                 f"completed; the last record in the store is at step {writer.last_step}"
             )
-        writer.rewind(self._step)
-        self._resumed = True
         with contextlib.closing(RunReader(writer.path)) as reader:
-            for quantity, measurement in self._measurements.items():
+            earlier = [
+                (measurement, quantity)
+                for quantity, measurement in self._measurements.items()
+                if len(reader.steps_of(quantity))
+            ]
+            for measurement, quantity in earlier:
+                measurement.check(reader.histogram(quantity, -1))
+            writer.rewind(self._step)  # only now: nothing is dropped for a run that cannot go on
+            self._resumed = True
+            reader.refresh()
+            for measurement, quantity in earlier:
                 if len(reader.steps_of(quantity)):
-                    measurement.resume(
-                        reader.histogram(quantity, -1), reader.last_moments(quantity)
-                    )
+                    moments = reader.last_moments(quantity)
+                    measurement.resume(reader.histogram(quantity, -1), moments)
+        self._recorded = writer.last_step
 
     def _before_step(self, names: tuple[str, ...], *_: Any) -> None:
         assert self._updates is not None
@@ -320,6 +331,7 @@ class Monitor:
             return
         if self._writer is not None:
             self._writer.write_record(self._step, now, measured)
+        self._recorded = self._step
         self.last = {quantity: histogram for quantity, (histogram, _) in measured.items()}
         moments = {quantity: one for quantity, (_, one) in measured.items()}
         record = Record(self._step, now, self.last, moments)

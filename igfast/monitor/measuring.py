@@ -44,13 +44,13 @@ class Measurement:
         self._plan: Plan | None = None
         self._earlier: Measured | None = None
 
-    def resume(self, histogram: Histogram, moments: Moments | None) -> None:
-        """Go on with the automatic bins that follow from a stored record.
+    def check(self, histogram: Histogram) -> None:
+        """Refuse to go on from a record that was taken in another way.
 
         Raises
         ------
         ValueError
-            If it was taken in another way.
+            If grid, splits or offsets differ.
         """
         there = Settings(histogram.grid, histogram.splits, histogram.offsets is not None)
         if there != self._settings:
@@ -58,6 +58,9 @@ class Measurement:
                 f"the stored run was taken with {there}, this one with {self._settings}; resume "
                 "with the same grid, bins, splits and offsets"
             )
+
+    def resume(self, histogram: Histogram, moments: Moments | None) -> None:
+        """Go on with the automatic bins that follow from a stored record."""
         if moments is not None:
             self._earlier = histogram, moments
 
@@ -77,6 +80,7 @@ class Measurement:
         else:
             self._plan.rebind(tensors)
         histogram, moments = self._plan()
+        self._plan.release()  # gradients and updates must not outlive their step
         return histogram, moments
 
 

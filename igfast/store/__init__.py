@@ -3,8 +3,9 @@
 See ``docs/store.md`` for the tables and what they guarantee.
 """
 
-from .reader import HistogramSeries, RunReader
+from .reader import RunReader
 from .schema import APPLICATION_ID, SCHEMA_VERSION, StoreError
+from .series import HistogramSeries
 from .writer import RunWriter
 
 __all__ = [

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from . import codec
 from .encoding import FLOAT_FIELDS, INTEGER_FIELDS, grid_from_json
 from .opening import check_header, open_read_only
 from .schema import StoreError, database_errors
+from .series import HistogramSeries
 
 Int = NDArray[np.int64]
 
@@ -329,29 +330,6 @@ class RunReader:
                 f"{str(self.path)!r} is damaged at step {step} of {quantity!r}: {error}; restore "
                 "it from a copy"
             ) from error
-
-
-class HistogramSeries(Sequence[Histogram]):
-    """The histograms of a run, decoded one at a time."""
-
-    def __init__(
-        self, reader: RunReader, quantity: str, layers: Sequence[str | int] | None
-    ) -> None:
-        self._reader, self._quantity, self._layers = reader, quantity, layers
-        self._count = len(reader.steps_of(quantity))
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, index: int) -> Histogram: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Histogram]: ...
-    def __getitem__(self, index: int | slice) -> Histogram | list[Histogram]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(self._count)[index]]
-        i = range(self._count)[index]
-        return self._reader.histogram(self._quantity, i, self._layers)
 
 
 def _position(names: tuple[str, ...], layer: str | int) -> int:

@@ -72,6 +72,7 @@ class RunWriter:
         self._quantities: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._grids: dict[str, int] = {}
         self._rewound = not resume
+        self._resumed_with: str | None = None
         begun = check_target(self.path, resume)
         with database_errors(self.path, "opening"):
             self._db = connect(self.path, "mode=rw" if begun else "mode=rwc")
@@ -104,10 +105,7 @@ class RunWriter:
             elif not begun:  # another process was faster
                 raise exists(self.path)
             else:
-                db.execute(
-                    "INSERT INTO resumes (wall_time, igfast, config) VALUES (?, ?, ?)",
-                    (time.time(), version, config),
-                )
+                self._resumed_with = config
             db.execute("REPLACE INTO meta VALUES ('writer', ?)", (json.dumps(self._token),))
         # after the schema: the header in the file itself then already names the application
         self.journal = self._set_journal()
@@ -222,7 +220,7 @@ class RunWriter:
             )
             db.executemany("INSERT INTO moments VALUES (?, ?, ?, ?)", moments)
             self._put_scalars(step, scalars or {})
-        self._last, self._rewound = step, True
+        self._last, self._rewound, self._resumed_with = step, True, None
 
     def write_scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Write and commit named numbers at a step; they need no record at that step."""
@@ -232,9 +230,10 @@ class RunWriter:
     def rewind(self, step: int) -> None:
         """Drop everything after ``step``: training goes on from there."""
         with self._transaction():
+            self._note_resume()
             self._drop(operator.index(step) + 1)
             self._last = self._last_step()
-        self._rewound = True
+        self._rewound, self._resumed_with = True, None
 
     def flush(self) -> None:
         """Wait until everything written is committed (it is, on return of each call)."""
@@ -261,11 +260,19 @@ class RunWriter:
 
     def _before(self, step: int) -> None:
         if not self._rewound:
+            self._note_resume()
             self._drop(step)
         elif self._last is not None and step < self._last:
             raise ValueError(
                 f"step must not go back, got {step} after {self._last}; call rewind({step}) first"
             )
+
+    def _note_resume(self) -> None:
+        """Keep when and with what the run was continued, once it is."""
+        if self._resumed_with is not None:
+            row = (time.time(), __version__, self._resumed_with)
+            query = "INSERT INTO resumes (wall_time, igfast, config) VALUES (?, ?, ?)"
+            self._db.execute(query, row)
 
     def _drop(self, step: int) -> None:
         for table in schema.STEP_TABLES:

@@ -43,9 +43,9 @@ def uninterrupted(tmp_path_factory):
 
 
 def test_killed_trainings_resume_to_the_same_run(tmp_path, uninterrupted):
-    """SIGKILL three times; each time go on from the last checkpoint, some steps before."""
+    """SIGKILL twice; each time go on from the last checkpoint, some steps before."""
     chance = random.Random(0)
-    for _ in range(3):
+    for _ in range(2):
         process = subprocess.Popen(
             [sys.executable, str(PROCESS), str(tmp_path)],
             stdout=subprocess.PIPE,
@@ -53,12 +53,14 @@ def test_killed_trainings_resume_to_the_same_run(tmp_path, uninterrupted):
             text=True,
         )
         assert process.stdout is not None
+        assert process.stderr is not None
         for _ in range(chance.randint(9, 16)):
             process.stdout.readline()
         process.kill()
-        said, errors = process.communicate()
-        assert errors == ""
-        lines = [line for line in said.splitlines(keepends=True) if line.endswith("\n")]
+        with process:  # not communicate(), which overlooks what readline() has read ahead
+            said = process.stdout.readlines()
+            assert process.stderr.read() == ""
+        lines = [line for line in said if line.endswith("\n")]
         if lines:
             with RunReader(tmp_path / "run.igf") as run:
                 acknowledged = int(lines[-1])
@@ -67,7 +69,7 @@ def test_killed_trainings_resume_to_the_same_run(tmp_path, uninterrupted):
     assert_same_runs(tmp_path / "run.igf", uninterrupted)
     with RunReader(tmp_path / "run.igf") as run:
         assert run.steps.tolist() == list(range(0, STEPS + 1, 2))
-        assert len(run.resumes) == 3
+        assert len(run.resumes) == 2
 
 
 def run_to(path, steps, resume=False, step=None, **options):
@@ -115,15 +117,14 @@ def test_resuming_nothing_begins(tmp_path):
 def test_what_cannot_be_resumed(tmp_path):
     path = tmp_path / "run.igf"
     run_to(path, 20)
-    before = path.read_bytes()
     with pytest.raises(ValueError, match=r"needs step=.*last record in the store is at step 20"):
         run_to(path, 24, resume=True)
     with pytest.raises(FileExistsError, match="pass resume=True"):
         run_to(path, 24)
     with pytest.raises(ValueError, match=r"the stored run was taken with .*bins.*64.*resume with"):
-        run_to(path, 24, resume=True, step=20, bins=32)
+        run_to(path, 24, resume=True, step=8, bins=32)
     with pytest.raises(ValueError, match="resume with the same grid"):
-        run_to(path, 24, resume=True, step=20, splits=2)
+        run_to(path, 24, resume=True, step=8, splits=2)
     with pytest.raises(StoreError, match=r"holds another model under 'param'"):
         igfast.Monitor(torch.nn.Linear(3, 3), store=path, resume=True, step=20)
     with pytest.raises(ValueError, match="resume=True needs store="):
@@ -131,4 +132,5 @@ def test_what_cannot_be_resumed(tmp_path):
     with pytest.raises(ValueError, match="step must not be negative, got -1"):
         run_to(tmp_path / "new.igf", 4, step=-1)
     assert steps_in(path) == [0, 4, 8, 12, 16, 20]
-    assert len(before) == len(path.read_bytes())
+    with RunReader(path) as run:
+        assert run.resumes == []

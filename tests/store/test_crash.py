@@ -54,9 +54,9 @@ def record_until_killed(path: Path, checkpoint: int, lines: int, seconds: float)
     said = [process.stdout.readline() for _ in range(lines)]
     time.sleep(seconds)
     process.kill()
-    rest, errors = process.communicate()
-    assert errors == ""
-    said += rest.splitlines(keepends=True)
+    with process:  # not communicate(), which overlooks what readline() has read ahead
+        said += process.stdout.readlines()
+        assert process.stderr.read() == ""
     whole = [int(line) for line in said if line.endswith("\n")]
     return whole[-1] if whole else checkpoint
 
