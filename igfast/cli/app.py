@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 import igfast
 from igfast.cli.errors import friendly
+from igfast.cli.terminal import console_for
 from igfast.cli.train import train
 
 app = typer.Typer(
@@ -47,9 +47,9 @@ def report(
 ) -> None:
     """Write a static HTML report of a run."""
     target = output or run.with_suffix(".html")
-    with Console(stderr=True).status("Measuring and drawing ..."):
+    with console_for(stderr=True).status("Measuring and drawing ..."):
         igfast.open(run).report(target)
-    Console().print(f"report: {escape(str(target))}", highlight=False, soft_wrap=True)
+    console_for().print(f"report: {escape(str(target))}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -77,7 +77,7 @@ def export(
         )
     target = output or run.with_suffix(f".{chosen}")
     WRITERS[chosen](igfast.open(run), target, quantity, estimator)
-    Console().print(f"{chosen}: {escape(str(target))}", highlight=False, soft_wrap=True)
+    console_for().print(f"{chosen}: {escape(str(target))}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -89,11 +89,18 @@ def data(
 ) -> None:
     """List the data sets and where they lie, or download one into the cache."""
     from igfast.harness.catalog import CATALOG
-    from igfast.harness.data import DATA_VARIABLE, data_folders, download_missing, locate
+    from igfast.harness.data import (
+        DATA_VARIABLE,
+        data_folders,
+        describe_missing,
+        download_missing,
+        locate,
+    )
     from igfast.harness.display import DownloadDisplay
-    from igfast.harness.download import TIMEOUT_SECONDS
+    from igfast.harness.download import TIMEOUT_SECONDS, DownloadError
+    from igfast.harness.formats import DataError
 
-    console = Console()
+    console = console_for()
     if name is None:
         table = Table(box=None)
         for title in ("name", "what", "license", "where"):
@@ -111,8 +118,11 @@ def data(
         raise ValueError(f"data set {name!r}: choose one of {', '.join(CATALOG)}")
     found = locate(CATALOG[name])
     if found is None:
-        with DownloadDisplay(console) as progress:
-            download_missing(CATALOG[name], timeout=TIMEOUT_SECONDS, progress=progress)
+        try:
+            with DownloadDisplay(console) as progress:
+                download_missing(CATALOG[name], timeout=TIMEOUT_SECONDS, progress=progress)
+        except DownloadError as error:
+            raise DataError(describe_missing(CATALOG[name], str(error))) from error
         found = locate(CATALOG[name])
     console.print(f"{name}: {escape(str(found[0] if found else ''))}", soft_wrap=True)
 
@@ -125,7 +135,7 @@ def info(
     ] = None,
 ) -> None:
     """Show what igfast runs on; given a run file, also what is in it."""
-    console = Console()
+    console = console_for()
     facts = Table(box=None, show_header=False)
     for key, value in igfast.show_config().items():
         facts.add_row(key, escape(value))

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import NoReturn, ParamSpec, TypeVar
 
 import typer
-from rich.console import Console
 from rich.markup import escape
+
+from igfast.cli.terminal import console_for
 
 DEBUG_VARIABLE = "IGFAST_DEBUG"
 
@@ -52,7 +53,7 @@ def friendly(command: Callable[P, R]) -> Callable[P, R]:
 
 def fail(message: str, cause: BaseException | None = None, status: int = 1) -> NoReturn:
     """Print an error message to stderr and exit."""
-    Console(stderr=True).print(
+    console_for(stderr=True).print(
         f"[bold red]Error:[/] {escape(message)}", highlight=False, soft_wrap=True
     )
     raise typer.Exit(status) from cause

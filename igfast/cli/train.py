@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import igfast
+from igfast.cli.terminal import console_for
 from igfast.harness.data import DATASETS
 from igfast.harness.settings import ACTIVATIONS, MODELS, OPTIMIZERS, Settings
 
@@ -65,8 +66,9 @@ def train(
         int, typer.Option(help="About how many times losses are measured.")
     ] = DEFAULT.evaluations,
     evaluation_size: Annotated[
-        int, typer.Option(help="Examples of each part that an evaluation uses.")
-    ] = DEFAULT.evaluation_size,
+        int | None,
+        typer.Option(help="Examples of each part in an evaluation.  [default: by the model]"),
+    ] = None,
     quantity: Annotated[
         list[str] | None,
         typer.Option(help="param, grad, update; may be repeated  [default: param]"),
@@ -88,7 +90,7 @@ def train(
     report: Annotated[bool, typer.Option(help="Write a report at the end.")] = True,
 ) -> None:
     """Train a reference network and record how its parameters' distributions move."""
-    console = Console()
+    console = console_for()
     if resume is not None:
         _refuse_options(context)
         from igfast.harness import checkpoint

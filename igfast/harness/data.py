@@ -131,10 +131,10 @@ def load(
         except DownloadError as error:
             if name == "mnist":
                 return _digits("mnist", (f"MNIST is not on this computer. {error}",))
-            raise DataError(_not_found(entry, str(error))) from error
+            raise DataError(describe_missing(entry, str(error))) from error
         found = _read_contents(entry)
         if found is None:
-            raise DataError(_not_found(entry, "The download is incomplete."))
+            raise DataError(describe_missing(entry, "The download is incomplete."))
     location, contents = found
     digests = {key: hashlib.sha256(value).hexdigest() for key, value in contents.items()}
     notes = _check(entry, location, digests)
@@ -227,7 +227,8 @@ def _read_archive(path: Path, entry: Entry) -> dict[str, bytes]:
     return contents
 
 
-def _not_found(entry: Entry, why: str) -> str:
+def describe_missing(entry: Entry, why: str) -> str:
+    """Where a data set was looked for, why it is not there, and what to do."""
     files = ", ".join(file.path for file in entry.files)
     return (
         f"{entry.name} was found in none of: {', '.join(map(str, data_folders()))}.\n{why}\n"

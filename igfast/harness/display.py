@@ -23,11 +23,12 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from igfast.measures import information_velocity
 
 if TYPE_CHECKING:
-    from igfast.harness.training import Outline
+    from igfast.harness.observing import Outline
     from igfast.histograms import Histogram
 
 ROWS = 12
@@ -100,7 +101,8 @@ class TrainingDisplay:
         self._console.print(
             f"{settings.optimizer}, learning rate {settings.learning_rate:g}, batch "
             f"{settings.batch_size}, {outline.total_steps:,} steps ({settings.epochs:g} epochs), "
-            f"seed {settings.seed}, {settings.device}, {settings.threads} threads"
+            f"seed {settings.seed}, {settings.device}, {settings.threads} "
+            + ("thread" if settings.threads == 1 else "threads")
             + (f" | continued after step {outline.start_step:,}" if outline.start_step else ""),
             highlight=False,
             soft_wrap=True,
@@ -178,7 +180,7 @@ class TrainingDisplay:
             if len(sizes) > ROWS:
                 table.add_row(f"and {len(sizes) - ROWS} smaller ones")
         numbers = "  ".join(self._numbers()[: 3 if self._scalars else 1])
-        return Group(self._progress, escape(numbers), table)
+        return Group(self._progress, Text(numbers), table)
 
 
 def _distance(earlier: Histogram, later: Histogram) -> NDArray[np.float64]:

@@ -37,6 +37,7 @@ OPTIMIZERS: dict[str, float] = {
 _MODEL_OF = {"cifar10": "convnet", "shakespeare": "gpt"}
 _WIDTHS = {"mlp": (512, 512), "convnet": (32, 64, 128), "gpt": (128, 128, 128, 128)}
 _EPOCHS = {"mlp": 6.0, "convnet": 3.0, "gpt": 1.0}
+_EVALUATION_SIZE = {"mlp": 10_000, "convnet": 1_000, "gpt": 100}
 _ACTIVATION = {"mlp": "leaky_relu", "convnet": "relu", "gpt": "gelu"}
 
 
@@ -84,8 +85,9 @@ class Settings:
     """Steps between regular records; None: so that there are about ``records`` in all."""
     evaluations: int = 30
     """About how many times losses and accuracies are measured, at first more densely."""
-    evaluation_size: int = 10_000
-    """How many examples of each part an evaluation uses (text: examples of ``context``)."""
+    evaluation_size: int | None = None
+    """How many examples of each part an evaluation uses; None: mlp 10,000, convnet 1,000, gpt 100
+    (of ``context`` characters each)."""
     quantities: tuple[str, ...] = ("param",)
     """What is recorded of each parameter: ``param``, ``grad``, ``update``."""
     bins: int = 256
@@ -129,6 +131,7 @@ class Settings:
             learning_rate=self.learning_rate or OPTIMIZERS[self.optimizer],
             weight_decay=decay if self.weight_decay is None else self.weight_decay,
             epochs=self.epochs or _EPOCHS[model],
+            evaluation_size=self.evaluation_size or _EVALUATION_SIZE[model],
             threads=self.threads or (1 if model == "mlp" else None),
         )
 

@@ -12,9 +12,9 @@ import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,43 +25,9 @@ import igfast
 from igfast import schedules
 from igfast.harness import checkpoint, models
 from igfast.harness.data import Dataset
+from igfast.harness.observing import Observer, Outline, Result, Silent
 from igfast.harness.settings import Settings
-from igfast.histograms import Histogram
 from igfast.monitor import Monitor
-
-
-@dataclass(frozen=True)
-class Outline:
-    """What a run is going to do, known before its first step."""
-
-    settings: Settings
-    dataset: Dataset
-    path: Path
-    parameters: int
-    steps_per_epoch: int
-    total_steps: int
-    start_step: int
-
-
-class Observer(Protocol):
-    """Told how a run proceeds; a terminal display is one."""
-
-    def started(self, outline: Outline) -> None:
-        """Called before the first step."""
-
-    def recorded(self, step: int, loss: float | None, histogram: Histogram) -> None:
-        """Called after each record with the loss of the step's batch (None at the start)."""
-
-    def evaluated(self, step: int, scalars: dict[str, float]) -> None:
-        """Called after each evaluation."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a finished run took."""
-
-    outline: Outline
-    seconds: float
 
 
 def train(
@@ -69,7 +35,7 @@ def train(
     dataset: Dataset,
     path: Path,
     *,
-    observer: Observer,
+    observer: Observer | None = None,
     resume: bool = False,
 ) -> Result:
     """Train one network and record its distributions in a run file.
@@ -83,7 +49,7 @@ def train(
     path
         The run file; its checkpoint lies beside it.
     observer
-        Told of each record and evaluation.
+        Told of each record and evaluation; by default nobody.
     resume
         Continue ``path`` from its checkpoint.
 
@@ -106,7 +72,7 @@ def train(
     device = find_device(settings.device)
     with _threads(settings.threads) as threads:
         settings = replace(settings, threads=threads)
-        return _train(settings, dataset, path, device, observer, resume)
+        return _train(settings, dataset, path, device, observer or Silent(), resume)
 
 
 def _train(

@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from igfast.harness import data
+from igfast.harness.data import Dataset
+
 
 @pytest.fixture(autouse=True)
 def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
@@ -47,3 +50,8 @@ def small_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (root / "mnist" / f"{name}.gz").write_bytes(gzip.compress(content))
     monkeypatch.setenv("IGFAST_DATA", str(root))
     return root
+
+
+@pytest.fixture
+def mnist(small_mnist: Path) -> Dataset:
+    return data.load("mnist", download=False)

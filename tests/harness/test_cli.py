@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from typer.testing import CliRunner, Result
 import igfast
 from igfast.cli.app import app
 from igfast.cli.train import parse_widths
+from igfast.harness.catalog import CATALOG, MNIST, RemoteFile
 from igfast.store import RunWriter
 
 SMALL = ["--width", "16,8", "--epochs", "2", "--batch-size", "32", "--records", "15"]
@@ -163,6 +165,10 @@ def test_export_parquet(run: Path) -> None:
     assert row["counts"] == last.counts[0].tolist()
     assert row["exponent"] == int(np.asarray(last.exponents)[0])
     assert row["outside_underflow"] == int(last.underflow[0])
+    same = parquet.read_table(trajectory.to_parquet(run.with_name("same.parquet")))
+    assert same.schema == table.schema
+    assert same["counts"].equals(table["counts"])
+    assert same["length"].to_pylist() == table["length"].to_pylist()
     config = json.loads(table.schema.metadata[b"config"])
     assert config["settings"]["seed"] == 0
 
@@ -175,6 +181,14 @@ def test_data_lists_where_each_set_lies(small_mnist: Path) -> None:
     assert "$IGFAST_DATA" in result.stdout
     found = call("data", "mnist")
     assert f"mnist: {small_mnist / 'mnist'}" in found.stdout
+
+
+def test_failed_download_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = RemoteFile("mnist/a.gz", {"a": "0" * 64}, ("http://127.0.0.1:9/mnist/a.gz",))
+    monkeypatch.setitem(CATALOG, "mnist", dataclasses.replace(MNIST, files=(file,)))
+    message = error_of("data", "mnist")
+    assert "http://127.0.0.1:9/mnist/a.gz: unreachable" in message
+    assert "Put mnist/a.gz into a folder and point $IGFAST_DATA at that folder." in message
 
 
 def test_resume_continues_and_takes_no_other_options(run: Path) -> None:

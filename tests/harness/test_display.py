@@ -12,8 +12,8 @@ from rich.console import Console
 import igfast
 from igfast.harness import data
 from igfast.harness.display import DownloadDisplay, TrainingDisplay
+from igfast.harness.observing import Outline
 from igfast.harness.settings import Settings
-from igfast.harness.training import Outline
 from igfast.histograms import Histogram
 
 
@@ -43,7 +43,7 @@ def test_plain_lines_hold_loss_velocity_and_length(outline: Outline) -> None:
     lines = stream.getvalue().splitlines()
     assert "not the canonical mnist data" in lines[0]
     assert "1,234 parameters" in lines[1]
-    assert "learning rate 0.045, batch 64, 60 steps (6 epochs), seed 0, cpu, 1 threads" in lines[2]
+    assert "learning rate 0.045, batch 64, 60 steps (6 epochs), seed 0, cpu, 1 thread" in lines[2]
     assert lines[3] == "step  0/60"
     last = lines[-1]
     assert last.startswith("step 60/60  loss 0.5000  test loss 0.2500  test accuracy 50.00%")

@@ -24,6 +24,8 @@ def test_model_follows_the_data(dataset: str, model: str, activation: str | None
     settings = Settings(dataset=dataset).resolved()
     assert settings.model == model
     assert settings.activation == (activation or "leaky_relu")
+    sizes = {"mlp": 10_000, "convnet": 1_000, "gpt": 100}
+    assert settings.evaluation_size == sizes[model]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

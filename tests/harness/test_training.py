@@ -1,28 +1,20 @@
-"""Training runs: what is recorded, that equal settings give equal bits, that resuming does too."""
+"""Training runs: what is recorded, and that equal settings give equal bits."""
 
 from __future__ import annotations
 
 import math
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 import igfast
-from igfast.harness import checkpoint, data, models
-from igfast.harness.checkpoint import CheckpointError
+from igfast.harness import models
 from igfast.harness.data import Dataset
 from igfast.harness.settings import OPTIMIZERS, Settings
 from igfast.harness.training import (
-    Outline,
     batch_loss,
     batches,
     build_optimizer,
@@ -32,79 +24,8 @@ from igfast.harness.training import (
     record_schedule,
     train,
 )
-from igfast.histograms import Histogram
-from igfast.store import RunReader
 
-SMALL = Settings(
-    widths=(16, 8),
-    epochs=6,
-    batch_size=32,
-    records=30,
-    evaluations=6,
-    checkpoint_every=7,
-    threads=1,
-)
-
-
-class Listener:
-    """Keeps what it is told; stops the run at a step by an exception."""
-
-    def __init__(self, stop_at: int | None = None) -> None:
-        self.stop_at = stop_at
-        self.outline: Outline | None = None
-        self.steps: list[int] = []
-        self.losses: list[float | None] = []
-        self.evaluations: dict[int, dict[str, float]] = {}
-
-    def started(self, outline: Outline) -> None:
-        self.outline = outline
-
-    def recorded(self, step: int, loss: float | None, histogram: Histogram) -> None:
-        self.steps.append(step)
-        self.losses.append(loss)
-        if self.stop_at is not None and step >= self.stop_at:
-            raise InterruptedError
-
-    def evaluated(self, step: int, scalars: dict[str, float]) -> None:
-        self.evaluations[step] = scalars
-
-
-@pytest.fixture
-def mnist(small_mnist: Path) -> Dataset:
-    return data.load("mnist", download=False)
-
-
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    found: dict[str, torch.Tensor] = checkpoint.load(run)["model"]
-    return found
-
-
-def assert_same_run(one: Path, other: Path) -> None:
-    """Equal bits: final weights, every stored histogram and moment, every scalar."""
-    first, second = weights(one), weights(other)
-    assert first.keys() == second.keys()
-    for name, value in first.items():
-        assert torch.equal(value, second[name]), name
-    a, b = RunReader(one), RunReader(other)
-    try:
-        assert a.steps.tolist() == b.steps.tolist()
-        assert a.quantities == b.quantities
-        for quantity in a.quantities:
-            pairs = zip(a.histogram_series(quantity), b.histogram_series(quantity), strict=True)
-            for left, right in pairs:
-                for field in ("split_counts", "split_outside", "nan", "exponents", "origins"):
-                    np.testing.assert_array_equal(getattr(left, field), getattr(right, field))
-                np.testing.assert_array_equal(left.offsets, right.offsets)
-            for name, values in a.moments(quantity).items():
-                np.testing.assert_array_equal(values, b.moments(quantity)[name])
-        scalars, others = a.scalars(), b.scalars()
-        assert scalars.keys() == others.keys()
-        for name in scalars:
-            for left, right in zip(scalars[name], others[name], strict=True):
-                np.testing.assert_array_equal(left, right)
-    finally:
-        a.close()
-        b.close()
+from .runs import SMALL, Listener, assert_same_run, weights
 
 
 def test_records_what_a_report_needs(mnist: Dataset, tmp_path: Path) -> None:
@@ -169,132 +90,12 @@ def test_equal_settings_give_equal_bits(mnist: Dataset, tmp_path: Path) -> None:
     assert not torch.equal(a["linear.0.weight"], c["linear.0.weight"])
 
 
-def text(examples: int = 40) -> Dataset:
-    generator = torch.Generator().manual_seed(3)
-    tokens = torch.randint(0, 20, (examples, 17), generator=generator)
-    inputs, targets = tokens[:, :-1], tokens[:, 1:]
-    return Dataset(
-        "shakespeare", "shakespeare", "text", inputs, targets, inputs[:8], targets[:8],
-        classes=20, source="test", sha256={},
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"optimizer": "momentum", "quantities": ("param", "grad", "update")},
-        {"optimizer": "adam", "model": "convnet", "widths": (4, 4)},
-        {"optimizer": "adamw", "model": "gpt", "widths": (32,), "batch_size": 4},
-    ],
-    ids=["mlp-momentum", "convnet-adam", "gpt-adamw"],
-)
-def test_resumed_run_equals_the_uninterrupted_one(
-    changes: dict[str, Any], mnist: Dataset, tmp_path: Path
-) -> None:
-    settings = replace(SMALL, **changes)
-    dataset = text() if settings.model == "gpt" else mnist
-    whole, broken = tmp_path / "whole.igf", tmp_path / "broken.igf"
-    train(settings, dataset, whole, observer=Listener())
-    with pytest.raises(InterruptedError):
-        train(settings, dataset, broken, observer=Listener(stop_at=34))
-    at = checkpoint.load(broken)["step"]
-    assert 0 < at < 34
-    listener = Listener()
-    train(settings, dataset, broken, observer=listener, resume=True)
-    assert listener.outline is not None
-    assert listener.outline.start_step == at
-    assert_same_run(whole, broken)
-
-
-def test_resuming_a_finished_run_changes_nothing(mnist: Dataset, tmp_path: Path) -> None:
-    path, copy = tmp_path / "run.igf", tmp_path / "copy.igf"
-    train(SMALL, mnist, path, observer=Listener())
-    train(SMALL, mnist, copy, observer=Listener())
-    train(SMALL, mnist, path, observer=Listener(), resume=True)
-    assert_same_run(path, copy)
-
-
-def test_killed_run_continues_to_the_same_end(small_mnist: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "igfast", "train", "--no-report", "--no-download"]
-    options = ["--width", "16,8", "--epochs", "120", "--batch-size", "32", "--records", "1200"]
-    options += ["--checkpoint-every", "90"]
-    environment = os.environ | {"IGFAST_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    killed, whole = tmp_path / "killed.igf", tmp_path / "whole.igf"
-    process = subprocess.Popen(
-        [*command, *options, "--output", str(killed)],
-        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline and _recorded(killed) < 250:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    _, errors = process.communicate()
-    assert process.returncode == -signal.SIGKILL, errors.decode()
-    recorded = _recorded(killed)
-    assert 250 <= recorded < 1200
-    assert checkpoint.load(killed)["step"] < 1200
-
-    settings = Settings.from_dict(checkpoint.load(killed)["config"]["settings"])
-    dataset = data.load("mnist", download=False)
-    train(settings, dataset, whole, observer=Listener())
-    resumed = subprocess.run(
-        [*command[:4], "--resume", str(killed), "--no-report"],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert resumed.returncode == 0, resumed.stderr
-    assert "continued after step" in resumed.stdout
-    assert_same_run(killed, whole)
-
-
-def _recorded(path: Path) -> int:
-    """The last step that a run file, which may be growing, holds; -1 if none yet."""
-    try:
-        reader = RunReader(path)
-    except (ValueError, OSError):
-        return -1
-    try:
-        return int(reader.steps[-1]) if len(reader.steps) else -1
-    finally:
-        reader.close()
-
-
 def test_existing_file_is_not_replaced(mnist: Dataset, tmp_path: Path) -> None:
     path = tmp_path / "run.igf"
     path.write_text("something")
     with pytest.raises(FileExistsError):
         train(SMALL, mnist, path, observer=Listener())
     assert path.read_text() == "something"
-
-
-def test_resume_errors(mnist: Dataset, tmp_path: Path) -> None:
-    path = tmp_path / "run.igf"
-    with pytest.raises(CheckpointError, match="does not exist"):
-        train(SMALL, mnist, path, observer=Listener(), resume=True)
-    train(replace(SMALL, epochs=1), mnist, path, observer=Listener())
-    other = replace(mnist, sha256={"pixels": "0"}, name="digits")
-    with pytest.raises(CheckpointError, match=r"trained on mnist from .* digits .* differ"):
-        train(SMALL, other, path, observer=Listener(), resume=True)
-    place = checkpoint.checkpoint_path(path)
-    place.write_bytes(place.read_bytes()[:1000])
-    with pytest.raises(CheckpointError, match="cannot be read"):
-        checkpoint.load(path)
-    place.unlink()
-    with pytest.raises(CheckpointError, match="no checkpoint"):
-        checkpoint.load(path)
-
-
-def test_checkpoint_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = tmp_path / "run.igf"
-    run.touch()
-    checkpoint.save(run, {"step": 1})
-
-    def fail(*_: object) -> None:
-        raise OSError("disk full")
-
-    monkeypatch.setattr(torch, "save", fail)
-    with pytest.raises(OSError, match="disk full"):
-        checkpoint.save(run, {"step": 2})
-    assert checkpoint.load(run)["step"] == 1
 
 
 def test_diverging_run_stops_and_says_why(mnist: Dataset, tmp_path: Path) -> None:
