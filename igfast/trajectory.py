@@ -4,95 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import analysis, measures
-from .analysis import Common, PathEstimate
+from . import analysis, measures, merging
+from .analysis import Common, Estimator, PathEstimate
 from .analysis.paths import noise_floor
-from .analysis.series import LayerSeries, cut
+from .analysis.series import LayerSeries, cut, recorded_moments
 from .histograms import Histogram
+from .sources import Memory, Source
 from .store import RunReader
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
 MODEL = "model"  # name of the pooled histogram of all layers
-
-
-class Source(Protocol):
-    """Where a trajectory's records come from: a run store, or memory."""
-
-    config: dict[str, Any]
-    quantities: tuple[str, ...]
-    steps: Int
-
-    @property
-    def path(self) -> Path | None: ...
-    def layers(self, quantity: str) -> tuple[str, ...]: ...
-    def shapes(self, quantity: str) -> Sequence[tuple[int, ...] | None]: ...
-    def steps_of(self, quantity: str) -> Int: ...
-    def memberships_of(self, quantity: str) -> Int: ...
-    def histogram_series(self, quantity: str) -> Sequence[Histogram]: ...
-    def moments(self, quantity: str) -> dict[str, NDArray[Any]]: ...
-    def scalars(self) -> dict[str, tuple[Int, Float]]: ...
-
-
-class Memory:
-    """Records held in memory."""
-
-    def __init__(
-        self,
-        steps: Any,
-        histograms: Sequence[Histogram],
-        scalars: Mapping[str, tuple[Any, Any]] | None,
-        config: Mapping[str, Any] | None,
-    ) -> None:
-        self.path: Path | None = None
-        self.config = dict(config or {})
-        self.quantities: tuple[str, ...] = ("param",)
-        self.steps = np.asarray(steps, dtype=np.int64)
-        self._records = [histogram.to_numpy() for histogram in histograms]
-        self._scalars = dict(scalars or {})
-        if self.steps.ndim != 1 or len(self.steps) != len(self._records) or not len(self.steps):
-            raise ValueError(
-                f"steps must hold one step for each of the {len(self._records)} histograms, at "
-                f"least one, got shape {self.steps.shape}"
-            )
-        if (np.diff(self.steps) <= 0).any():
-            raise ValueError("steps must increase from record to record")
-        names = self._records[0].names
-        for step, record in zip(self.steps, self._records, strict=True):
-            if record.names != names:
-                raise ValueError(
-                    f"the histogram of step {step} has layers {record.names}, expected {names}"
-                )
-
-    def layers(self, quantity: str) -> tuple[str, ...]:
-        return self._records[0].names
-
-    def shapes(self, quantity: str) -> Sequence[tuple[int, ...] | None]:
-        return [None] * len(self._records[0].names)
-
-    def steps_of(self, quantity: str) -> Int:
-        return self.steps
-
-    def memberships_of(self, quantity: str) -> Int:
-        return np.zeros_like(self.steps)
-
-    def histogram_series(self, quantity: str) -> Sequence[Histogram]:
-        return self._records
-
-    def moments(self, quantity: str) -> dict[str, NDArray[Any]]:
-        return {}
-
-    def scalars(self) -> dict[str, tuple[Int, Float]]:
-        return {
-            name: (np.asarray(steps, dtype=np.int64), np.asarray(values, dtype=np.float64))
-            for name, (steps, values) in self._scalars.items()
-        }
 
 
 class Trajectory:
@@ -119,9 +47,10 @@ class Trajectory:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._parts: dict[tuple[str, str], list[LayerSeries]] = {}
-        self._estimates: dict[tuple[str, str, str], PathEstimate] = {}
+        self._estimates: dict[tuple[str, str, str | Estimator], PathEstimate] = {}
         self._commons: dict[tuple[str, str], Common] = {}
         self._records: dict[str, Sequence[Histogram]] = {}
+        self._moments: dict[str, tuple[dict[str, NDArray[Any]], Int]] = {}
 
     @classmethod
     def from_histograms(
@@ -192,7 +121,7 @@ class Trajectory:
     def velocity_squared(
         self,
         layer: str | None = None,
-        estimator: str = "split",
+        estimator: str | Estimator = "split",
         quantity: str = "param",
         error: bool = False,
     ) -> Any:
@@ -210,7 +139,7 @@ class Trajectory:
     def velocity(
         self,
         layer: str | None = None,
-        estimator: str = "split",
+        estimator: str | Estimator = "split",
         quantity: str = "param",
         error: bool = False,
     ) -> Any:
@@ -219,8 +148,9 @@ class Trajectory:
         Parameters
         ----------
         layer : str, optional
-        estimator : {"split", "node", "hellinger"}
-            See ``docs/length.md``.
+        estimator : {"split", "hellinger", "chi2", "fisher_rao", "gaussian", "kde", "node"}
+            Or a function of :mod:`igfast.analysis`, as in
+            ``functools.partial(igfast.analysis.kde, bandwidth=0.01)``. See ``docs/length.md``.
         quantity : {"param", "grad", "update"}
         error : bool
             Also return the standard error.
@@ -235,12 +165,13 @@ class Trajectory:
         if not error:
             return value
         # linear where Γ stands clear of its error, the root of the error where it does not
-        return value, spread / (value + np.sqrt(value**2 + spread))
+        slope = value + np.sqrt(value**2 + spread)
+        return value, np.divide(spread, slope, out=np.zeros_like(slope), where=slope != 0)
 
     def length(
         self,
         layer: str | None = None,
-        estimator: str = "split",
+        estimator: str | Estimator = "split",
         quantity: str = "param",
         error: bool = False,
     ) -> Any:
@@ -270,21 +201,46 @@ class Trajectory:
         return self._each(layer, quantity, one)
 
     def entropy(
-        self, layer: str | None = None, quantity: str = "param", normalized: bool = True
+        self,
+        layer: str | None = None,
+        quantity: str = "param",
+        normalized: bool = True,
+        correction: str | None = None,
     ) -> Float:
         """Shannon entropy H of the layer's bins, all records on one grid.
 
         Returns
         -------
         (T, L) or (T,) float64
-            Divided by ln(bins) by default, else in nats. H depends on the grid:
-            :meth:`common` names it.
+            Divided by ln(bins) by default, else in nats; ``correction="miller_madow"`` adds
+            (K − 1)/(2n) nats. H depends on the grid: :meth:`common` names it.
         """
         return self._each(
             layer,
             quantity,
             lambda name: measures.shannon_entropy(
-                self._stacked(name, quantity), normalized=normalized
+                self._stacked(name, quantity), normalized, correction
+            ),
+        )
+
+    def differential_entropy(
+        self, layer: str | None = None, quantity: str = "param", correction: str | None = None
+    ) -> Float:
+        """Differential entropy of the values, comparable across grids.
+
+        Every record on its own grid, given that a value lies on it; see
+        :func:`igfast.differential_entropy`.
+
+        Returns
+        -------
+        (T, L) or (T,) float64
+            Nats, relative to the unit of the values.
+        """
+        return self._each(
+            layer,
+            quantity,
+            lambda name: measures.differential_entropy(
+                analysis.stack(self._layer_records(name, quantity)), correction
             ),
         )
 
@@ -301,6 +257,40 @@ class Trajectory:
             lambda name: measures.statistical_complexity(self._stacked(name, quantity)),
         )
 
+    def divergence(
+        self,
+        kind: str,
+        layer: str | None = None,
+        reference: str | int = "previous",
+        quantity: str = "param",
+        **parameters: Any,
+    ) -> Float:
+        """Divergence D(p‖q) along the run: p is the reference record, q each other record.
+
+        Parameters
+        ----------
+        kind : str
+            "kl", "reverse_kl", "js" (``weight=``), "hellinger", "fisher_rao", "chi2" (Pearson's,
+            Σ(p − q)²/q), "reverse_chi2", "alpha" (``alpha=``), "renyi" (``order=``), "bregman"
+            (``generator=``) or "wasserstein" (``p=1`` or 2): see :mod:`igfast.measures`.
+        reference : "previous", "first" or int
+            "previous": each record against the one before. Else against the first, or the one of
+            that index.
+        **parameters
+            Of the measure.
+
+        Returns
+        -------
+        (T−1, L) for "previous", else (T, L) float64; without the last axis for one ``layer``
+        """
+        return self._each(
+            layer,
+            quantity,
+            lambda name: analysis.divergence_along(
+                self._layer_records(name, quantity), kind, reference, parameters
+            ),
+        )
+
     def common(self, layer: str, quantity: str = "param") -> Common:
         """All records of a layer merged to one grid, for pictures, H and C."""
         key = (quantity, layer)
@@ -314,10 +304,28 @@ class Trajectory:
 
         return write_report(self, path)
 
+    def to_parquet(
+        self, path: str | Path, quantity: str = "param", estimator: str = "split"
+    ) -> Path:
+        """Write curves and counts, a row per step and layer; needs pyarrow.
+
+        See :func:`igfast.export.write_parquet` for the columns.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If pyarrow is not installed (``pip install 'igfast[parquet]'``).
+        """
+        from .export import write_parquet
+
+        target = Path(path)
+        write_parquet(self, target, quantity, estimator)
+        return target
+
     def _curve(
         self,
         layer: str | None,
-        estimator: str,
+        estimator: str | Estimator,
         quantity: str,
         error: bool,
         field: str,
@@ -340,7 +348,7 @@ class Trajectory:
         columns = [one(name) for name in self._source.layers(quantity)]
         return np.stack(columns, axis=1) if columns else np.empty((len(self.steps), 0))
 
-    def _estimate(self, layer: str, quantity: str, estimator: str) -> PathEstimate:
+    def _estimate(self, layer: str, quantity: str, estimator: str | Estimator) -> PathEstimate:
         key = (quantity, layer, estimator)
         if key not in self._estimates:
             parts = self._series(layer, quantity)
@@ -354,15 +362,24 @@ class Trajectory:
                 self.steps_of(quantity),
                 self._layer_records(layer, quantity),
                 self._source.memberships_of(quantity),
+                self._recorded_moments(layer, quantity),
             )
         return self._parts[key]
+
+    def _recorded_moments(self, layer: str, quantity: str) -> Float | None:
+        if quantity not in self._moments:
+            source = self._source
+            self._moments[quantity] = source.moments(quantity), source.moment_steps(quantity)
+        names = self._source.layers(quantity)
+        columns = [names.index(layer)] if layer in names else list(range(len(names)))
+        return recorded_moments(*self._moments[quantity], self.steps_of(quantity), columns)
 
     def _layer_records(self, layer: str, quantity: str) -> list[Histogram]:
         if quantity not in self._records:
             self._records[quantity] = list(self.histograms(quantity))
         records = self._records[quantity]
         if layer == MODEL and MODEL not in self._source.layers(quantity):
-            return [record.pooled(MODEL) for record in records]
+            return merging.equally_wide([record.pooled(MODEL) for record in records])
         return [record[layer] for record in records]
 
     def _stacked(self, layer: str, quantity: str) -> Histogram:

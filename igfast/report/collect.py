@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from igfast.measures import fisher_rao_distance
-
 if TYPE_CHECKING:
     from igfast.histograms import Histogram
     from igfast.trajectory import Trajectory
@@ -51,8 +49,9 @@ class Motion:
     Velocities are per interval, in 1/step; lengths, entropy (divided by ln(bins)), complexity and
     `outside` (fraction of the elements beyond the grid) per record. Errors are standard errors;
     NaN where the estimator gives none. `length_sparse` (L,) is the final length from every fourth
-    record only, `great_circle` (L,) the Fisher-Rao distance from the first to the last record. `grids` names the grid of each
-    layer's entropy and complexity, `regrids` the records at which its automatic grid changed.
+    record only, `great_circle` (L,) the distance from the first to the last record.
+    `grids` names the grid of each layer's entropy and complexity, `regrids` the records at which
+    its automatic grid changed.
     """
 
     quantity: str
@@ -85,9 +84,9 @@ class Motion:
         return (self.steps[1:] + self.steps[:-1]) / 2.0
 
     def resolved(self, layer: Layer) -> bool:
-        """Whether the layer's length stands clear of zero by two standard errors."""
+        """Whether the layer's length stands clear of zero by two standard errors, if it has any."""
         length, error = self.length[-1, layer.column], self.length_error[-1, layer.column]
-        return bool(length > 2 * error)
+        return bool(length > 2 * np.nan_to_num(error))
 
     def group(self, matrices: bool) -> tuple[Layer, ...]:
         """Weight matrices, or everything else: biases, normalization weights and the like."""
@@ -108,21 +107,26 @@ class Densities:
     numel: int
 
     def bulk(self) -> tuple[float, float]:
-        """Round range, around zero where it can be, with 99.9 % of the elements at all times."""
-        low, high = np.inf, -np.inf
+        """Range with 99.9 % of the elements at all times, at least ten bins wide.
+
+        Symmetric around zero where zero is well inside.
+        """
+        low, high, bin_width = np.inf, -np.inf, 0.0
         for edges, counts in zip(self.edges, self.counts, strict=True):
             total = counts.sum()
             if total:
                 cumulative = np.cumsum(counts) / total
-                low = min(low, edges[np.searchsorted(cumulative, 0.0005, "right")])
+                first = int(np.searchsorted(cumulative, 0.0005, "right"))
+                low = min(low, edges[first])
+                bin_width = max(bin_width, edges[first + 1] - edges[first])
                 high = max(high, edges[np.searchsorted(cumulative, 0.9995, "left") + 1])
         if not low < high:
             return -1.0, 1.0
-        center, half = (low + high) / 2, (high - low) / 2
+        center, half = (low + high) / 2, max((high - low) / 2, 5 * bin_width)
         if abs(center) < half:
-            reach = max(abs(low), abs(high))
+            reach = max(abs(low), abs(high), half)
             return -reach, reach
-        return low - 0.02 * half, high + 0.02 * half
+        return center - 1.02 * half, center + 1.02 * half
 
     def on(self, display: Float) -> Float:
         """(T', D) probability density per unit of weight between the edges `display` (D+1,)."""
@@ -231,6 +235,7 @@ def _measure(run: Trajectory, quantity: str) -> Motion:
 def _with_velocities(run: Trajectory, motion: Motion) -> Motion:
     quantity, estimator = motion.quantity, motion.estimator
     histograms = run.histograms(quantity)
+    first, last = histograms[0], histograms[-1]
     velocity, velocity_error = run.velocity(None, estimator, quantity, error=True)
     squared, squared_error = run.velocity_squared(None, estimator, quantity, error=True)
     length, length_error = run.length(None, estimator, quantity, error=True)
@@ -251,8 +256,20 @@ def _with_velocities(run: Trajectory, motion: Motion) -> Motion:
         length_error=length_error,
         length_published=run.length(None, "hellinger", quantity),
         length_sparse=sparse,
-        great_circle=fisher_rao_distance(histograms[0], histograms[-1]),
+        great_circle=great_circle(type(run).from_histograms([0, 1], [first, last])),
     )
+
+
+def great_circle(ends: Trajectory) -> Float:
+    """(L,) Fisher-Rao distance between two records one step apart, without the noise floor.
+
+    With D² = 4 Σ(√p − √q)² the distance on the sphere is 4·arcsin(D/4), equal to 2·arccos Σ√(pq).
+    The noise of bin borders adds to D²; where there are splits it is measured and subtracted, so
+    that layers at rest have distance zero.
+    """
+    square = ends.velocity(estimator="hellinger")[0] ** 2
+    noise = np.nan_to_num(ends.noise_floor()[0]) ** 2
+    return np.asarray(4 * np.arcsin(np.sqrt(np.maximum(square - noise, 0.0)) / 4))
 
 
 def _layers(run: Trajectory, quantity: str) -> tuple[Layer, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -33,12 +33,12 @@ def entropy_complexity(
     few = len(layers) <= len(style.SERIES)
     for number, layer in enumerate(layers):
         entropy, complexity = motion.entropy[:, layer.column], motion.complexity[:, layer.column]
-        look = {
+        look: dict[str, Any] = {
             "color": colors[number],
             "linewidth": 1.4 if few else 0.8,
             "linestyle": style.DASHES[number] if few else "-",
         }
-        alone = {"marker": "o", "markersize": 3} if len(motion.steps) == 1 else {}
+        alone: dict[str, Any] = {"marker": "o", "markersize": 3} if len(motion.steps) == 1 else {}
         entropy_panel.plot(motion.steps, entropy, **look, **alone)
         complexity_panel.plot(motion.steps, complexity, **look, **alone)
         plane.plot(entropy, complexity, **look)

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from igfast.report.collect import Curves, Motion
 from igfast.report.ridges import ridge_densities, ridge_records
 
@@ -64,7 +62,7 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
         ("length_error", "1", "its standard error"),
         ("length_every_4th", "1", "the same from every fourth record only"),
         ("length_published", "1", "published estimate; depends on sampling"),
-        ("great_circle", "1", "Fisher-Rao distance from the first to the last record"),
+        ("great_circle", "1", "Fisher-Rao distance, first to last record, noise subtracted"),
         ("grid", "", "grid of entropy and complexity"),
         ("grid_changes", "optimizer steps", "records at which the automatic grid had changed"),
     ],

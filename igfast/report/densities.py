@@ -16,6 +16,7 @@ from igfast.report.ridges import ridge_densities, ridge_records
 if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
 
+NOTHING = "no finite element inside the grid"
 DECADES = 4  # of density in a heat map, downward from the highest
 
 
@@ -47,24 +48,23 @@ def density_map(
         edges = densities.display_edges(image_rows)
         density = densities.on(edges)
         steps = motion.steps[densities.records]
-        style.title(panel, style.shorten(layer.name), style.size_text(layer.shape, layer.numel))
+        style.title(panel, layer.name, style.size_text(layer.shape, layer.numel))
         style.dress(panel, grid=False)
+        if not density.any():
+            style.message(panel, NOTHING)
+            continue
         panel.set_facecolor(colors(0))
-        if density.max() > 0:
-            shade = np.ma.masked_equal(density / density.max(), 0)
-            mesh = panel.pcolormesh(
-                _borders(steps), edges, shade.T, norm=norm, cmap=colors, rasterized=True
-            )
-        else:
-            panel.set_facecolor("none")
-            style.message(panel, "no value inside the grid")
+        shade = np.ma.masked_equal(density / density.max(), 0)
+        mesh = panel.pcolormesh(
+            _borders(steps), edges, shade.T, norm=norm, cmap=colors, rasterized=True
+        )
         style.step_axis(panel, steps)
         panel.set_ylim(edges[0], edges[-1])
-        panel.locator_params(axis="y", nbins=5)
+        style.value_ticks(panel.yaxis, 5)
     style.outer_labels(axes, "optimizer step", "value")
     if mesh is not None:
-        bar = figure.colorbar(mesh, ax=axes, aspect=12 + 10 * (len(axes) > 3), pad=0.01)
-        style.dress_colorbar(bar, "density / highest density of the panel")
+        bar = figure.colorbar(mesh, ax=axes, aspect=11 * style.rows(len(axes)), pad=0.01)
+        style.dress_colorbar(bar, "density relative to the highest")
         ticks = [10.0**-e for e in range(DECADES, -1, -1)]
         style.set_ticks(bar.ax.yaxis, ticks, [style.plain_number(t) for t in ticks])
     return figure
@@ -83,10 +83,13 @@ def ridgeline(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = 
     colors = colormaps["viridis"](np.linspace(0.05, 0.85, max(len(chosen), 2)))
     labels = [style.compact_step(float(step)) for step in motion.steps[chosen]]
     for panel, layer in zip(axes, layers, strict=True):
-        style.title(panel, style.shorten(layer.name), style.size_text(layer.shape, layer.numel))
+        style.title(panel, layer.name, style.size_text(layer.shape, layer.numel))
         style.dress(panel, grid=False)
         edges, density = ridge_densities(motion.densities[layer.column], chosen)
-        top = density.max() or 1.0
+        if not density.any():
+            style.message(panel, NOTHING)
+            continue
+        top = density.max()
         x = np.repeat(edges, 2)
         for row, values in enumerate(density):
             base = -float(row)
@@ -97,7 +100,7 @@ def ridgeline(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = 
             )  # fmt: skip
         panel.set_xlim(edges[0], edges[-1])
         panel.set_ylim(-len(chosen) + 0.8, 2.4)
-        panel.locator_params(axis="x", nbins=5)
+        style.value_ticks(panel.xaxis, 4)
         style.set_ticks(panel.yaxis, [-float(row) for row in range(len(chosen))], labels)
         panel.tick_params(axis="y", length=0)
         panel.spines["left"].set_visible(False)

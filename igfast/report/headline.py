@@ -19,7 +19,7 @@ def run_title(curves: Curves) -> str:
     if isinstance(model, str) and isinstance(dataset, str):
         return f"{model} on {dataset}"
     path = curves.run.path
-    return path.name if path is not None else "run without a file"
+    return path.name if path is not None else "run in memory"
 
 
 def summary(curves: Curves) -> list[str]:
@@ -44,11 +44,13 @@ def notes(curves: Curves) -> list[str]:
         found.append(
             f"{_count(len(lost), 'layer')} ended with NaN among the elements: {_names(lost)}."
         )
-    outside = [layer for layer in motion.layers if motion.outside[:, layer.column].max() > 0.05]
+    outside = [
+        layer for layer in motion.group(True) if motion.outside[:, layer.column].max() > 0.05
+    ]
     if outside:
         found.append(
-            f"In {_count(len(outside), 'layer')} more than 5 % of the elements lay outside the "
-            f"grid at some record: {_names(outside)}."
+            "More than 5 % of the elements lay outside the grid at some record in "
+            f"{_names(outside)}."
         )
     return found
 
@@ -63,7 +65,9 @@ def half_way(steps: Int, length: Float) -> int | None:
 def _training(curves: Curves) -> str:
     settings, steps = _part(curves, "settings"), curves.main.steps
     records = _count(len(steps), "record")
-    span = f"from step {steps[0]:,} to step {steps[-1]:,}"
+    span = f"at step {steps[0]:,}"
+    if len(steps) > 1:
+        span = f"from step {steps[0]:,} to step {steps[-1]:,}"
     if not settings:
         return f"{records} {span}, {_count(len(curves.main.layers), 'layer')}."
     widths, rate = settings.get("widths"), settings.get("learning_rate")
@@ -90,24 +94,29 @@ def _lengths(motion: Motion) -> list[str]:
     what = "Its weight matrices" if motion.group(True) else "Its layers"
     if motion.quantity != "param":
         what = f"The distributions of its “{motion.quantity}”"
-    lengths = motion.length[-1]
     kind = "" if motion.estimator == "split" else " (published estimate)"
+    unclear = [layer for layer in layers if not motion.resolved(layer)]
     if len(layers) <= FEW:
         named = [f"{_length(motion, layer)} ({layer.name})" for layer in layers]
         sentence = f"{what} moved an information length L{kind} of {_join(named)}."
+    elif len(unclear) == len(layers):
+        return [f"{what}, {len(layers)} in all, did not move by more than two standard errors."]
     else:
-        known = [layer for layer in layers if np.isfinite(lengths[layer.column])]
-        if not known:
-            return []
-        least = min(known, key=lambda layer: lengths[layer.column])
-        most = max(known, key=lambda layer: lengths[layer.column])
-        middle = float(np.median([lengths[layer.column] for layer in known]))
+        known = sorted(
+            (float(motion.length[-1, layer.column]), layer.column, layer)
+            for layer in layers
+            if np.isfinite(motion.length[-1, layer.column])
+        )
+        (_, _, least), (_, _, most) = known[0], known[-1]
         sentence = (
             f"{what}, {len(layers)} in all, moved information lengths L{kind} from "
             f"{_length(motion, least)} ({least.name}) to {_length(motion, most)} ({most.name}), "
-            f"with a median of {middle:.3g}."
+            f"with a median of {np.median([length for length, _, _ in known]):.3g}."
         )
-    halves = [half_way(motion.steps, motion.length[:, layer.column]) for layer in layers]
+        if unclear:
+            sentence += f" {len(unclear)} of them did not move by more than two standard errors."
+    clear = [layer for layer in layers if layer not in unclear]
+    halves = [half_way(motion.steps, motion.length[:, layer.column]) for layer in clear]
     reached = sorted(step for step in halves if step is not None)
     if not reached:
         return [sentence]

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from igfast.report import style
-from igfast.report.collect import Curves, Float, Int, Layer, collect
+from igfast.report.collect import Curves, Float, Int, Layer, Motion, collect
 from igfast.report.windows import Windows, average
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
 
 SPLIT, FLOOR, PUBLISHED, CHORD = style.SERIES[0], style.SERIES[7], style.SERIES[1], style.SERIES[2]
+SCALARS = ("loss", "accuracy")  # parts of the names of logged values that are drawn
 MOST_POINTS = 1500  # of one curve; more could not be told apart
 
 
@@ -35,31 +36,18 @@ def overview(run: Trajectory | Curves) -> Figure:
     curves = collect(run)
     motion = curves.main
     layers = motion.group(True) or motion.layers
-    losses = _named(curves, "loss")
-    accuracies = _named(curves, "accuracy")
-    heights = [2.6, 2.3] + [1.5] * bool(losses) + [1.3] * bool(accuracies)
-    figure = style.new_figure(sum(heights) + 0.4)
-    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    moving = len(motion.steps) > 1
+    losses, accuracies = (_named(curves, kind) for kind in SCALARS)
+    heights = [2.6, 2.3] * moving + [1.5] * bool(losses) + [1.3] * bool(accuracies)
+    figure = style.new_figure(sum(heights) + 0.6)
+    grid = figure.add_gridspec(max(len(heights), 1), 1, height_ratios=heights or None)
     axes = [figure.add_subplot(grid[row, 0]) for row in range(len(heights))]
-    colors = style.series_colors(len(layers))
-    few = len(layers) <= len(style.SERIES)
-    columns = [layer.column for layer in layers]
-    windows = average(motion) if len(motion.steps) > 1 else None
-    for color, dash, at in zip(colors, _dashes(len(layers)), columns, strict=True):
-        look = {"color": color, "linestyle": dash, "linewidth": 1.6 if few else 0.8}
-        if few:
-            _band(axes[0], motion.steps, motion.length[:, at], motion.length_error[:, at], color)
-        axes[0].plot(*_positive(motion.steps, motion.length[:, at]), **look)
-        if windows is not None:
-            axes[1].plot(*_positive(windows.center, windows.slope[:, at]), **look)
-    style.log_value_axis(axes[0], *_limits(motion.length[:, columns], lowest=0.0, decades=4))
-    slopes = windows.slope[:, columns] if windows is not None else np.empty(0)
-    style.log_value_axis(axes[1], *_limits(slopes))
-    axes[0].set_ylabel("information length L")
-    axes[1].set_ylabel("velocity Γ (1/step)")
+    if moving:
+        _lengths_and_slopes(figure, axes[:2], motion, layers)
     if losses:
-        _scalars(axes[2], losses, "loss")
-        style.log_value_axis(axes[2], *_limits(*(values for _, _, values in losses)))
+        panel = axes[2 * moving]
+        _scalars(panel, losses, "loss")
+        style.log_value_axis(panel, *_limits(*(values for _, _, values in losses)))
     if accuracies:
         _scalars(axes[-1], accuracies, "accuracy")
     limits = _step_limits(curves)
@@ -67,18 +55,47 @@ def overview(run: Trajectory | Curves) -> Figure:
         style.dress(panel)
         style.log_step_axis(panel, *limits, most=9)
         panel.tick_params(labelbottom=panel is axes[-1])
-    axes[-1].set_xlabel("optimizer step")
+        panel.set_xlabel("optimizer step" if panel is axes[-1] else "")
     figure.align_ylabels(axes)
-    if few:
+    return figure
+
+
+def _lengths_and_slopes(
+    figure: Figure, axes: list[Axes], motion: Motion, layers: Sequence[Layer]
+) -> None:
+    few = len(layers) <= len(style.SERIES)
+    colors = style.series_colors(len(layers))
+    dashes = style.DASHES[: len(layers)] if few else style.DASHES[:1] * len(layers)
+    windows = average(motion)
+    columns = [layer.column for layer in layers]
+    for color, dash, at in zip(colors, dashes, columns, strict=True):
+        look: dict[str, Any] = {"color": color, "linestyle": dash, "linewidth": 1.6 if few else 0.8}
+        if few:
+            _band(axes[0], motion.steps, motion.length[:, at], motion.length_error[:, at], color)
+        axes[0].plot(*_positive(motion.steps, motion.length[:, at]), **look)
+        axes[1].plot(*_positive(windows.center, windows.slope[:, at]), **look)
+    clear = _clear(motion, layers) or columns
+    style.log_value_axis(axes[0], *_limits(motion.length[:, clear], lowest=0.0, decades=4))
+    style.log_value_axis(axes[1], *_limits(windows.slope[:, clear]))
+    axes[0].set_ylabel("information length L")
+    axes[1].set_ylabel("velocity Γ (1/step)")
+    if not (motion.length[:, columns] > 0).any():
+        style.message(axes[0], "no motion above the noise")
+        style.message(axes[1], "no motion above the noise")
+    elif few:
         names = [style.literal(style.shorten(layer.name)) for layer in layers]
         lines = [
             Line2D([], [], color=color, linestyle=dash)
-            for color, dash in zip(colors, _dashes(len(layers)), strict=True)
+            for color, dash in zip(colors, dashes, strict=True)
         ]
-        style.legend(axes[0], lines, names)
+        style.figure_legend(figure, lines, names)
     else:
-        style.depth_bar(figure, axes[:2], colors)
-    return figure
+        style.depth_bar(figure, axes, colors)
+
+
+def is_drawn(name: str) -> bool:
+    """Whether `overview` draws a logged value of this name."""
+    return any(kind in name.lower() for kind in SCALARS)
 
 
 def velocity(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True) -> Figure:
@@ -99,10 +116,13 @@ def velocity(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = T
         return figure
     windows = average(motion)
     x, columns = windows.center, [layer.column for layer in layers]
-    low, high = _limits(windows.slope[:, columns], windows.slope_published[:, columns])
+    clear = _clear(motion, layers)
+    low, high = _limits(windows.slope[:, clear], windows.slope_published[:, columns])
     for panel, layer in zip(axes, layers, strict=True):
         at = layer.column
         _prepare(panel, layer)
+        if _says_rest(panel, motion, layer):
+            continue
         panel.plot(*_positive(x, windows.slope_published[:, at]), **_PUBLISHED_LOOK)
         if motion.estimator == "split":
             panel.plot(*_positive(x, windows.floor[:, at]), **_FLOOR_LOOK)
@@ -130,7 +150,7 @@ def _single_intervals(panel: Axes, windows: Windows, at: int, low: float) -> Non
     value = np.sqrt(np.where(clear, squared, np.nan))
     lower = np.sqrt(np.where(clear, squared - 2 * error, np.nan))
     bars = np.array([value - lower, np.where(clear, upper - value, np.nan)])
-    look = {"color": SPLIT, "alpha": 0.55, "elinewidth": 0.9}
+    look: dict[str, Any] = {"color": SPLIT, "alpha": 0.55, "elinewidth": 0.9}
     panel.errorbar(center, value, bars, fmt="o", markersize=2.6, **look)
     limits = ~clear & (upper > low)
     panel.plot(center[limits], upper[limits], "v", color=SPLIT, alpha=0.4, markersize=2.6)
@@ -147,13 +167,15 @@ def length(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = Tru
     layers = motion.shown(matrices)
     figure, axes = style.panels(len(layers), 2.5)
     columns = [layer.column for layer in layers]
-    drawn = (motion.length[1:, columns], motion.length_published[1:, columns])
+    drawn = (motion.length[1:, _clear(motion, layers)], motion.length_published[1:, columns])
     low, high = _limits(*drawn, lowest=0.0, decades=4)
     for panel, layer in zip(axes, layers, strict=True):
         at = layer.column
         _prepare(panel, layer)
         if len(motion.steps) < 2:
             style.message(panel, "one record: no path yet")
+            continue
+        if _says_rest(panel, motion, layer):
             continue
         panel.plot(*_positive(motion.steps, motion.length_published[:, at]), **_PUBLISHED_LOOK)
         if motion.estimator == "split":
@@ -183,7 +205,7 @@ def length(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = Tru
 def depth_map(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True) -> Figure:
     """Γ of every layer of a group (rows, from the input) over steps: slope of L by windows.
 
-    Blank where no motion stands clear of the noise.
+    Blank where no motion stands clear of the noise, and for layers whose L does not.
     """
     curves = collect(run)
     motion = curves.motion(quantity)
@@ -195,6 +217,7 @@ def depth_map(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = 
     if len(motion.steps) > 1:
         windows = average(motion)
         values = windows.slope[:, [layer.column for layer in layers]]
+        values[:, [not motion.resolved(layer) for layer in layers]] = np.nan
         shade = np.ma.masked_less_equal(np.nan_to_num(values), 0).T
         if shade.count():
             low, high = np.percentile(shade.compressed(), [2, 100])
@@ -222,8 +245,23 @@ _CHORD_LOOK: dict[str, Any] = {"color": CHORD, "linewidth": 1.2, "linestyle": "-
 
 
 def _prepare(panel: Axes, layer: Layer) -> None:
-    style.title(panel, style.shorten(layer.name), style.size_text(layer.shape, layer.numel))
+    style.title(panel, layer.name, style.size_text(layer.shape, layer.numel))
     style.dress(panel)
+
+
+def _clear(motion: Motion, layers: Sequence[Layer]) -> list[int]:
+    """Columns of the layers whose length stands clear of its error: axes are made for these."""
+    return [layer.column for layer in layers if motion.resolved(layer)]
+
+
+def _says_rest(panel: Axes, motion: Motion, layer: Layer) -> bool:
+    """Whether logarithmic axes have nothing to show, and then say why."""
+    published = motion.length_published[-1, layer.column]
+    if published > 0:
+        return False
+    text = "at rest: no element left its bin" if published == 0 else "no finite element to follow"
+    style.message(panel, text)
+    return True
 
 
 def _band(panel: Axes, x: Float | Int, value: Float, error: Float, color: str) -> None:
@@ -238,7 +276,7 @@ def _positive(x: Float | Int, y: Float) -> tuple[Float, Float]:
     """Points for log-log axes: y ≤ 0 leaves a gap, x ≤ 0 is dropped, long curves are thinned."""
     keep = x > 0
     x, y = np.asarray(x[keep], np.float64), np.where(y[keep] > 0, y[keep], np.nan)
-    stride = -(-x.size // MOST_POINTS)
+    stride = max(1, -(-x.size // MOST_POINTS))
     return x[::stride], y[::stride]
 
 
@@ -261,10 +299,6 @@ def _step_limits(curves: Curves) -> tuple[float, float]:
     if steps.size > 1:
         positive.append(float(curves.main.midpoints[0]))
     return max(min(positive), 0.4), max(float(steps[-1]), 1.0)
-
-
-def _dashes(count: int) -> Sequence[str]:
-    return style.DASHES[:count] if count <= len(style.DASHES) else ("-",) * count
 
 
 def _named(curves: Curves, kind: str) -> list[tuple[str, Int, Float]]:

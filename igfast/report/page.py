@@ -9,6 +9,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure
 from igfast.config import __version__
 from igfast.report import figures, headline, prose
 from igfast.report.collect import MOST_LAYERS, Curves, Motion
+from igfast.report.motion import is_drawn
 from igfast.report.render import color_variables, figure_fragment
 from igfast.report.tables import config_table, grid_table, layer_table
 
@@ -37,7 +39,11 @@ def render_page(curves: Curves, data: Sequence[Path]) -> str:
         ("overview", "What happened", _overview(curves)),
         ("layers", "Layer by layer", _layers(curves.main)),
         ("densities", f"Where the {_values(curves.main)} are", _densities(curves, curves.main)),
-        ("motion", "How fast and how far they move", _motion(curves)),
+        *(
+            [("motion", "How fast and how far they move", _motion(curves))]
+            if len(curves.main.steps) > 1
+            else []
+        ),
         ("complexity", "Entropy and complexity", _complexity(curves, curves.main)),
         *(
             (f"quantity-{number}", _values(motion).capitalize(), _other(curves, motion))
@@ -124,9 +130,15 @@ def _regrids(motion: Motion, matrices: bool) -> str:
 
 def _overview(curves: Curves) -> str:
     shown = curves.main.group(True) or curves.main.layers
-    names = {name for name in curves.scalars if "loss" in name.lower() or "accuracy" in name.lower()}
+    names = {name for name in curves.scalars if is_drawn(name)}
     others = sorted(set(curves.scalars) - names)
+    if len(curves.main.steps) < 2 and not names:
+        return "<p>There is one record and no loss: nothing to draw over steps.</p>"
     note = f"Logged as well, in scalars.csv: {', '.join(others)}." if others else ""
+    still = [layer.name for layer in shown if not curves.main.length[-1, layer.column] > 0]
+    if still and len(curves.main.steps) > 1:
+        names_of_some = ", ".join(still[:4]) + f" and {len(still) - 4} more" * (len(still) > 4)
+        note = f"Not drawn, as L is zero or undefined: {names_of_some}. {note}"
     description = f"Information length and velocity of {len(shown)} layers over optimizer steps"
     if names:
         description += f", with {', '.join(sorted(names))}"
@@ -147,7 +159,7 @@ def _layers(motion: Motion) -> str:
 def _densities(curves: Curves, motion: Motion) -> str:
     def body(matrices: bool) -> str:
         which, key = _which(motion, matrices)
-        options = {"quantity": motion.quantity, "matrices": matrices}
+        options: dict[str, Any] = {"quantity": motion.quantity, "matrices": matrices}
         left_out = _left_out(motion, matrices)
         stride = len(motion.steps) / max(len(next(iter(motion.densities.values())).records), 1)
         thinned = f"Every {round(stride)}th record is drawn." if stride >= 1.5 else ""
@@ -173,7 +185,7 @@ def _motion(curves: Curves) -> str:
 
     def body(matrices: bool) -> str:
         which, key = _which(motion, matrices)
-        options = {"quantity": motion.quantity, "matrices": matrices}
+        options: dict[str, Any] = {"quantity": motion.quantity, "matrices": matrices}
         left_out = _left_out(motion, matrices)
         parts = [
             _figure(

@@ -22,9 +22,9 @@ RIDGES = (
 )
 
 VELOCITY = (
-    "The blue line is how fast the distribution really moves. Where single intervals (dots) see "
-    "no motion above their error, arrows mark the upper limit; the dashed published estimate then "
-    "follows the dotted noise floor, not the motion."
+    "The blue line is how fast the distribution moves, taken over as many records as it takes to "
+    "see it. Where single intervals (dots) show no motion above their error, arrows mark the upper "
+    "limit; the dashed published estimate then follows the dotted noise floor, not the motion."
 )
 
 LENGTH = (
@@ -62,8 +62,9 @@ chance count as motion, so its L grows with the number of records. Shown for com
 <dd>The velocity that the published estimate would read if nothing moved: the square of all
 elements' change minus the product between groups, measured at every interval.</dd>
 <dt>Great-circle distance</dt>
-<dd>2·arccos Σ√(p·q) between the first and the last histogram, on the recorded bins: the shortest
-length between them. Given where L stands clear of its error; in small layers it is mostly noise.</dd>
+<dd>2·arccos Σ√(p·q) between the first and the last histogram: the shortest length between them.
+The noise floor between the two is subtracted first, in the square. Given where L stands clear of
+its error.</dd>
 <dt>Entropy H and complexity C</dt>
 <dd>H = −Σ p ln p / ln B over the B bins of the grid named below; C = Q₀·JS(p, uniform)·H with the
 Jensen–Shannon divergence JS and Q₀ such that C ≤ 1 (López-Ruiz, Mancini, Calbet 1995; Lamberti,

@@ -35,7 +35,7 @@ def color_variables(dark: bool) -> str:
 
 
 def figure_fragment(figure: Figure, key: str, description: str) -> str:
-    """HTML of a figure: inline SVG, or PNG where the SVG would be larger than `LARGEST_SVG`.
+    """HTML of a figure: inline SVG, or PNG where the SVG is over `LARGEST_SVG` and the PNG smaller.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ def figure_fragment(figure: Figure, key: str, description: str) -> str:
         Alternative text.
     """
     svg = to_svg(figure, key)
-    if len(svg) > LARGEST_SVG:
-        image = base64.b64encode(to_png(figure)).decode("ascii")
+    image = base64.b64encode(to_png(figure)).decode("ascii") if len(svg) > LARGEST_SVG else ""
+    if image and len(image) < len(svg):
         source = f"data:image/png;base64,{image}"
         return f'<img class="card" alt="{escape(description)}" src="{source}">'
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize, to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -40,7 +41,7 @@ COLORS: dict[str, tuple[str, str]] = {
 }
 INK, MUTED, RULE = (COLORS[name][0] for name in ("ink", "muted", "rule"))
 SERIES = tuple(light for name, (light, _) in COLORS.items() if name.startswith("series"))
-DASHES = ("-", "-", "-", "-", "--", "--", "--", "--")
+DASHES: tuple[Literal["-", "--"], ...] = ("-", "-", "-", "-", "--", "--", "--", "--")
 BASE_SIZE = 9.6  # points, on a figure 11 inches wide: 13 px in a page 1100 px wide
 WIDTH = 11.0
 COLUMNS = 3
@@ -53,17 +54,23 @@ def literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def shorten(name: str, limit: int = 32) -> str:
-    """Layer name in at most `limit` characters: leading parts go first, they tell least.
+def shorten(name: str, limit: int = 30) -> str:
+    """Layer name in about `limit` characters: leading words shrink to a letter, numbers stay.
 
-    >>> shorten("transformer.encoder.layers.11.attention.c_attn.weight", 30)
-    '….11.attention.c_attn.weight'
+    >>> shorten("transformer.layers.11.attention.c_attn.weight")
+    't.l.11.attention.c_attn.weight'
+    >>> shorten("no_dots_in_this_very_long_name_of_a_tensor")
+    'no_dots_in_thi…name_of_a_tensor'
     """
-    if len(name) <= limit:
-        return name
-    tail = name[len(name) - limit + 1 :]
-    dot = tail.find(".")
-    return "…" + (tail[dot:] if 0 <= dot < limit // 2 else tail)
+    words = name.split(".")
+    for place, word in enumerate(words[:-2]):
+        if len(".".join(words)) <= limit:
+            break
+        words[place] = word if word.isdigit() else word[:1]
+    short = ".".join(words)
+    if len(short) <= limit + 4:
+        return short
+    return f"{short[: limit // 2 - 1]}…{short[-limit // 2 - 1 :]}"
 
 
 def compact_step(step: float) -> str:
@@ -126,7 +133,7 @@ def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
     if len(halves) >= 3:
         return halves
     step = 10.0 ** math.floor(math.log10(high - low))
-    for fraction in (0.5, 0.2, 0.1):
+    for fraction in (1.0, 0.5, 0.2, 0.1):
         width = step * fraction
         linear = within([i * width for i in range(int(low / width), int(high / width) + 2)])
         if len(linear) >= 3:
@@ -173,7 +180,9 @@ def step_axis(axes: Axes, steps: np.ndarray) -> None:
     """
     low, high = float(steps[0]), float(steps[-1])
     if high <= low:
-        low, high = low - 0.5, high + 0.5
+        axes.set_xlim(low - 0.5, high + 0.5)
+        set_ticks(axes.xaxis, [low], [compact_step(low)])
+        return
     if evenly_spaced(steps):
         axes.set_xlim(low, high)
         axes.xaxis.set_major_formatter(lambda value, _: compact_step(value))
@@ -204,15 +213,19 @@ def dress(axes: Axes, *, grid: bool = True) -> None:
         axes.grid(color=RULE, linewidth=0.6)
 
 
-def title(axes: Axes, text: str, note: str = "") -> None:
-    """Bold left-aligned panel title with a quiet note at the right end of its line."""
-    axes.set_title(literal(text), loc="left", color=INK, fontsize=BASE_SIZE, fontweight="bold")
-    if note:
+def title(axes: Axes, name: str, note: str = "") -> None:
+    """Bold panel title from a layer's name, and a quiet note at the right where there is room."""
+    text = shorten(name)
+    axes.set_title(
+        literal(text), loc="left", color=INK, fontsize=BASE_SIZE - 0.6, fontweight="bold"
+    )
+    if len(text) + len(note) <= 33:
         axes.set_title(literal(note), loc="right", color=MUTED, fontsize=BASE_SIZE - 1.5)
 
 
 def message(axes: Axes, text: str) -> None:
     """Say in the middle of an otherwise empty panel why it is empty."""
+    axes.set_axis_off()
     axes.text(
         0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=MUTED,
         fontsize=BASE_SIZE, wrap=True,
@@ -277,22 +290,29 @@ def depth_bar(figure: Figure, axes: Sequence[Axes], colors: Sequence[str]) -> No
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:
     """Figure of this size in inches, transparent, laid out without overlaps."""
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.set(w_pad=0.08, h_pad=0.06, wspace=0.03, hspace=0.03)
-    return figure
+    engine = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06, wspace=0.03, hspace=0.03)
+    return Figure(figsize=(width, height), layout=engine, facecolor="none")
 
 
-def panels(count: int, height: float, *, columns: int = COLUMNS) -> tuple[Figure, list[Axes]]:
-    """Figure with `count` panels in rows of at most `columns`, each `height` inches high."""
-    columns = min(columns, max(count, 1)) if count < columns else columns
-    rows = max(1, math.ceil(count / columns))
+def rows(count: int) -> int:
+    """Rows of a figure of `count` panels."""
+    return max(1, math.ceil(count / COLUMNS))
+
+
+def panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
+    """Figure with `count` panels in rows of `COLUMNS`, each `height` inches high."""
+    columns = min(COLUMNS, max(count, 1))
     width = WIDTH if columns > 1 else 0.6 * WIDTH
-    figure = new_figure(rows * height + 0.3, width)
-    grid = figure.add_gridspec(rows, columns)
+    figure = new_figure(rows(count) * height + 0.3, width)
+    grid = figure.add_gridspec(rows(count), columns)
     axes = [figure.add_subplot(grid[i // columns, i % columns]) for i in range(count)]
     return figure, axes
+
+
+def value_ticks(axis: Axis, most: int) -> None:
+    """Plain decimal ticks, without an offset that the reader would have to add."""
+    axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10], min_n_ticks=2))
+    axis.set_major_formatter(lambda value, _: f"{value:.6g}".replace("-", "−"))
 
 
 def series_colors(count: int) -> list[str]:

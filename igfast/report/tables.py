@@ -14,6 +14,8 @@ from igfast.report.collect import Curves, Layer, Motion
 from igfast.report.style import plain_number, size_text, with_error
 from igfast.report.windows import average
 
+LONG = 25  # rows from which on a table scrolls within the page
+
 
 def table(header: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], kind: str = "") -> str:
     """HTML table from headings (text, explanation) and rows of HTML; the first cell heads its row.
@@ -28,8 +30,9 @@ def table(header: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], kind
         for row in rows
     )
     style = f' class="{kind}"' if kind else ""
+    long = " long" if body.count("<tr>") > LONG else ""
     return (
-        f'<div class="table"><table{style}><thead><tr>{head}</tr></thead>\n'
+        f'<div class="table{long}"><table{style}><thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}</tbody></table></div>"
     )
 
@@ -44,7 +47,7 @@ def layer_table(motion: Motion, layers: Sequence[Layer]) -> str:
         ("L ± se", "information length with its standard error"),
         ("every 4th", "L from every fourth record only: a check of the sampling"),
         ("published", "L by the published estimator; depends on how often one records"),
-        ("great circle", "Fisher–Rao distance from the first to the last record"),
+        ("great circle", "Fisher–Rao distance from the first to the last record, noise subtracted"),
         ("H", "entropy over ln(bins), first and last record"),
         ("C", "statistical complexity, first and last record"),
         ("outside", "largest fraction of the elements beyond the recorded grid at any record"),
@@ -55,16 +58,15 @@ def layer_table(motion: Motion, layers: Sequence[Layer]) -> str:
     for layer in layers:
         at = layer.column
         length, error = float(motion.length[-1, at]), float(motion.length_error[-1, at])
-        resolved = motion.resolved(layer) or motion.estimator != "split"
         rows.append(
             [
-                f"<code>{escape(layer.name)}</code>",
+                _name(layer),
                 _size(layer),
                 _change(slopes[0, at], slopes[-1, at], _scientific),
                 escape(with_error(length, error)) if moving else "–",
                 _number(motion.length_sparse[at]),
                 _number(motion.length_published[-1, at]) if moving else "–",
-                _number(motion.great_circle[at] if resolved else math.nan),
+                _number(motion.great_circle[at] if motion.resolved(layer) else math.nan),
                 _change(motion.entropy[0, at], motion.entropy[-1, at], _number),
                 _change(motion.complexity[0, at], motion.complexity[-1, at], _number),
                 _percent(float(motion.outside[:, at].max())),
@@ -81,7 +83,7 @@ def grid_table(motion: Motion) -> str:
         changes = [f"{motion.steps[record]:,}" for record in motion.regrids[layer.column]]
         text = ", ".join(changes[:8]) + (f" and {len(changes) - 8} more" * (len(changes) > 8))
         grid = escape(motion.grids[layer.column])
-        rows.append([f"<code>{escape(layer.name)}</code>", grid, text or "never"])
+        rows.append([_name(layer), grid, text or "never"])
     header = [("layer", ""), ("grid of H and C", ""), ("recorded grid changed at step", "")]
     return table(header, rows, "words")
 
@@ -95,6 +97,11 @@ def config_table(curves: Curves) -> str:
     if not rows:
         return "<p>The run recorded no configuration.</p>"
     return table([("name", ""), ("value", "")], rows, "words")
+
+
+def _name(layer: Layer) -> str:
+    """Layer name that may break after a dot."""
+    return f"<code>{escape(layer.name).replace('.', '.<wbr>')}</code>"
 
 
 def _size(layer: Layer) -> str:
@@ -145,4 +152,6 @@ def _percent(fraction: float) -> str:
 def _change(first: float, last: float, form: Any) -> str:
     if not (math.isfinite(first) or math.isfinite(last)):
         return "–"
+    if form(first) == form(last):
+        return str(form(first))
     return f'{form(first)} <span class="quiet">→</span> {form(last)}'

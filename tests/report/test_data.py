@@ -1,0 +1,87 @@
+"""The files beside the page: numbers equal to the trajectory's."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+import igfast
+import igfast.report
+from igfast import Trajectory
+from igfast.report.collect import collect, great_circle
+from igfast.report.curves import write_curves
+
+from .runs import X, column, ends, read_csv
+
+
+@pytest.mark.parametrize("layer", ["net.weight", "net.bias"])
+def test_data_files_equal_the_trajectory(drift, drift_report, layer):
+    folder = drift_report.parent / "report_data"
+    document = json.loads((folder / "curves.json").read_text(encoding="utf-8"))
+    length, error = drift.length(layer, error=True)
+    squared, squared_error = drift.velocity_squared(layer, error=True)
+    expected = {
+        ("length", "length"): length,
+        ("length", "length_error"): error,
+        ("length", "length_published"): drift.length(layer, estimator="hellinger"),
+        ("length", "step"): drift.steps,
+        ("velocity", "step_from"): drift.steps[:-1],
+        ("velocity", "step_to"): drift.steps[1:],
+        ("velocity", "velocity"): drift.velocity(layer),
+        ("velocity", "velocity_squared"): squared,
+        ("velocity", "velocity_squared_error"): squared_error,
+        ("velocity", "noise_floor"): drift.noise_floor(layer),
+        ("velocity", "velocity_published"): drift.velocity(layer, estimator="hellinger"),
+        ("entropy", "entropy"): drift.entropy(layer),
+        ("entropy", "complexity"): drift.complexity(layer),
+    }
+    for (name, field), values in expected.items():
+        np.testing.assert_array_equal(column(read_csv(folder, name), layer, field), values)
+        table = document["tables"][name]
+        found = [v for v, of in zip(table[field], table["layer"], strict=True) if of == layer]
+        np.testing.assert_array_equal(np.array(found, float), values)
+    row = next(row for row in read_csv(folder, "layers") if row["layer"] == layer)
+    assert row["shape"] == {"net.weight": "100x60", "net.bias": "10"}[layer]
+    assert float(row["length"]) == length[-1]
+    assert float(row["great_circle"]) == great_circle(ends(drift))[drift.layers.index(layer)]
+    sparse = Trajectory.from_histograms(
+        [*drift.steps[::4], 100], [*drift.histograms()[::4], drift.histograms()[50]]
+    )
+    assert float(row["length_every_4th"]) == sparse.length(layer)[-1]
+
+
+def test_every_column_is_described(drift, drift_report):
+    folder = drift_report.parent / "report_data"
+    with (folder / "columns.csv").open(newline="", encoding="utf-8") as file:
+        described = [(row["file"], row["column"]) for row in csv.DictReader(file)]
+    found = []
+    for name in ("velocity", "length", "entropy", "scalars", "layers", "densities"):
+        header = (folder / f"{name}.csv").read_text(encoding="utf-8").splitlines()[0]
+        found += [(f"{name}.csv", field) for field in header.split(",")]
+    assert described == found
+    document = json.loads((folder / "curves.json").read_text(encoding="utf-8"))
+    assert document["columns"]["velocity"]["velocity"]["unit"] == "1/step"
+    assert document["estimator"] == {"param": "split"}
+    scalars = [row for row in read_csv(folder, "scalars") if row["name"] == "test_accuracy"]
+    assert [float(row["value"]) for row in scalars[:2]] == [0.0, 0.01]
+
+
+def test_ridgeline_densities_integrate_to_one(drift_report):
+    rows = read_csv(drift_report.parent / "report_data", "densities")
+    for step in ("0", "100"):
+        mass = sum(
+            float(row["density"]) * (float(row["high"]) - float(row["low"]))
+            for row in rows
+            if row["layer"] == "net.weight" and row["step"] == step
+        )
+        assert mass == pytest.approx(1.0, abs=0.002)  # the range drawn holds 99.9 %
+
+
+def test_nan_and_infinity_have_one_spelling(drift, tmp_path):
+    curves = collect(Trajectory.from_histograms([3], [igfast.histogram({"w": X}, bins=32)]))
+    curves.scalars["odd"] = (np.array([3, 4]), np.array([np.nan, np.inf]))
+    write_curves(curves, tmp_path)
+    document = json.loads((tmp_path / "curves.json").read_text(encoding="utf-8"))
+    assert document["tables"]["scalars"]["value"] == [None, "inf"]
+    assert [row["value"] for row in read_csv(tmp_path, "scalars")] == ["", "inf"]

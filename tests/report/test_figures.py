@@ -1,0 +1,114 @@
+"""The figures: axes, units, averages; no pixels."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import igfast
+import igfast.report
+from igfast import Trajectory
+from igfast.report import figures, render, style, windows
+from igfast.report.collect import Densities, collect, great_circle
+from igfast.report.ridges import ridge_records
+from igfast.report.style import step_axis
+
+from .runs import GRID, X, ends
+
+
+def test_velocity_and_length_are_log_log_with_units(drift):
+    curves = collect(drift)
+    for figure, unit in ((figures.velocity(curves), "Γ (1/step)"), (figures.length(curves), "L")):
+        (panel,) = figure.axes
+        assert (panel.get_xscale(), panel.get_yscale()) == ("log", "log")
+        assert (panel.get_xlabel(), panel.get_ylabel()) == ("optimizer step", unit)
+    panel = figures.length(drift).axes[0]  # a trajectory does as well
+    curve = next(line for line in panel.lines if line.get_color() == style.SERIES[0])
+    np.testing.assert_array_equal(curve.get_xdata(), drift.steps[1:])
+    np.testing.assert_array_equal(curve.get_ydata(), drift.length("net.weight")[1:])
+    chord = great_circle(ends(drift))[0]
+    assert any(np.allclose(line.get_ydata(), chord) for line in panel.lines)
+
+
+def test_great_circle_is_the_fisher_rao_distance_without_noise(drift):
+    # N(0, 1) and N(1, 1) are 2·arccos(exp(-1/8)) = 0.9784 apart in the limit of fine bins
+    assert great_circle(ends(drift))[0] == pytest.approx(0.9784, rel=0.03)
+    alone = [igfast.histogram({"w": x}, grid=GRID, splits=1) for x in (X, X + 1)]
+    found = great_circle(Trajectory.from_histograms([0, 1], alone))
+    np.testing.assert_allclose(found, igfast.fisher_rao_distance(*alone), rtol=1e-12)
+    # motion by much less than a bin: the plain distance is all noise
+    near = [igfast.histogram({"w": x}, grid=GRID, splits=8) for x in (X, X + 1e-4 * X[::-1])]
+    found = great_circle(Trajectory.from_histograms([0, 1], near))
+    assert found[0] < 0.5 * igfast.fisher_rao_distance(*near)[0]
+
+
+def test_overview_shares_one_step_axis(drift):
+    panels = figures.overview(drift).axes
+    names = ["information length L", "velocity Γ (1/step)", "loss", "accuracy"]
+    assert [panel.get_ylabel() for panel in panels] == names
+    assert len({panel.get_xlim() for panel in panels}) == 1
+    assert [panel.get_xlabel() for panel in panels] == ["", "", "", "optimizer step"]
+
+
+def test_windows_average_without_losing_length(drift):
+    motion = collect(drift).main
+    found = windows.average(motion)
+    total = (found.slope * np.diff(found.borders)[:, None]).sum(axis=0)
+    np.testing.assert_allclose(total, motion.length[-1], rtol=1e-12)
+    np.testing.assert_allclose(found.slope[-5:, 0], 0.01, rtol=0.15)  # 1/step: L = 1 in 100
+    last = windows.window_ends(motion.steps)[-2]
+    width = np.diff(motion.steps[last:]) ** 2
+    expected = (motion.velocity_squared[last:, 0] * width).sum() / width.sum()
+    assert found.squared[-1, 0] == pytest.approx(expected, rel=1e-12)
+    errors = motion.velocity_squared_error[last:, 0] * width
+    assert found.squared_error[-1, 0] == pytest.approx(
+        np.sqrt((errors**2).sum()) / width.sum(), rel=1e-12
+    )
+
+
+def test_densities_choose_a_round_range():
+    edges = np.arange(-8, 9) / 8
+    counts = np.zeros(16, np.int64)
+    counts[4:13] = 100
+    found = Densities(np.array([0]), (edges,), (counts,), 1200)
+    assert found.bulk() == (-0.625, 0.625)  # symmetric around zero
+    density = found.on(edges)
+    assert density[0, 5] == 100 / 1200 * 8
+    assert density.sum() / 8 == pytest.approx(900 / 1200)  # 300 lie outside
+    low, high = Densities(np.array([0]), (edges + 10,), (counts,), 900).bulk()
+    assert (low + high) / 2 == pytest.approx(10.0625)
+
+
+def test_figures_scale_with_the_records(drift):
+    curves = collect(drift)
+    assert len(ridge_records(curves.main)) <= 12
+    assert ridge_records(curves.main)[[0, -1]].tolist() == [0, 50]
+    axes = style.new_figure(1.0).add_subplot()
+    step_axis(axes, np.arange(0, 1000, 10))
+    assert axes.get_xscale() == "linear"
+    step_axis(axes, np.array([0, 1, 2, 5, 10, 20, 50, 100, 200, 500]))
+    assert axes.get_xscale() == "symlog"
+    assert axes.get_xticklabels()[0].get_text() == "0"
+
+
+def test_large_figures_become_png(drift, monkeypatch):
+    figure = figures.entropy_complexity(drift)
+    assert render.figure_fragment(figure, "key", "a < b").startswith("<svg ")
+    assert 'id="key-figure_1"' in render.to_svg(figure, "key")
+    assert "var(--series0)" in render.to_svg(figure, "key")
+    monkeypatch.setattr(render, "LARGEST_SVG", 10)
+    monkeypatch.setattr(render, "to_png", lambda figure: b"\x89PNG")
+    fragment = render.figure_fragment(figure, "key", "a < b")
+    assert fragment.startswith('<img class="card" alt="a &lt; b" src="data:image/png;base64,')
+
+
+def test_report_needs_neither_pyplot_nor_a_display():
+    code = (
+        "import sys, numpy as np, igfast\n"
+        "from igfast.report import figures\n"
+        "h = [igfast.histogram({'w': np.arange(99.) + t}, bins=32, splits=4) for t in range(3)]\n"
+        "figures.overview(igfast.Trajectory.from_histograms([0, 1, 2], h))\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

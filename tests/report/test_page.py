@@ -1,0 +1,182 @@
+"""The page: valid, self-contained, honest about runs with little to show."""
+
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+
+import igfast
+import igfast.report
+from igfast import Grid, Trajectory
+from igfast.report import figures, style
+from igfast.report.collect import collect
+from igfast.report.headline import half_way, notes, summary
+from igfast.store import RunWriter
+
+from .runs import GRID, ODD, Page, X, column, read_csv, store_run
+
+
+def test_page_is_self_contained(drift_report, drift_page):
+    assert "script" not in drift_page.tags
+    assert "link" not in drift_page.tags
+    assert all(source.startswith("data:") for source in drift_page.sources)
+    text = drift_report.read_text(encoding="utf-8")
+    assert "@import" not in text
+    assert "url(http" not in text
+    assert len(set(drift_page.ids)) == len(drift_page.ids)
+    for link in drift_page.links:
+        if link.startswith("#"):
+            assert link[1:] in drift_page.ids
+        elif urlsplit(link).scheme:
+            assert link.startswith("data:image/png") or link == "https://arxiv.org/abs/2406.05295"
+        else:
+            assert (drift_report.parent / link).is_file()
+
+
+def test_page_has_its_sections_and_figures(drift_page):
+    sections = ["overview", "layers", "densities", "motion", "complexity", "methods"]
+    assert [key for key in drift_page.ids if key in sections] == sections
+    for group in ("matrices", "vectors"):
+        for kind in ("density", "ridges", "velocity", "length", "complexity"):
+            assert f"figure-{kind}-param-{group}" in drift_page.ids
+    assert "figure-overview" in drift_page.ids
+    assert drift_page.tags.count("svg") == 11
+    assert "1 other layer" in drift_page.text  # biases are folded away
+    assert "dyadic bins of 2^-3" in drift_page.text  # H and C name their grid
+    assert "prefers-color-scheme: dark" in drift_page.text
+
+
+def test_page_escapes_what_the_run_holds(drift_report, drift_page):
+    assert ODD in drift_page.text
+    assert "<script>" not in drift_report.read_text(encoding="utf-8")
+
+
+def test_headline_says_what_happened(drift):
+    training, moved, results = summary(collect(drift))
+    assert training == "Model mlp trained on mnist: 51 records from step 0 to step 100."
+    length, error = drift.length("net.weight", error=True)
+    value = style.with_error(length[-1], error[-1]).replace(" ", "\N{NO-BREAK SPACE}")
+    assert f"an information length L of {value} (net.weight)." in moved
+    half = drift.steps[np.argmax(length >= length[-1] / 2)]
+    assert abs(half - 50) <= 4
+    assert f"Half of the way was behind them by step {half} of 100." in moved
+    assert results == (
+        "The test loss was lowest at step 60: 1 and 1.6e+03 at the end. "
+        "The test accuracy ended at 50.00%."
+    )
+    assert half_way(np.array([0, 5, 9]), np.array([0.0, 0.4, 0.8])) == 5
+    assert half_way(np.array([0, 5]), np.array([0.0, 0.0])) is None
+
+
+def test_many_layers_stay_readable_and_nothing_is_left_out_silently(tmp_path):
+    def layers_at(t):
+        weights = {f"block.{i}.weight": X[:20] * (1 + 0.02 * t) for i in range(14)}
+        return weights | {f"block.{i}.bias": X[i] for i in range(13)}
+
+    steps = range(0, 30, 5)
+    run = store_run(tmp_path / "many.igf", ["param"], steps, layers_at)
+    page = Page(run.report(tmp_path / "many.html").read_text(encoding="utf-8"))
+    assert "figure-depth-param-matrices" in page.ids
+    note = "Shown are 12 of 14 layers: the first, the last and evenly spaced between; 2 are left"
+    assert page.text.count(note) == 4
+    assert page.text.count("Shown are 12 of 13 layers") == 4
+    for i in range(14):  # the table holds them all
+        assert f"block.{i}.weight" in page.text
+    curves = collect(run)
+    shown = [layer.name for layer in curves.main.shown(True)]
+    assert (shown[0], shown[-1], len(shown)) == ("block.0.weight", "block.13.weight", 12)
+    assert len(figures.overview(curves).axes[0].lines) == 14
+
+
+def test_a_run_of_one_record(tmp_path):
+    record = igfast.histogram({"w": X}, bins=64, splits=4)
+    run = Trajectory.from_histograms([7], [record])
+    path = run.report(tmp_path / "one")
+    page = Page(path.read_text(encoding="utf-8"))
+    assert path == tmp_path / "one"
+    assert (tmp_path / "one_data" / "curves.json").is_file()
+    assert "1 record at step 7" in page.text
+    assert "one record, so there is no motion" in page.text
+    assert "motion" not in page.ids
+    assert "figure-density-param-matrices" in page.ids
+
+
+def test_layers_with_nothing_to_show(tmp_path):
+    layers = {
+        f"_orig_mod.{ODD}": X[:30],
+        "constant": np.full((4, 4), 0.5),
+        "empty": np.zeros((0, 3)),
+        "nan": np.full((5, 5), np.nan),
+    }
+    steps = range(0, 40, 10)
+    run = store_run(
+        tmp_path / "odd.igf", ["param"], steps, lambda t: {k: v + t / 99 for k, v in layers.items()}
+    )
+    page = Page(run.report(tmp_path / "odd.html").read_text(encoding="utf-8"))
+    assert "no finite element inside the grid" in page.text
+    assert "no finite element to follow" in page.text
+    assert "1 layer ended with NaN among the elements: nan." in page.text
+    assert f"_orig_mod.{ODD}" in page.text  # as a name in the table; never as markup
+    assert "script" not in page.tags
+    still = Trajectory.from_histograms([0, 1, 2], [run.histograms()[0]] * 3)
+    texts = [text.get_text() for axes in figures.velocity(still).axes for text in axes.texts]
+    assert "at rest: no element left its bin" in texts
+    assert "no finite element to follow" in texts
+
+
+def test_gradients_alone_and_beside_parameters(tmp_path):
+    def layers_at(t):
+        return {"w": X * (1 + t / 50)}
+
+    alone = store_run(tmp_path / "grad.igf", ["grad"], range(1, 8), layers_at)
+    page = Page(alone.report(tmp_path / "grad.html").read_text(encoding="utf-8"))
+    assert "Where the gradients are" in page.text
+    assert "figure-length-grad-matrices" in page.ids
+    both = store_run(tmp_path / "both.igf", ["grad", "param"], range(1, 8), layers_at)
+    page = Page(both.report(tmp_path / "both.html").read_text(encoding="utf-8"))
+    assert "figure-length-param-matrices" in page.ids
+    assert "figure-density-grad-matrices" in page.ids
+    rows = read_csv(tmp_path / "both_data", "length")
+    assert {row["quantity"] for row in rows} == {"param", "grad"}
+    with pytest.raises(ValueError, match="quantity='update' was not recorded; there is param"):
+        figures.length(both, quantity="update")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"grid": Grid.uniform(32, low=-3, high=4), "splits": 4},
+        {"grid": Grid.log(2, -8, 3), "splits": 4},
+        {"grid": GRID, "splits": 1},
+    ],
+    ids=["uniform", "log", "one split"],
+)
+def test_other_grids_and_one_split(tmp_path, options):
+    steps = range(6)
+    records = [igfast.histogram({"w": X + t / 10}, **options) for t in steps]
+    run = Trajectory.from_histograms(steps, records)
+    curves = collect(run)
+    page = Page(run.report(tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert str(options["grid"]) in page.text
+    published = options["splits"] == 1
+    assert any("only the published" in note for note in notes(curves)) is published
+    expected = run.length("w", estimator="hellinger" if published else "split")
+    np.testing.assert_array_equal(
+        column(read_csv(tmp_path / "r_data", "length"), "w", "length"), expected
+    )
+
+
+def test_missing_matplotlib_names_the_extra(drift, tmp_path, monkeypatch):
+    monkeypatch.setattr(igfast.report, "find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'igfast\[report\]'"):
+        drift.report(tmp_path / "report.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_targets_and_empty_runs(drift, tmp_path):
+    with pytest.raises(ValueError, match="is a folder; name the HTML file"):
+        drift.report(tmp_path)
+    RunWriter(tmp_path / "empty.igf", config={}).close()
+    with pytest.raises(ValueError, match="the run holds no record"):
+        igfast.open(tmp_path / "empty.igf").report(tmp_path / "empty.html")
+    assert not (tmp_path / "empty.html").exists()
