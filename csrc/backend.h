@@ -47,11 +47,11 @@ typedef struct igf_histogram_args {
   int64_t tensor_count;
   int64_t rows;  // L
   igf_grid grid;
-  int64_t splits;          // G: 1, 2, 4 or 8
-  int64_t* split_counts;   // [L, G, B]
-  int64_t* split_outside;  // [L, G, 2] underflow, overflow
-  int64_t* nan;            // [L]
-  int64_t* offsets;        // [L, G, B] in 256ths of a bin, or NULL
+  int64_t splits;              // G: 1, 2, 4 or 8
+  int64_t* split_counts;       // [L, G, B]
+  int64_t* split_outside;      // [L, G, 2] underflow, overflow
+  int64_t* nan;                // [L]
+  int64_t* offsets;            // [L, G, B] in 256ths of a bin, or NULL
   igf_moments_output moments;  // NULL pointers where not wanted
   int64_t threads;             // at most; 0 for as many as the machine has
   void* stream;                // a CUDA stream; the CPU ignores it
@@ -78,12 +78,15 @@ typedef enum igf_divergence_kind {
   IGF_JS = 2,
   IGF_FISHER_RAO = 3,
   IGF_CHI2 = 4,  // sum (p - q)^2 / ((p + q) / 2)
-  IGF_ALPHA = 5
+  IGF_ALPHA = 5,
+  IGF_JS_WEIGHTED = 6,
+  IGF_SQUARED_EUCLIDEAN = 7,  // sum (p - q)^2
+  IGF_ITAKURA_SAITO = 8       // sum p/q - ln(p/q) - 1
 } igf_divergence_kind;
 
 typedef struct igf_divergence_args {
   igf_divergence_kind kind;
-  double parameter;          // alpha; ignored by the other kinds
+  double parameter;          // alpha, weight of p; ignored by the other kinds
   const int64_t* p;          // [L, B] counts
   const int64_t* p_outside;  // [L, 2] underflow, overflow
   const int64_t* q;

@@ -148,7 +148,7 @@ void require_log(igf_grid& grid, const py::object& object) {
   }
   const auto [mantissa_bits, min_exponent, max_exponent] =
       object.cast<std::tuple<std::int64_t, std::int64_t, std::int64_t>>();
-  require_range("mantissa_bits", mantissa_bits, 0, 15);
+  require_range("mantissa_bits", mantissa_bits, 0, 14);
   require_range("min_exponent", min_exponent, -1100, 1023);
   require_range("max_exponent", max_exponent, min_exponent + 1, 1024);
   const std::int64_t bins = 2 * ((max_exponent - min_exponent) << mantissa_bits) + 1;
@@ -200,8 +200,10 @@ Used histogram(const py::object& tensors, std::int64_t grid, std::int64_t bins, 
     case IGF_DYADIC: require_dyadic(args.grid, exponents, origins, rows); break;
     case IGF_LOG: require_log(args.grid, log); break;
   }
-  args.split_counts = require_output<std::int64_t>("split_counts", split_counts, {rows, splits, bins});
-  args.split_outside = require_output<std::int64_t>("split_outside", split_outside, {rows, splits, 2});
+  args.split_counts =
+      require_output<std::int64_t>("split_counts", split_counts, {rows, splits, bins});
+  args.split_outside =
+      require_output<std::int64_t>("split_outside", split_outside, {rows, splits, 2});
   args.nan = require_output<std::int64_t>("nan", nan, {rows});
   if (!offsets.is_none()) {
     if (args.grid.kind == IGF_UNIFORM) {
@@ -251,8 +253,15 @@ void divergence(const std::string& kind, double parameter, const py::object& p,
                 const py::object& p_outside, const py::object& q, const py::object& q_outside,
                 const py::object& out) {
   static const std::map<std::string, igf_divergence_kind> kinds = {
-      {"hellinger_squared", IGF_HELLINGER_SQUARED}, {"kl", IGF_KL},     {"js", IGF_JS},
-      {"fisher_rao", IGF_FISHER_RAO},               {"chi2", IGF_CHI2}, {"alpha", IGF_ALPHA}};
+      {"hellinger_squared", IGF_HELLINGER_SQUARED},
+      {"kl", IGF_KL},
+      {"js", IGF_JS},
+      {"fisher_rao", IGF_FISHER_RAO},
+      {"chi2", IGF_CHI2},
+      {"alpha", IGF_ALPHA},
+      {"js_weighted", IGF_JS_WEIGHTED},
+      {"squared_euclidean", IGF_SQUARED_EUCLIDEAN},
+      {"itakura_saito", IGF_ITAKURA_SAITO}};
   igf_divergence_args args{};
   args.kind = require_kind("divergence", kind, kinds);
   args.parameter = parameter;

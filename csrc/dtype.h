@@ -1,5 +1,6 @@
 // Storage types and the one dtype switch. Every storage type widens exactly: float64 stays double,
-// all others become float (binary32 holds every half, bfloat16 and 8-bit value, subnormals included).
+// all others become float (binary32 holds every half, bfloat16 and 8-bit value, subnormals
+// included).
 #ifndef IGFAST_DTYPE_H
 #define IGFAST_DTYPE_H
 

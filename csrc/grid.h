@@ -33,7 +33,7 @@ IGF_HOST_DEVICE inline std::uint32_t block_rotation(std::int64_t flat_index) {
   return (block * 2654435761u) >> 29;
 }
 
-// ---- uniform ---------------------------------------------------------------------------------
+// ---- uniform ----
 // thresholds[b] is the smallest V >= edge b (for the closed last edge: the smallest V > it), so
 // that x >= edge b in exact arithmetic is x >= thresholds[b] in V. thresholds[-1] is -inf and
 // thresholds[bins + 1] NaN, so that a guess one step outside still compares right.
@@ -42,10 +42,11 @@ struct UniformRule {
   const V* thresholds;
   V low;
   V scale;
-  // Largest |guess(x) - b| at the two V around any threshold b. The guess is monotone in x, so
-  // away from integers by more than this its floor is right; below 1/2 the nearest edge decides.
-  V guess_error;
   std::int32_t bins;
+  // Whether the guess, which is monotone in x, is within a quarter of b at the two V around every
+  // threshold b. Then any x lies between the neighbors of the threshold nearest its guess, and one
+  // comparison with that threshold decides.
+  bool guess_is_close;
 };
 
 template <class V>
@@ -74,21 +75,20 @@ IGF_HOST_DEVICE inline Placed uniform_bisect(const UniformRule<V>& rule, V x) {
 
 template <class V>
 IGF_HOST_DEVICE inline Placed place(const UniformRule<V>& rule, V x) {
-  if (!(rule.guess_error < V(0.5))) {
+  if (!rule.guess_is_close) {
     return uniform_bisect(rule, x);
   }
   const V limit = static_cast<V>(rule.bins) + V(1);
   V guess = uniform_guess(rule, x);
   guess = guess > V(-1) ? guess : V(-1);  // NaN goes to -1, where no comparison holds: cell 0
   guess = guess < limit ? guess : limit;
-  // Rounding half down or up makes no difference: guess_error < 1/2 keeps x between the
-  // neighbours of either edge only if the nearer one is asked, and both are equally near.
+  // Half way between two thresholds either will do.
   const auto nearest = static_cast<std::int32_t>(guess + V(1.5)) - 1;
   const std::int32_t cell = nearest + 1 + (x >= rule.thresholds[nearest] ? 1 : 0);
   return {static_cast<std::uint32_t>(cell), 0};
 }
 
-// ---- dyadic ----------------------------------------------------------------------------------
+// ---- dyadic ----
 struct DyadicRule {
   std::int32_t exponent;
   std::int32_t bins;
@@ -142,7 +142,7 @@ IGF_HOST_DEVICE inline Placed place(const DyadicRule& rule, V x) {
   return dyadic_place(rule, dyadic_units(static_cast<double>(x), rule.exponent));
 }
 
-// ---- log -------------------------------------------------------------------------------------
+// ---- log ----
 // Half-axis bins 0 .. half - 1 count outwards from 2^min_exponent; ascending in x the whole axis
 // is: negative mirrored, one central bin, positive. first_bin shifts a window onto the axis.
 struct LogRule {
@@ -165,7 +165,7 @@ IGF_HOST_DEVICE inline Placed place(const LogRule& rule, V value) {
   std::uint64_t mantissa = bits & ((std::uint64_t{1} << 52) - 1);
   if (exponent == 1024) {
     exponent = std::int64_t{1} << 40;  // infinity lies beyond every grid
-  } else if (exponent == -1023) {      // subnormal: mantissa * 2^-1074, made normal by an exact product
+  } else if (exponent == -1023) {  // subnormal: mantissa * 2^-1074, made normal by an exact product
     const std::uint64_t scaled = bits_from_double(static_cast<double>(mantissa));
     exponent = mantissa == 0 ? -(std::int64_t{1} << 40)
                              : static_cast<std::int64_t>(scaled >> 52) - 1023 - 1074;

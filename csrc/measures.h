@@ -30,7 +30,8 @@ struct Cell {
 };
 
 // Totals are positive; counts lie in [0, total].
-IGF_HOST_DEVICE inline Cell make_cell(std::int64_t n, std::int64_t total_n, std::int64_t m, std::int64_t total_m) {
+IGF_HOST_DEVICE inline Cell make_cell(std::int64_t n, std::int64_t total_n, std::int64_t m,
+                                      std::int64_t total_m) {
   const Int128 left = static_cast<Int128>(n) * total_m;
   const Int128 right = static_cast<Int128>(m) * total_n;
   const double difference = static_cast<double>(left - right);
@@ -127,6 +128,29 @@ IGF_HOST_DEVICE inline double alpha_term(Cell cell, double alpha) {
   if (cell.q == 0.0) return b > 0.0 ? cell.p / b : HUGE_VAL;
   const double w = -log_ratio(cell);
   return (kl_term(cell) - cell.p * b * (w * w * exp_excess(b * w))) / a;
+}
+
+// w p ln(p/m) + (1 - w) q ln(q/m), m = w p + (1 - w) q, as two Kullback-Leibler terms.
+IGF_HOST_DEVICE inline double js_weighted_term(const Cell& cell, double w) {
+  const double rest = 1.0 - w, m = w * cell.p + rest * cell.q;
+  if (m == 0.0) return 0.0;
+  const double up = rest * cell.difference, down = -w * cell.difference;
+  return w * kl_term({cell.p, m, up, up / (cell.p + m)}) +
+         rest * kl_term({cell.q, m, down, down / (cell.q + m)});
+}
+
+// (p - q)^2
+IGF_HOST_DEVICE inline double squared_euclidean_term(const Cell& cell) {
+  return cell.difference * cell.difference;
+}
+
+// p/q - ln(p/q) - 1 = 2 [s^2/(1 - s) - (atanh(s) - s)]; infinite where just one of them is empty.
+IGF_HOST_DEVICE inline double itakura_saito_term(const Cell& cell) {
+  if (cell.p == 0.0 && cell.q == 0.0) return 0.0;
+  if (cell.p == 0.0 || cell.q == 0.0) return HUGE_VAL;
+  const double s = cell.contrast;
+  if (std::fabs(s) < 0.5) return 2.0 * (s * s / (1.0 - s) - atanh_excess(s));
+  return cell.difference / cell.q - log_ratio(cell);
 }
 
 // -p ln p, p = n/N

@@ -19,7 +19,9 @@ Int = NDArray[np.int64]
 
 
 def align(h0: Histogram, h1: Histogram) -> tuple[Histogram, Histogram, NDArray[np.bool_]]:
-    """Two histograms of the same layers on their common grid, as NumPy.
+    """Two histograms of the same layers, row by row, on their common grid, as NumPy.
+
+    Rows are matched by position, not by name; the numbers of splits may differ.
 
     Returns
     -------
@@ -31,7 +33,7 @@ def align(h0: Histogram, h1: Histogram) -> tuple[Histogram, Histogram, NDArray[n
     Raises
     ------
     ValueError
-        If names, kind of grid, splits or uniform edges differ.
+        If the number of layers, the kind of grid or uniform edges differ.
     """
     _check_same(h0, h1)
     h0, h1 = h0.to_numpy(), h1.to_numpy()
@@ -77,8 +79,6 @@ def _check_same(h0: Histogram, h1: Histogram) -> None:
         )
     if len(h0) != len(h1):
         raise ValueError(f"histograms must have the same layers, got {len(h0)} and {len(h1)}")
-    if h0.splits != h1.splits:
-        raise ValueError(f"histograms must have the same splits, got {h0.splits} and {h1.splits}")
     if h0.grid.kind == "uniform" and not np.array_equal(h0.edges, h1.edges):
         raise ValueError(
             "uniform grids with different edges cannot be compared; use one range for both, or "
@@ -132,6 +132,26 @@ def to_dyadic(h: Histogram, target: CommonGrid) -> Histogram:
     )
 
 
+def equally_wide(records: list[Histogram]) -> list[Histogram]:
+    """Pooled dyadic records with empty bins added, so that all have as many as the widest.
+
+    A pooled record's grid spans all layers, and what lies outside a layer's own grid is counted as
+    outside wherever the pooled grid ends: bins added at its end hold nothing.
+    """
+    most = max(record.bins for record in records)
+    if records[0].grid.kind != "dyadic" or all(record.bins == most for record in records):
+        return records
+
+    def widened(record: Histogram) -> Histogram:
+        bins = bins_of(record)
+        added = ((0, 0), (0, 0), (0, most - record.bins))
+        offsets = None if bins.offsets is None else np.pad(bins.offsets, added)
+        wide = Bins(np.pad(bins.counts, added), bins.outside, offsets)
+        return with_bins(record, wide, grid=Grid("dyadic", most))
+
+    return [widened(record) for record in records]
+
+
 def to_log(h: Histogram, grid: Grid) -> Histogram:
     if h.grid == grid:
         return h
@@ -163,6 +183,8 @@ def on_widest_grid(h: Histogram) -> Histogram:
 
 def plus(h0: Histogram, h1: Histogram) -> Histogram:
     """Sum of the counts of two shards of the same layers."""
+    if h0.splits != h1.splits:
+        raise ValueError(f"histograms must have the same splits, got {h0.splits} and {h1.splits}")
     h0, h1 = on_one_grid(h0, h1)
     with_offsets = h0.offsets is not None and h1.offsets is not None
     return replace(

@@ -8,6 +8,8 @@ of nearly equal numbers loses digits here that the kernels keep.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +26,20 @@ def probabilities(counts: Counts) -> Float:
 def shannon_entropy(counts: Counts) -> float:
     """−Σ p ln p, in nats, with 0 ln 0 = 0."""
     return _entropy(probabilities(counts))
+
+
+def miller_madow(counts: Counts) -> float:
+    """(K − 1)/(2n), K occupied bins, n elements: what a sample's entropy lacks, in nats."""
+    return float((np.count_nonzero(counts) - 1) / (2 * np.sum(counts)))
+
+
+def differential_entropy(counts: Counts, edges: Float) -> float:
+    """−Σ p ln(p/w), w the width of a bin, in nats."""
+    total = 0.0
+    for p, left, right in zip(probabilities(counts), edges[:-1], edges[1:], strict=True):
+        if p != 0:
+            total -= p * np.log(p / (right - left))
+    return float(total)
 
 
 def statistical_complexity(counts: Counts) -> float:
@@ -54,10 +70,11 @@ def kl_divergence(p: Counts, q: Counts) -> float:
     return float(total)
 
 
-def js_divergence(p: Counts, q: Counts) -> float:
-    """S((p+q)/2) − S(p)/2 − S(q)/2, in nats."""
+def js_divergence(p: Counts, q: Counts, weight: float = 0.5) -> float:
+    """S(w p + (1−w) q) − w S(p) − (1−w) S(q), in nats."""
     a, b = probabilities(p), probabilities(q)
-    return _entropy((a + b) / 2) - _entropy(a) / 2 - _entropy(b) / 2
+    rest = 1 - weight
+    return _entropy(weight * a + rest * b) - weight * _entropy(a) - rest * _entropy(b)
 
 
 def fisher_rao_distance(p: Counts, q: Counts) -> float:
@@ -90,6 +107,37 @@ def alpha_divergence(p: Counts, q: Counts, alpha: float) -> float:
     return float(4 / (1 - alpha**2) * (1 - total))
 
 
+def renyi_divergence(p: Counts, q: Counts, order: float) -> float:
+    """ln(Σ p^a q^(1−a))/(a − 1), in nats, and its limits at 0, 1 and ∞."""
+    if order == 1:
+        return kl_divergence(p, q)
+    a, b = probabilities(p), probabilities(q)
+    if np.isnan(a).any() or np.isnan(b).any():
+        return float("nan")
+    if order > 1 and ((a > 0) & (b == 0)).any():
+        return float("inf")
+    both = (a > 0) & (b > 0)
+    if not both.any():
+        return float("inf")
+    if np.isinf(order):
+        return float(np.log(np.max(a[both] / b[both])))
+    largest = np.max(a[both] / b[both]) if order > 1 else 1.0
+    # The largest ratio is taken out of the powers: 300 of them would overflow.
+    total = np.sum(b[both] * (a[both] / b[both] / largest) ** order)
+    return float((np.log(total) + order * np.log(largest)) / (order - 1))
+
+
+def bregman_divergence(
+    p: Counts, q: Counts, function: Callable[[float], float], slope: Callable[[float], float]
+) -> float:
+    """Σ F(p) − F(q) − F′(q)(p − q) over the cells that are occupied in p or q."""
+    total = 0.0
+    for a, b in zip(probabilities(p).tolist(), probabilities(q).tolist(), strict=True):
+        if a != 0 or b != 0:
+            total += function(a) - function(b) - slope(b) * (a - b)
+    return total
+
+
 def node_masses(counts: Counts, offsets: Float, underflow: int, overflow: int) -> Float:
     """(B+1,) mass at the bin edges: each element shared between its two edges by its position."""
     masses = np.zeros(len(counts) + 1)
@@ -117,6 +165,23 @@ def split_squared(p: Counts, q: Counts) -> float:
         if g != k
     ]
     return float(np.mean(pairs))
+
+
+def kde_squared(p: Counts, q: Counts, bandwidth: float) -> float:
+    """4 Σ (√p − √q)² of cells whose inner ones are smoothed by a Gaussian, bandwidth in bins.
+
+    The kernel is sampled at whole bins, and smoothed mass may lie beyond the grid.
+    """
+    reach = int(np.ceil(12 * bandwidth)) + 1
+    smoothed = []
+    for cells in (p, q):
+        inner = np.zeros(len(cells) - 2 + 2 * reach)
+        for b, mass in enumerate(probabilities(cells)[1:-1]):
+            distance = np.arange(len(inner)) - reach - b
+            kernel = np.exp(-0.5 * (distance / bandwidth) ** 2)
+            inner += mass * kernel / kernel.sum()
+        smoothed.append(np.concatenate([probabilities(cells)[[0, -1]], inner]))
+    return float(4 * np.sum((np.sqrt(smoothed[0]) - np.sqrt(smoothed[1])) ** 2))
 
 
 def gaussian_squared(m1: float, v1: float, m2: float, v2: float) -> float:

@@ -1,118 +1,194 @@
+// histogram_cpu: deals chunks to threads; each places the blocks of its chunks into private words
+// and adds the words to the output row when it leaves the row.
 #include <algorithm>
-#include <cstring>
+#include <memory>
+#include <vector>
 
-#include "cpu/isa.h"
+#include "cpu/blocks.h"
+#include "cpu/kernels.h"
+#include "cpu/moments.h"
 #include "cpu/operations.h"
+#include "cpu/row_words.h"
+#include "cpu/tuning.h"
 #include "cpu/uniform_table.h"
+#include "cpu/work.h"
 
 namespace igfast {
+namespace {
 
-void histogram_cpu(igf_histogram_args& args) {
-  const igf_grid& grid = args.grid;
-  const std::int64_t cells = args.rows * args.splits * grid.bins;
-  std::fill_n(args.split_counts, cells, 0);
-  std::fill_n(args.split_outside, args.rows * args.splits * 2, 0);
-  std::fill_n(args.nan, args.rows, 0);
-  if (args.offsets != nullptr) std::fill_n(args.offsets, cells, 0);
-  for (std::int64_t t = 0; t < args.tensor_count; ++t) {
-    const igf_tensor& tensor = args.tensors[t];
+// The rule of one row at a time, for values of both widths.
+class RowRules {
+ public:
+  RowRules(const igf_grid& grid, const Window& window) : grid_(grid), window_(window) {}
+
+  template <class V>
+  void count(const Kernels& kernels, const Block<V>& block, std::int64_t row,
+             std::uint32_t* words) {
+    const ValueKernels<V>& loops = kernels.of(V{});
+    switch (grid_.kind) {
+      case IGF_UNIFORM: loops.uniform(uniform(V{}, row), block, words); break;
+      case IGF_DYADIC: loops.dyadic(dyadic(row), block, words); break;
+      case IGF_LOG: loops.log(log(), block, words); break;
+    }
+  }
+
+  // With digits; a uniform grid has none.
+  template <class V>
+  void count(const Kernels& kernels, const Block<V>& block, std::int64_t row,
+             std::uint64_t* words) {
+    const ValueKernels<V>& loops = kernels.of(V{});
+    if (grid_.kind == IGF_DYADIC) {
+      loops.dyadic_digits(dyadic(row), block, words);
+    } else {
+      loops.log_digits(log(), block, words);
+    }
+  }
+
+ private:
+  template <class V>
+  struct CachedTable {
+    std::int64_t edge_row = -1;
+    UniformTable<V> table;
+  };
+
+  template <class V>
+  const UniformRule<V>& uniform(V, std::int64_t row) {
+    CachedTable<V>& cached = table(V{});
+    const std::int64_t edge_row = grid_.edge_rows == 1 ? 0 : row;
+    if (cached.edge_row != edge_row) {
+      cached.table.build(grid_.edges + edge_row * (grid_.bins + 1), grid_.bins);
+      cached.edge_row = edge_row;
+    }
+    return cached.table.rule();
+  }
+
+  DyadicRule dyadic(std::int64_t row) const {
+    return {static_cast<std::int32_t>(grid_.exponents[row]),
+            static_cast<std::int32_t>(window_.bins), grid_.origins[row] + window_.first_bin};
+  }
+
+  LogRule log() const {
+    const std::int64_t half = (grid_.max_exponent - grid_.min_exponent) << grid_.mantissa_bits;
+    return {static_cast<std::int32_t>(grid_.mantissa_bits),
+            static_cast<std::int32_t>(grid_.min_exponent), static_cast<std::int32_t>(half),
+            static_cast<std::int32_t>(window_.first_bin), static_cast<std::int32_t>(window_.bins)};
+  }
+
+  CachedTable<float>& table(float) { return of_float_; }
+  CachedTable<double>& table(double) { return of_double_; }
+
+  const igf_grid& grid_;
+  const Window& window_;
+  CachedTable<float> of_float_;
+  CachedTable<double> of_double_;
+};
+
+template <class Word>
+class HistogramWorker {
+ public:
+  HistogramWorker(const Kernels& kernels, const igf_histogram_args& args, const Window& window,
+                  std::vector<CentralSums>* partials)
+      : kernels_(kernels),
+        args_(args),
+        window_(window),
+        partials_(partials),
+        rules_(args.grid, window),
+        words_(window.bins) {}
+
+  void take(const Chunk& chunk) {
+    const igf_tensor& tensor = args_.tensors[chunk.tensor];
+    const std::int64_t size = chunk.end - chunk.begin;
+    if (tensor.row != row_ || filled_ + size > Tuning::kDrain) {
+      finish();
+    }
+    row_ = tensor.row;
+    filled_ += size;
     dispatch_dtype("histogram", tensor.dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
-      using V = Widened<T>;
-      const auto* source = reinterpret_cast<const unsigned char*>(tensor.pointer);
-      UniformTable<V> table;
-      if (grid.kind == IGF_UNIFORM)
-        table.build(grid.edges + (grid.edge_rows > 1 ? tensor.row * (grid.bins + 1) : 0), grid.bins);
-      for (std::int64_t j = 0; j < tensor.numel; ++j) {
-        T stored;
-        std::memcpy(&stored, source + j * sizeof(T), sizeof(T));
-        const V x = widen(stored);
-        Placed placed{};
-        if (grid.kind == IGF_UNIFORM) {
-          placed = place(table.rule(), x);
-        } else if (grid.kind == IGF_DYADIC) {
-          placed = place(DyadicRule{static_cast<std::int32_t>(grid.exponents[tensor.row]),
-                                    static_cast<std::int32_t>(grid.bins), grid.origins[tensor.row]}, x);
-        } else {
-          const auto half = static_cast<std::int32_t>((grid.max_exponent - grid.min_exponent) << grid.mantissa_bits);
-          placed = place(LogRule{static_cast<std::int32_t>(grid.mantissa_bits),
-                                 static_cast<std::int32_t>(grid.min_exponent), half, 0,
-                                 static_cast<std::int32_t>(grid.bins)}, x);
-        }
-        const std::int64_t i = tensor.start + j;
-        const std::int64_t split = (i + block_rotation(i)) & (args.splits - 1);
-        const std::int64_t row = tensor.row * args.splits + split;
-        if (placed.cell == kNanCell) {
-          ++args.nan[tensor.row];
-        } else if (placed.cell == kUnderflowCell) {
-          ++args.split_outside[row * 2];
-        } else if (placed.cell == grid.bins + kFirstBinCell) {
-          ++args.split_outside[row * 2 + 1];
-        } else {
-          const std::int64_t cell = row * grid.bins + placed.cell - kFirstBinCell;
-          ++args.split_counts[cell];
-          if (args.offsets != nullptr) args.offsets[cell] += placed.digit;
-        }
+      if (partials_ == nullptr) {
+        for_each_block<T>(kernels_, tensor, chunk, [&](const auto& block) { add(block); });
+      } else {
+        ChunkMoments moments;
+        for_each_block<T>(kernels_, tensor, chunk, [&](const auto& block) {
+          moments.add(kernels_, block);
+          add(block);
+        });
+        (*partials_)[static_cast<std::size_t>(chunk.index)] = moments.finish();
       }
     });
   }
-  if (args.moments.integers != nullptr) {
-    igf_moments_args moments{};
-    moments.tensors = args.tensors;
-    moments.tensor_count = args.tensor_count;
-    moments.rows = args.rows;
-    moments.output = args.moments;
-    moments_cpu(moments);
-  }
-  args.isa_used = "scalar";
-  args.threads_used = 1;
-}
 
-void moments_cpu(igf_moments_args& args) {
-  for (std::int64_t r = 0; r < args.rows; ++r) {
-    std::int64_t* integers = args.output.integers + 4 * r;
-    double* f = args.output.floats + 8 * r;
-    std::fill_n(integers, 4, 0);
-    std::fill_n(f, 8, 0.0);
-    f[0] = std::numeric_limits<double>::infinity();
-    f[1] = -f[0];
-    for (int pass = 0; pass < 2; ++pass) {
-      if (pass == 1) {
-        if (integers[0] == 0) break;
-        f[4] = f[2] / static_cast<double>(integers[0]);
-      }
-      for (std::int64_t t = 0; t < args.tensor_count; ++t) {
-        const igf_tensor& tensor = args.tensors[t];
-        if (tensor.row != r) continue;
-        dispatch_dtype("moments", tensor.dtype, [&](auto tag) {
-          using T = typename decltype(tag)::type;
-          const auto* source = reinterpret_cast<const unsigned char*>(tensor.pointer);
-          for (std::int64_t j = 0; j < tensor.numel; ++j) {
-            T stored;
-            std::memcpy(&stored, source + j * sizeof(T), sizeof(T));
-            const double x = widen(stored);
-            if (pass == 0) {
-              if (x != x) { ++integers[1]; continue; }
-              if (std::isinf(x)) { ++integers[2]; continue; }
-              ++integers[0];
-              integers[3] += x == 0;
-              f[0] = std::min(f[0], x);
-              f[1] = std::max(f[1], x);
-              f[2] += x;
-              f[3] += x * x;
-            } else if (std::isfinite(x)) {
-              const double d = x - f[4];
-              f[5] += d * d;
-              f[6] += d * d * d;
-              f[7] += d * d * d * d;
-            }
-          }
-        });
-      }
+  void finish() {
+    if (filled_ > 0) {
+      words_.flush(args_, window_, row_, padding_);
+      filled_ = 0;
+      padding_ = 0;
     }
   }
-  args.isa_used = "scalar";
-  args.threads_used = 1;
+
+ private:
+  template <class V>
+  void add(const Block<V>& block) {
+    rules_.count(kernels_, block, row_, words_.words());
+    padding_ += block.size - (block.last - block.first);
+  }
+
+  const Kernels& kernels_;
+  const igf_histogram_args& args_;
+  const Window& window_;
+  std::vector<CentralSums>* partials_;
+  RowRules rules_;
+  RowWords<Word> words_;
+  std::int64_t row_ = -1;
+  std::int64_t filled_ = 0;
+  std::int64_t padding_ = 0;
+};
+
+template <class Word>
+void histogram_pass(igf_histogram_args& args, const Kernels& kernels, const Work& work,
+                    const Window& window, std::vector<CentralSums>* partials) {
+  args.threads_used = work.share(work.useful_threads(args.threads), [&] {
+    return std::make_unique<HistogramWorker<Word>>(kernels, args, window, partials);
+  });
+}
+
+void clear_outputs(const igf_histogram_args& args) {
+  const std::int64_t cells = args.rows * args.splits * args.grid.bins;
+  std::fill_n(args.split_counts, cells, 0);
+  std::fill_n(args.split_outside, args.rows * args.splits * 2, 0);
+  std::fill_n(args.nan, args.rows, 0);
+  if (args.offsets != nullptr) {
+    std::fill_n(args.offsets, cells, 0);
+  }
+}
+
+}  // namespace
+
+void histogram_cpu(igf_histogram_args& args) {
+  const Kernels& kernels = current_kernels();
+  const Work work(args.tensors, args.tensor_count);
+  const bool wants_moments = args.moments.integers != nullptr;
+  std::vector<CentralSums> partials(wants_moments ? static_cast<std::size_t>(work.chunk_count())
+                                                  : 0);
+  args.isa_used = isa_name(kernels.isa);
+  clear_outputs(args);
+  if (args.offsets == nullptr) {  // 32-bit words of 65,536 bins fit
+    const Window all{0, args.grid.bins, true, true, true};
+    histogram_pass<std::uint32_t>(args, kernels, work, all, wants_moments ? &partials : nullptr);
+  } else {
+    constexpr std::int64_t kMostCells =
+        Tuning::kWordBytes / (kLanes * static_cast<std::int64_t>(sizeof(std::uint64_t)));
+    constexpr std::int64_t kMostBins = kMostCells - kExtraCells;
+    for (std::int64_t first = 0; first < args.grid.bins; first += kMostBins) {
+      const std::int64_t bins = std::min(kMostBins, args.grid.bins - first);
+      const Window window{first, bins, first == 0, first == 0, first + bins == args.grid.bins};
+      const bool fused = wants_moments && first == 0;
+      histogram_pass<std::uint64_t>(args, kernels, work, window, fused ? &partials : nullptr);
+    }
+  }
+  if (wants_moments) {
+    write_moments(args.tensors, args.tensor_count, args.rows, work, partials, args.moments);
+  }
 }
 
 }  // namespace igfast

@@ -12,10 +12,11 @@
 
 namespace igfast {
 
-// Up to 256 values, a whole number of 8-lane groups, that share one split rotation. Value j sits
-// in lane j & 7; elements outside [first, last) are NaN padding at either end of the block.
+// Up to 256 values that share one split rotation, in whole groups. Value j sits in lane j & 7;
+// elements outside [first, last) are NaN padding at either end of the block.
 template <class V>
 struct Block {
+  static constexpr std::int32_t kGroup = 32;
   const V* values;
   std::int32_t size;
   std::int32_t first;
@@ -23,15 +24,15 @@ struct Block {
   std::uint32_t rotation;
 };
 
-// A code is cell * 8 + sub-histogram, sub-histogram = (lane + rotation) & 7: the private word that
-// the element increments. With digits: that << 8 | digit.
+// An element increments its lane's private word, words[cell * 8 + sub-histogram] with
+// sub-histogram = (lane + rotation) & 7: by 1, or, with digits, by 1 << 32 | digit.
 template <class V>
 struct ValueKernels {
-  void (*uniform)(const UniformRule<V>&, const Block<V>&, std::uint32_t* codes);
-  void (*dyadic)(const DyadicRule&, const Block<V>&, std::uint32_t* codes);
-  void (*dyadic_digits)(const DyadicRule&, const Block<V>&, std::uint32_t* codes);
-  void (*log)(const LogRule&, const Block<V>&, std::uint32_t* codes);
-  void (*log_digits)(const LogRule&, const Block<V>&, std::uint32_t* codes);
+  void (*uniform)(const UniformRule<V>&, const Block<V>&, std::uint32_t* words);
+  void (*dyadic)(const DyadicRule&, const Block<V>&, std::uint32_t* words);
+  void (*dyadic_digits)(const DyadicRule&, const Block<V>&, std::uint64_t* words);
+  void (*log)(const LogRule&, const Block<V>&, std::uint32_t* words);
+  void (*log_digits)(const LogRule&, const Block<V>&, std::uint64_t* words);
   // Adds a full block; returns false, having added nothing, if a value is not finite.
   bool (*moments)(const Block<V>&, MomentSums&);
 };
@@ -40,9 +41,6 @@ struct Kernels {
   Isa isa;
   ValueKernels<float> of_float;
   ValueKernels<double> of_double;
-  void (*add_counts)(const std::uint32_t* codes, std::int32_t size, std::uint32_t* words);
-  // words[code >> 8] += 1 << 32 | digit
-  void (*add_digits)(const std::uint32_t* codes, std::int32_t size, std::uint64_t* words);
   // Storage at any alignment to values.
   void (*widen_float16)(const unsigned char* source, std::int64_t size, float* values);
   void (*widen_bfloat16)(const unsigned char* source, std::int64_t size, float* values);

@@ -27,8 +27,8 @@ std::int64_t total_of(const std::int64_t* counts, std::int64_t bins, const std::
 }
 
 template <typename Term>
-double sum_cells(std::int64_t bins, const std::int64_t* p, const std::int64_t* p_outside, const std::int64_t* q,
-                 const std::int64_t* q_outside, Term term) {
+double sum_cells(std::int64_t bins, const std::int64_t* p, const std::int64_t* p_outside,
+                 const std::int64_t* q, const std::int64_t* q_outside, Term term) {
   const std::int64_t N = total_of(p, bins, p_outside), M = total_of(q, bins, q_outside);
   if (N <= 0 || M <= 0) return std::nan("");
   Sum sum;
@@ -61,18 +61,16 @@ double divergence(const igf_divergence_args& args, std::int64_t row) {
                      args.q + row * args.bins, args.q_outside + row * 2, term);
   };
   switch (args.kind) {
-    case IGF_HELLINGER_SQUARED:
-      return sum(hellinger_squared_term);
-    case IGF_KL:
-      return sum(kl_term);
-    case IGF_JS:
-      return sum(js_term);
-    case IGF_FISHER_RAO:
-      return fisher_rao(sum(hellinger_squared_term));
-    case IGF_CHI2:
-      return sum(chi2_term);
-    case IGF_ALPHA:
-      return sum([&](const Cell& cell) { return alpha_term(cell, args.parameter); });
+    case IGF_HELLINGER_SQUARED: return sum(hellinger_squared_term);
+    case IGF_KL: return sum(kl_term);
+    case IGF_JS: return sum(js_term);
+    case IGF_FISHER_RAO: return fisher_rao(sum(hellinger_squared_term));
+    case IGF_CHI2: return sum(chi2_term);
+    case IGF_ALPHA: return sum([&](const Cell& cell) { return alpha_term(cell, args.parameter); });
+    case IGF_JS_WEIGHTED:
+      return sum([&](const Cell& cell) { return js_weighted_term(cell, args.parameter); });
+    case IGF_SQUARED_EUCLIDEAN: return sum(squared_euclidean_term);
+    case IGF_ITAKURA_SAITO: return sum(itakura_saito_term);
   }
   return std::nan("");
 }
@@ -83,10 +81,8 @@ double entropy(const igf_entropy_args& args, std::int64_t row) {
   const std::int64_t total = total_of(counts, args.bins, kNothing);
   if (total <= 0) return std::nan("");
   switch (args.kind) {
-    case IGF_SHANNON:
-      return shannon(counts, args.bins, total);
-    case IGF_COMPLEXITY:
-      return complexity(counts, args.bins, total);
+    case IGF_SHANNON: return shannon(counts, args.bins, total);
+    case IGF_COMPLEXITY: return complexity(counts, args.bins, total);
   }
   return std::nan("");
 }
@@ -95,8 +91,9 @@ double entropy(const igf_entropy_args& args, std::int64_t row) {
 }  // namespace igfast
 
 extern "C" int igf_divergence_cpu(const igf_divergence_args* args) {
-  if (args->kind < IGF_HELLINGER_SQUARED || args->kind > IGF_ALPHA) return 1;
-  for (std::int64_t row = 0; row < args->rows; ++row) args->out[row] = igfast::divergence(*args, row);
+  if (args->kind < IGF_HELLINGER_SQUARED || args->kind > IGF_ITAKURA_SAITO) return 1;
+  for (std::int64_t row = 0; row < args->rows; ++row)
+    args->out[row] = igfast::divergence(*args, row);
   return 0;
 }
 

@@ -11,9 +11,9 @@
 
 namespace igfast {
 
-// A guess is used only where it is within a quarter of a bin: half would do in exact arithmetic,
-// the rest covers the rounding of guess + 3/2 at 65,536 bins.
-constexpr double kLargestGuessError = 0.25;
+// Half a bin would do in exact arithmetic; the rest covers the rounding of guess + 3/2 at 65,536
+// bins of float.
+constexpr double kCloseGuess = 0.25;
 
 template <class V>
 class UniformTable {
@@ -33,7 +33,7 @@ class UniformTable {
     rule_.bins = static_cast<std::int32_t>(bins);
     rule_.low = static_cast<V>(edges[0]);
     rule_.scale = static_cast<V>(static_cast<double>(bins) / (edges[bins] - edges[0]));
-    rule_.guess_error = measure_guess_error();
+    rule_.guess_is_close = guess_is_close();
   }
 
   const UniformRule<V>& rule() const { return rule_; }
@@ -53,21 +53,18 @@ class UniformTable {
                : std::nextafter(rounded, std::numeric_limits<V>::infinity());
   }
 
-  // The guess is monotone, so its values just below and at every threshold bound it everywhere.
-  // Infinite where it overflows, is NaN, or misses: the exact rule then bisects.
-  V measure_guess_error() const {
-    V largest = V(0);
+  // False as well where the guess overflows or is NaN.
+  bool guess_is_close() const {
     for (std::int32_t b = 0; b <= rule_.bins; ++b) {
       const V at = rule_.thresholds[b];
       const V below = std::nextafter(at, -std::numeric_limits<V>::infinity());
       const V late = static_cast<V>(b) - uniform_guess(rule_, at);
       const V early = uniform_guess(rule_, below) - static_cast<V>(b);
-      if (!(late <= V(kLargestGuessError)) || !(early <= V(kLargestGuessError))) {
-        return std::numeric_limits<V>::infinity();
+      if (!(late <= V(kCloseGuess)) || !(early <= V(kCloseGuess))) {
+        return false;
       }
-      largest = std::fmax(largest, std::fmax(late, early));
     }
-    return largest;
+    return true;
   }
 
   std::vector<V> storage_;

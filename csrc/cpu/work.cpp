@@ -48,9 +48,9 @@ std::int64_t Work::deal(std::int64_t threads,
                         const std::function<void(const TakeRange&)>& body) const {
   std::atomic<std::int64_t> next{0};
   const std::int64_t portion =
-      threads == 1 ? std::max<std::int64_t>(1, chunk_count())
-                   : std::max<std::int64_t>(
-                         1, chunk_count() / (threads * Tuning::kPortionsPerThread));
+      threads == 1
+          ? std::max<std::int64_t>(1, chunk_count())
+          : std::max<std::int64_t>(1, chunk_count() / (threads * Tuning::kPortionsPerThread));
   const TakeRange take = [&](std::int64_t* begin, std::int64_t* end) {
     *begin = next.fetch_add(portion, std::memory_order_relaxed);
     *end = std::min(*begin + portion, chunk_count());

@@ -1,8 +1,46 @@
-"""From histograms over time to velocity and length of a layer's path."""
+"""From histograms over time to velocity, length and divergences along a layer's path, and on to
+derivatives, transitions and the scaling of curves with size."""
 
 from __future__ import annotations
 
-from .paths import ESTIMATORS, PathEstimate, estimate
+from .derivative import Derivative, differentiate, log_differentiate, smooth
+from .divergences import DIVERGENCES, divergence_along, stack
+from .growth import UnresolvedLength, local_exponent
+from .paths import ESTIMATORS, Estimator, PathEstimate, estimate
+from .scaling import Collapse, collapse
 from .series import Common, LayerSeries, common
+from .simple import chi2, fisher_rao, gaussian, hellinger, kde, node
+from .transitions import Lag, Onset, Transition, find_transitions, lag, overfitting_onset
 
-__all__ = ["ESTIMATORS", "Common", "LayerSeries", "PathEstimate", "common", "estimate"]
+__all__ = [
+    "DIVERGENCES",
+    "ESTIMATORS",
+    "Collapse",
+    "Common",
+    "Derivative",
+    "Estimator",
+    "Lag",
+    "LayerSeries",
+    "Onset",
+    "PathEstimate",
+    "Transition",
+    "UnresolvedLength",
+    "chi2",
+    "collapse",
+    "common",
+    "differentiate",
+    "divergence_along",
+    "estimate",
+    "find_transitions",
+    "fisher_rao",
+    "gaussian",
+    "hellinger",
+    "kde",
+    "lag",
+    "local_exponent",
+    "log_differentiate",
+    "node",
+    "overfitting_onset",
+    "smooth",
+    "stack",
+]

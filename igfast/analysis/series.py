@@ -10,8 +10,9 @@ union, and what a record left outside its own grid stays outside.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from .. import alignment
 from ..alignment import Bins, CommonGrid
 from ..grids import MAX_BINS, dyadic_edges
 from ..histograms import Histogram, align
+from ..measures.binned import HALF_DIGIT
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -34,8 +36,12 @@ class LayerSeries:
     """T records of one layer on one grid.
 
     ``steps`` (T,), ``split_counts`` (T, G, B), ``split_outside`` (T, G, 2), ``offsets``
-    (T, G, B) or None; ``first`` is the index of the first record in the run. Of the T−1 steps
-    between records those in ``counted`` belong to this series, the others are context.
+    (T, G, B) or None: sums of positions within bins, half a digit added for what rounding down
+    took on average; ``first`` is the index of the first record in the run. Of the T−1 steps
+    between records those in ``counted`` belong to this series, the others are context. ``edges``
+    (B+1,) are those of the bins; ``moments`` (T, 2) mean and variance of all finite elements, or
+    None where they were not recorded. Where the records have no bin in common B is 0, and all that
+    is known of them lies in ``split_outside``.
     """
 
     first: int
@@ -44,6 +50,15 @@ class LayerSeries:
     split_outside: Int
     offsets: Float | None
     counted: slice
+    edges: Float
+    moments: Float | None = None
+
+    def cells(self) -> Float:
+        """(T, B+2) counts over all splits: underflow, bins, overflow."""
+        counts = self.split_counts.sum(axis=1)
+        outside = self.split_outside.sum(axis=1)
+        cells = np.concatenate([outside[:, :1], counts, outside[:, 1:]], axis=1)
+        return cells.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -70,12 +85,16 @@ class Common:
 
 
 def cut(
-    steps: Int, records: Sequence[Histogram], memberships: Int | None = None
+    steps: Int,
+    records: Sequence[Histogram],
+    memberships: Int | None = None,
+    moments: Float | None = None,
 ) -> list[LayerSeries]:
     """Series that together take every step of a one-layer run once, each on one grid.
 
     Across a change of membership (another sharding, so that splits hold other elements) there is
-    no step.
+    no step. ``moments`` (T, 2) are mean and variance of every record. Records with more splits
+    than others give them up: 8 splits merge exactly into 4.
     """
     if memberships is None:
         memberships = np.zeros(len(steps), dtype=np.int64)
@@ -84,11 +103,42 @@ def cut(
     for start, stop in itertools.pairwise(breaks):
         for a, b in _stretches(records, start, stop):
             if a > start:
-                low, high = max(start, a - WINDOW), min(stop, a + WINDOW)
+                low, high = _window(records, a, start, stop)
                 found.append(_series(steps, records, low, high, slice(a - 1 - low, a - low)))
             if b - a > 1:
                 found.append(_series(steps, records, a, b, slice(0, b - a - 1)))
-    return found
+    if moments is None:
+        return found
+    return [replace(s, moments=moments[s.first : s.first + len(s.steps)]) for s in found]
+
+
+def _window(records: Sequence[Histogram], cut: int, start: int, stop: int) -> tuple[int, int]:
+    """Records around a cut, as many as still have bins in common, at least the two next to it."""
+    size = WINDOW
+    while True:
+        low, high = max(start, cut - size), min(stop, cut + size)
+        if size == 1 or _target(*_stack(records[low:high])).bins[0] > 0:
+            return low, high
+        size //= 2
+
+
+def recorded_moments(
+    fields: Mapping[str, NDArray[Any]], moment_steps: Int, steps: Int, columns: list[int]
+) -> Float | None:
+    """(T, 2) mean and variance of the pooled layers in ``columns``; None unless all T have them.
+
+    ``fields`` are (T', L) arrays by the names of the fields of :class:`igfast.Moments`.
+    """
+    if not len(moment_steps) or not np.array_equal(moment_steps, steps):
+        return None
+    count, mean, variance = (fields[name][:, columns] for name in ("count", "mean", "variance"))
+    held = count > 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = count / count.sum(axis=1, keepdims=True)
+        middle = np.where(held, share * mean, 0.0).sum(axis=1)
+        spread = variance + np.square(mean - middle[:, None])
+        pooled = np.stack([middle, np.where(held, share * spread, 0.0).sum(axis=1)], axis=1)
+    return np.where(held.any(axis=1, keepdims=True), pooled, np.nan)
 
 
 def common(records: Sequence[Histogram], max_bins: int = 1024) -> Common:
@@ -153,12 +203,25 @@ def _one_grid_serves(records: Sequence[Histogram]) -> bool:
 def _series(
     steps: Int, records: Sequence[Histogram], start: int, stop: int, counted: slice
 ) -> LayerSeries:
-    part = records[start:stop]
+    part = [_centered(record) for record in records[start:stop]]
     if part[0].grid.kind == "dyadic":
-        bins = _on_common(*_stack(part))
+        stacked, exponents, origins = _stack(part)
+        target = _target(stacked, exponents, origins)
+        bins = _on_common(stacked, exponents, origins)
+        edges = dyadic_edges(target.exponents, target.origins, bins.counts.shape[2])[0]
     else:
-        bins = _concatenate(_aligned(part))
-    return LayerSeries(start, steps[start:stop], bins.counts, bins.outside, bins.offsets, counted)
+        part = _aligned(part)
+        bins, edges = _concatenate(part), np.ravel(part[0].edges)
+    return LayerSeries(
+        start, steps[start:stop], bins.counts, bins.outside, bins.offsets, counted, edges
+    )
+
+
+def _centered(record: Histogram) -> Histogram:
+    """Offsets with half a digit added to every position, before merging bins shrinks the digit."""
+    if record.offsets is None:
+        return record
+    return replace(record, offsets=record.offsets + HALF_DIGIT * record.split_counts)
 
 
 def _aligned(records: Sequence[Histogram]) -> list[Histogram]:
@@ -171,10 +234,10 @@ def _aligned(records: Sequence[Histogram]) -> list[Histogram]:
 
 def _on_common(bins: Bins, exponents: Int, origins: Int) -> Bins:
     """Records merged to the finest grid that all of them cover."""
-    rows, _, size = bins.counts.shape
+    rows = len(bins.counts)
     if (exponents == exponents[0]).all() and (origins == origins[0]).all():
         return bins
-    target = alignment.common_dyadic(exponents[:, None], origins[:, None], origins[:, None] + size)
+    target = _target(bins, exponents, origins)
     repeated = CommonGrid(
         np.repeat(target.exponents, rows),
         np.repeat(target.origins, rows),
@@ -183,17 +246,29 @@ def _on_common(bins: Bins, exponents: Int, origins: Int) -> Bins:
     return alignment.to_dyadic(bins, exponents, origins, repeated)
 
 
+def _target(bins: Bins, exponents: Int, origins: Int) -> CommonGrid:
+    """The one dyadic grid of several records, as a batch of one."""
+    ends = origins + bins.counts.shape[2]
+    return alignment.common_dyadic(exponents[:, None], origins[:, None], ends[:, None])
+
+
 def _stack(records: Sequence[Histogram]) -> tuple[Bins, Int, Int]:
     found = np.array([record.dyadic_bins() for record in records])  # (T, 2, 1)
     return _concatenate(records), found[:, 0, 0], found[:, 1, 0]
 
 
 def _concatenate(records: Sequence[Histogram]) -> Bins:
+    splits = min(record.splits for record in records)
     offsets = None
     if all(record.offsets is not None for record in records):
-        offsets = np.concatenate([record.offsets for record in records])
+        offsets = _joined([record.offsets for record in records], splits)
     return Bins(
-        np.concatenate([record.split_counts for record in records]),
-        np.concatenate([record.split_outside for record in records]),
+        _joined([record.split_counts for record in records], splits),
+        _joined([record.split_outside for record in records], splits),
         offsets,
     )
+
+
+def _joined(parts: list[NDArray[Any]], splits: int) -> NDArray[Any]:
+    """Records of (1, G, B), dealt into ``splits`` groups: split g of 8 is part of split g mod 4."""
+    return np.concatenate([p.reshape(1, -1, splits, p.shape[2]).sum(axis=1) for p in parts])

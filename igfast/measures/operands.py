@@ -20,6 +20,12 @@ def require_histogram(value: Any, argument: str) -> None:
         )
 
 
+def require_number(value: Any, argument: str) -> None:
+    """Refuse anything that is not a real number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{argument} must be a number, got {value!r} ({type(value).__name__})")
+
+
 def aligned_layers(h0: Histogram, h1: Histogram) -> Iterator[tuple[int, Histogram, Histogram]]:
     """Layers that can be compared, each on the common grid of its own two histograms.
 

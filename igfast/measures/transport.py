@@ -40,7 +40,7 @@ def wasserstein_distance(h0: Histogram, h1: Histogram, p: int = 1) -> Any:
     TypeError
         If an operand is not a Histogram.
     ValueError
-        If ``p`` is not 1 or 2, or the layers, the splits or the edges of uniform grids differ.
+        If ``p`` is not 1 or 2, or the layers or the edges of uniform grids differ.
 
     Notes
     -----

@@ -118,6 +118,69 @@ def test_gaussian_closed_forms(gaussian, m0, s0, m1, s1):
     assert igfast.alpha_divergence(p, q, alpha=0.5)[0] == pytest.approx(expected, rel=2e-4)
 
 
+@settings(deadline=None, max_examples=150)
+@given(pair=pairs(largest=10**4))
+def test_special_cases_of_the_alpha_family(from_counts, pair):
+    p, q = (cells + 1 for cells in pair)  # no empty cells: every member is finite
+    h0, h1 = histograms(from_counts, p, q)
+    a, b = p / p.sum(), q / q.sum()
+    alpha = {v: igfast.alpha_divergence(h0, h1, alpha=v)[0] for v in (-3, -1, 0, 1, 3)}
+    close = {"rel": 1e-12, "abs": 1e-15}
+    assert alpha[-1] == pytest.approx(igfast.kl_divergence(h0, h1)[0], **close)
+    assert alpha[1] == pytest.approx(igfast.kl_divergence(h1, h0)[0], **close)
+    assert alpha[0] == pytest.approx(4 * igfast.hellinger_distance(h0, h1)[0] ** 2, **close)
+    assert alpha[-3] == pytest.approx(np.sum((a - b) ** 2 / b) / 2, rel=1e-11, abs=1e-15)
+    assert alpha[3] == pytest.approx(np.sum((a - b) ** 2 / a) / 2, rel=1e-11, abs=1e-15)
+    for value in (0.3, 1.7):
+        dual = igfast.alpha_divergence(h1, h0, alpha=-value)[0]
+        assert igfast.alpha_divergence(h0, h1, alpha=value)[0] == pytest.approx(dual, **close)
+
+
+@settings(deadline=None, max_examples=150)
+@given(pair=pairs(), weight=st.floats(0.01, 0.99))
+def test_weighted_jensen_shannon(from_counts, pair, weight):
+    p, q = pair
+    h0, h1 = histograms(from_counts, p, q)
+    found = igfast.js_divergence(h0, h1, weight=weight)[0]
+    assert found == pytest.approx(reference.js_divergence(p, q, weight), rel=1e-12, abs=1e-14)
+    swapped = igfast.js_divergence(h1, h0, weight=1 - weight)[0]
+    assert found == pytest.approx(swapped, rel=1e-12, abs=1e-16)
+    half = igfast.js_divergence(h0, h1, weight=0.5 + 1e-15)[0]
+    assert half == pytest.approx(igfast.js_divergence(h0, h1)[0], rel=1e-12, abs=1e-16)
+    assert 0 <= found <= -weight * math.log(weight) - (1 - weight) * math.log1p(-weight) + 1e-15
+
+
+def test_weighted_jensen_shannon_by_hand_and_limits(from_counts):
+    p, q = from_counts([[3, 1]]), from_counts([[1, 1]])
+    m = [0.25 * 0.75 + 0.75 * 0.5, 0.25 * 0.25 + 0.75 * 0.5]
+    expected = 0.25 * (0.75 * math.log(0.75 / m[0]) + 0.25 * math.log(0.25 / m[1]))
+    expected += 0.75 * (0.5 * math.log(0.5 / m[0]) + 0.5 * math.log(0.5 / m[1]))
+    assert igfast.js_divergence(p, q, weight=0.25)[0] == pytest.approx(expected, rel=1e-14)
+    small = igfast.js_divergence(p, q, weight=1e-9)[0]
+    assert small == pytest.approx(1e-9 * igfast.kl_divergence(p, q)[0], rel=1e-8)
+    apart = igfast.js_divergence(from_counts([[1, 0]]), from_counts([[0, 1]]), weight=0.2)[0]
+    assert apart == pytest.approx(-0.2 * math.log(0.2) - 0.8 * math.log(0.8), rel=1e-15)
+    near = from_counts([[10**15 + 1, 10**15 - 1]]), from_counts([[10**15, 10**15]])
+    # w(1 − w)/2 · Σ(p − q)²/q: all digits, where S(m) − w S(p) − (1 − w) S(q) has none
+    assert igfast.js_divergence(*near, weight=0.2)[0] == pytest.approx(0.08e-30, rel=1e-12)
+
+
+@pytest.mark.parametrize("weight", [0, 1, -0.5, math.nan, math.inf])
+def test_weight_must_be_between_zero_and_one(from_counts, weight):
+    h = from_counts([[1, 2]])
+    with pytest.raises(ValueError, match="weight must be between 0 and 1, both excluded, got"):
+        igfast.js_divergence(h, h, weight=weight)
+    with pytest.raises(TypeError, match="weight must be a number, got 'half'"):
+        igfast.js_divergence(h, h, weight="half")
+
+
+def test_splits_may_differ_where_they_do_not_matter(from_counts):
+    one, two = from_counts([[3, 1]]), from_counts([[[1, 1], [2, 0]]])
+    assert igfast.js_divergence(one, two)[0] == 0.0
+    assert igfast.wasserstein_distance(one, two)[0] == 0.0
+    assert igfast.information_velocity(one, two, estimator="hellinger")[0] == 0.0
+
+
 def test_no_smoothing_and_direction(from_counts):
     p, q = from_counts([[1, 1, 0]]), from_counts([[1, 1, 1]])
     assert igfast.kl_divergence(p, q)[0] == pytest.approx(math.log(1.5), rel=1e-15)

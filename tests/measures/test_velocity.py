@@ -13,7 +13,7 @@ import igfast
 from igfast import reference_measures as reference
 from igfast.measures import information_velocity_squared
 
-HISTOGRAM_ESTIMATORS = ("hellinger", "chi2", "fisher_rao", "node", "split")
+HISTOGRAM_ESTIMATORS = ("hellinger", "chi2", "fisher_rao", "node", "kde", "split")
 ESTIMATORS = (*HISTOGRAM_ESTIMATORS, "gaussian")
 DYADIC = igfast.Grid.dyadic(128, exponent=-4)
 split_counts = st.lists(
@@ -49,7 +49,7 @@ def test_largest_values(from_counts):
         assert found[0] == pytest.approx(value, rel=1e-15)
 
 
-@pytest.mark.parametrize("estimator", ["hellinger", "chi2", "fisher_rao", "gaussian"])
+@pytest.mark.parametrize("estimator", ["hellinger", "chi2", "fisher_rao", "gaussian", "kde"])
 @pytest.mark.parametrize(("mean", "sigma"), [(1.0, 0.0), (0.0, 1.0), (0.6, -0.3)])
 def test_gaussian_closed_form(gaussian, estimator, mean, sigma):
     """Γ² = ṁ²/σ² + 2σ̇²/σ², σ = 1, in the limit of small steps: here dt = 0.01."""
@@ -64,7 +64,8 @@ def test_gaussian_closed_form(gaussian, estimator, mean, sigma):
 def test_no_motion_is_exactly_zero(estimator):
     x = np.random.default_rng(0).normal(size=5_000)
     h0, h1 = records(x, x)
-    assert igfast.information_velocity(h0, h1, estimator=estimator)[0] == 0.0
+    found = igfast.information_velocity(h0, h1, estimator=estimator)[0]
+    assert found == pytest.approx(0.0, abs=1e-7 if estimator == "kde" else 0.0)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -268,6 +269,8 @@ def test_bad_estimators(from_counts):
         igfast.information_velocity(h, h, estimator="node")
     with pytest.raises(ValueError, match="needs at least 2 splits, the histograms have 1"):
         igfast.information_velocity(h, h, estimator="split")
+    with pytest.raises(ValueError, match="needs the same splits in both, got 1 and 2"):
+        igfast.information_velocity(h, from_counts([[[1, 1], [1, 1]]]), estimator="split")
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

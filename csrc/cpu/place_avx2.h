@@ -1,0 +1,243 @@
+// The scalar rules of grid.h on eight values at a time. Included by kernels_avx2.cpp only, within
+// which it must stay: everything here is in an unnamed namespace.
+#ifndef IGFAST_CPU_PLACE_AVX2_H
+#define IGFAST_CPU_PLACE_AVX2_H
+
+#include <immintrin.h>
+
+#include "grid.h"
+
+namespace igfast {
+namespace {
+
+// coordinate: -2 NaN, -1 underflow, 0 .. bins - 1, bins overflow.
+struct PlacedLanes {
+  __m256i coordinate;
+  __m256i digit;
+};
+
+inline __m256i join(__m128i low, __m128i high) {
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+}
+
+// Four lanes of a 64-bit comparison, two such to eight 32-bit lanes.
+inline __m256i narrow_masks(__m256d low, __m256d high) {
+  const __m256 even = _mm256_shuffle_ps(_mm256_castpd_ps(low), _mm256_castpd_ps(high), 0x88);
+  return _mm256_permute4x64_epi64(_mm256_castps_si256(even), 0xd8);
+}
+
+inline __m256i high_words(__m256d low, __m256d high) {
+  const __m256 odd = _mm256_shuffle_ps(_mm256_castpd_ps(low), _mm256_castpd_ps(high), 0xdd);
+  return _mm256_permute4x64_epi64(_mm256_castps_si256(odd), 0xd8);
+}
+
+inline __m256i clamp(__m256i coordinate, __m256i bins) {
+  return _mm256_min_epi32(_mm256_max_epi32(coordinate, _mm256_set1_epi32(-1)), bins);
+}
+
+// The unmasked gathers of GCC 12 read an uninitialized variable and warn about it.
+inline __m256 gather(const float* table, __m256i index) {
+  const __m256 all = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
+  return _mm256_mask_i32gather_ps(_mm256_setzero_ps(), table, index, all, 4);
+}
+
+inline __m256d gather(const double* table, __m128i index) {
+  const __m256d all = _mm256_castsi256_pd(_mm256_set1_epi32(-1));
+  return _mm256_mask_i32gather_pd(_mm256_setzero_pd(), table, index, all, 8);
+}
+
+template <class V>
+V power_of_two(int exponent);
+template <>
+inline float power_of_two<float>(int exponent) {
+  return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128((exponent + 127) << 23)));
+}
+template <>
+inline double power_of_two<double>(int exponent) {
+  return _mm_cvtsd_f64(
+      _mm_castsi128_pd(_mm_cvtsi64_si128(static_cast<long long>(exponent + 1023) << 52)));
+}
+
+// ---- uniform ----
+// The value is compared with the threshold nearest its guess, whatever the data: values that sit
+// on edges, usual in narrow dtypes, cost the same as others. NaN is clamped to coordinate -1, where
+// it is not >= -inf and drops to -2.
+template <class V>
+class UniformLanes;
+
+template <>
+class UniformLanes<float> {
+ public:
+  static bool holds(const UniformRule<float>& rule) { return rule.guess_is_close; }
+
+  explicit UniformLanes(const UniformRule<float>& rule)
+      : thresholds_(rule.thresholds),
+        low_(_mm256_set1_ps(rule.low)),
+        scale_(_mm256_set1_ps(rule.scale)),
+        most_(_mm256_set1_ps(static_cast<float>(rule.bins) + 1.0f)) {}
+
+  PlacedLanes operator()(const float* values) const {
+    const __m256 x = _mm256_loadu_ps(values);
+    const __m256 raw = _mm256_mul_ps(_mm256_sub_ps(x, low_), scale_);
+    // Operands in this order turn NaN into -1, where no comparison holds.
+    const __m256 guess = _mm256_min_ps(_mm256_max_ps(raw, _mm256_set1_ps(-1.0f)), most_);
+    const __m256i edge = _mm256_cvtps_epi32(guess);
+    const __m256 threshold = gather(thresholds_, edge);
+    const __m256i at_least = _mm256_castps_si256(_mm256_cmp_ps(x, threshold, _CMP_GE_OQ));
+    return {_mm256_sub_epi32(_mm256_sub_epi32(edge, _mm256_set1_epi32(1)), at_least), __m256i{}};
+  }
+
+ private:
+  const float* thresholds_;
+  __m256 low_, scale_, most_;
+};
+
+template <>
+class UniformLanes<double> {
+ public:
+  static bool holds(const UniformRule<double>& rule) { return rule.guess_is_close; }
+
+  explicit UniformLanes(const UniformRule<double>& rule)
+      : thresholds_(rule.thresholds),
+        low_(_mm256_set1_pd(rule.low)),
+        scale_(_mm256_set1_pd(rule.scale)),
+        most_(_mm256_set1_pd(static_cast<double>(rule.bins) + 1.0)) {}
+
+  PlacedLanes operator()(const double* values) const {
+    return {join(four(_mm256_loadu_pd(values)), four(_mm256_loadu_pd(values + 4))), __m256i{}};
+  }
+
+ private:
+  __m128i four(__m256d x) const {
+    const __m256d raw = _mm256_mul_pd(_mm256_sub_pd(x, low_), scale_);
+    const __m256d guess = _mm256_min_pd(_mm256_max_pd(raw, _mm256_set1_pd(-1.0)), most_);
+    const __m128i edge = _mm256_cvtpd_epi32(guess);
+    const __m256d threshold = gather(thresholds_, edge);
+    const __m256d at_least = _mm256_cmp_pd(x, threshold, _CMP_GE_OQ);
+    const __m128i mask = _mm256_castsi256_si128(narrow_masks(at_least, at_least));
+    return _mm_sub_epi32(_mm_sub_epi32(edge, _mm_set1_epi32(1)), mask);
+  }
+
+  const double* thresholds_;
+  __m256d low_, scale_, most_;
+};
+
+// ---- dyadic ----
+// Scaling up by a power of two is exact (or overflows, beyond any bin), so floor(x * scale) is the
+// integer of dyadic_units; scaling down could round a tiny negative value to zero: not held.
+template <class V>
+class DyadicLanes {
+ public:
+  static bool holds(const DyadicRule& rule) {
+    constexpr int kLargestPower = sizeof(V) == 4 ? 127 : 1023;
+    constexpr std::int64_t kFarthest = (std::int64_t{1} << 22) - 2;  // units stay below 2^30
+    const int power = 8 - rule.exponent;
+    return power >= 0 && power <= kLargestPower && rule.origin >= -kFarthest &&
+           rule.origin + rule.bins <= kFarthest;
+  }
+
+  explicit DyadicLanes(const DyadicRule& rule)
+      : scale_(power_of_two<V>(8 - rule.exponent)),
+        origin_(_mm256_set1_epi32(static_cast<int>(rule.origin))),
+        bins_(_mm256_set1_epi32(rule.bins)) {}
+
+  PlacedLanes operator()(const float* values) const {
+    const __m256 x = _mm256_loadu_ps(values);
+    const __m256 scaled = _mm256_floor_ps(_mm256_mul_ps(x, _mm256_set1_ps(scale_)));
+    // Too large becomes 2^30, too small and NaN the smallest integer.
+    const __m256i units = _mm256_cvttps_epi32(_mm256_min_ps(_mm256_set1_ps(0x1p30f), scaled));
+    return finish(units, _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
+  }
+
+  PlacedLanes operator()(const double* values) const {
+    const __m256d low = _mm256_loadu_pd(values);
+    const __m256d high = _mm256_loadu_pd(values + 4);
+    return finish(join(units(low), units(high)),
+                  narrow_masks(_mm256_cmp_pd(low, low, _CMP_UNORD_Q),
+                               _mm256_cmp_pd(high, high, _CMP_UNORD_Q)));
+  }
+
+ private:
+  __m128i units(__m256d x) const {
+    const __m256d scaled = _mm256_floor_pd(_mm256_mul_pd(x, _mm256_set1_pd(scale_)));
+    return _mm256_cvttpd_epi32(_mm256_min_pd(_mm256_set1_pd(0x1p30), scaled));
+  }
+
+  PlacedLanes finish(__m256i units, __m256i nan) const {
+    const __m256i bin = _mm256_sub_epi32(_mm256_srai_epi32(units, 8), origin_);
+    return {_mm256_add_epi32(clamp(bin, bins_), nan),
+            _mm256_and_si256(units, _mm256_set1_epi32(255))};
+  }
+
+  V scale_;
+  __m256i origin_, bins_;
+};
+
+// ---- log ----
+// On the upper 32 bits of the value: sign, exponent and enough of the mantissa for bin and digit.
+template <class V>
+class LogLanes {
+ public:
+  static bool holds(const LogRule& rule) {
+    // Normal 2^min_exponent, exact and normal 2^(7 - min_exponent) >= 1, infinity beyond the grid.
+    return rule.min_exponent >= 7 - kBias && rule.min_exponent <= 7 &&
+           rule.mantissa_bits + 8 <= kMantissaBits &&
+           rule.half >> rule.mantissa_bits <= kBias + 1 - rule.min_exponent;
+  }
+
+  explicit LogLanes(const LogRule& rule)
+      : central_scale_(power_of_two<V>(7 - rule.min_exponent)),
+        drop_(_mm_cvtsi32_si128(kMantissaBits - 8 - rule.mantissa_bits)),
+        smallest_(_mm256_set1_epi32((rule.min_exponent + kBias) << (rule.mantissa_bits + 8))),
+        beyond_(_mm256_set1_epi32(rule.half + 1)),
+        center_(_mm256_set1_epi32(rule.half - rule.first_bin)),
+        bins_(_mm256_set1_epi32(rule.bins)) {}
+
+  PlacedLanes operator()(const float* values) const {
+    const __m256 x = _mm256_loadu_ps(values);
+    const __m256 scaled = _mm256_floor_ps(_mm256_mul_ps(x, _mm256_set1_ps(central_scale_)));
+    return finish(_mm256_castps_si256(x), _mm256_cvttps_epi32(scaled),
+                  _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
+  }
+
+  PlacedLanes operator()(const double* values) const {
+    const __m256d low = _mm256_loadu_pd(values);
+    const __m256d high = _mm256_loadu_pd(values + 4);
+    return finish(high_words(low, high), join(central(low), central(high)),
+                  narrow_masks(_mm256_cmp_pd(low, low, _CMP_UNORD_Q),
+                               _mm256_cmp_pd(high, high, _CMP_UNORD_Q)));
+  }
+
+ private:
+  static constexpr int kBias = sizeof(V) == 4 ? 127 : 1023;
+  static constexpr int kMantissaBits = sizeof(V) == 4 ? 23 : 20;
+
+  __m128i central(__m256d x) const {
+    return _mm256_cvttpd_epi32(_mm256_floor_pd(_mm256_mul_pd(x, _mm256_set1_pd(central_scale_))));
+  }
+
+  PlacedLanes finish(__m256i bits, __m256i central, __m256i nan) const {
+    const __m256i negative = _mm256_srai_epi32(bits, 31);
+    const __m256i magnitude = _mm256_and_si256(bits, _mm256_set1_epi32(0x7fffffff));
+    const __m256i key = _mm256_sub_epi32(_mm256_srl_epi32(magnitude, drop_), smallest_);
+    // Bins outwards from the central one, which is 0.
+    __m256i outward = _mm256_max_epi32(_mm256_srai_epi32(key, 8), _mm256_set1_epi32(-1));
+    outward = _mm256_min_epi32(_mm256_sub_epi32(outward, _mm256_set1_epi32(-1)), beyond_);
+    const __m256i mirrored = _mm256_sub_epi32(_mm256_xor_si256(outward, negative), negative);
+    const __m256i bin = clamp(_mm256_add_epi32(mirrored, center_), bins_);
+    const __m256i coordinate = _mm256_add_epi32(_mm256_or_si256(bin, nan), nan);
+    const __m256i centered = _mm256_add_epi32(central, _mm256_set1_epi32(128));
+    const __m256i digit =
+        _mm256_blendv_epi8(_mm256_xor_si256(key, negative), centered, _mm256_srai_epi32(key, 31));
+    return {coordinate, _mm256_and_si256(digit, _mm256_set1_epi32(255))};
+  }
+
+  V central_scale_;
+  __m128i drop_;
+  __m256i smallest_, beyond_, center_, bins_;
+};
+
+}  // namespace
+}  // namespace igfast
+
+#endif

@@ -1,0 +1,89 @@
+#include "cpu/row_words.h"
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+
+#include "grid.h"
+
+namespace igfast {
+namespace {
+
+// Threads meet on a row only at the ends of their portions, so a few locks serve all rows.
+std::mutex& row_lock(std::int64_t row) {
+  static std::mutex locks[16];
+  return locks[row & 15];
+}
+
+std::int64_t count_of(std::uint32_t word) { return word; }
+std::int64_t count_of(std::uint64_t word) { return static_cast<std::int64_t>(word >> 32); }
+
+// The sums of one cell by split. The number of splits is a template argument where it matters: a
+// model of many small tensors spends its time here.
+template <int kSplits, class Word>
+std::array<std::int64_t, kSplits> split_counts(const Word* words) {
+  std::array<std::int64_t, kSplits> sums{};
+  for (int sub = 0; sub < kLanes; ++sub) {
+    sums[sub % kSplits] += count_of(words[sub]);
+  }
+  return sums;
+}
+
+template <int kSplits, class Word>
+void add_cells(const Word* words, const igf_histogram_args& args, const Window& window,
+               std::int64_t row) {
+  const std::int64_t bins = args.grid.bins;
+  const std::int64_t first = row * kSplits * bins + window.first_bin;
+  for (int side = 0; side < 2; ++side) {
+    if (side == 0 ? window.counts_underflow : window.counts_overflow) {
+      const std::int64_t cell = side == 0 ? kUnderflowCell : kFirstBinCell + window.bins;
+      const auto sums = split_counts<kSplits>(words + cell * kLanes);
+      for (int split = 0; split < kSplits; ++split) {
+        args.split_outside[(row * kSplits + split) * 2 + side] += sums[split];
+      }
+    }
+  }
+  for (std::int64_t bin = 0; bin < window.bins; ++bin) {
+    const Word* cell = words + (kFirstBinCell + bin) * kLanes;
+    const auto sums = split_counts<kSplits>(cell);
+    for (int split = 0; split < kSplits; ++split) {
+      args.split_counts[first + split * bins + bin] += sums[split];
+    }
+    if constexpr (sizeof(Word) == sizeof(std::uint64_t)) {
+      std::array<std::int64_t, kSplits> digits{};
+      for (int sub = 0; sub < kLanes; ++sub) {
+        digits[sub % kSplits] += static_cast<std::uint32_t>(cell[sub]);
+      }
+      for (int split = 0; split < kSplits; ++split) {
+        args.offsets[first + split * bins + bin] += digits[split];
+      }
+    }
+  }
+}
+
+}  // namespace
+
+template <class Word>
+RowWords<Word>::RowWords(std::int64_t bins)
+    : words_(static_cast<std::size_t>((bins + kExtraCells) * kLanes)) {}
+
+template <class Word>
+void RowWords<Word>::flush(const igf_histogram_args& args, const Window& window, std::int64_t row,
+                           std::int64_t padding) {
+  const std::lock_guard<std::mutex> lock(row_lock(row));
+  if (window.counts_nan) {
+    args.nan[row] += split_counts<1>(words_.data() + kNanCell * kLanes)[0] - padding;
+  }
+  switch (args.splits) {
+    case 1: add_cells<1>(words_.data(), args, window, row); break;
+    case 2: add_cells<2>(words_.data(), args, window, row); break;
+    case 4: add_cells<4>(words_.data(), args, window, row); break;
+    case 8: add_cells<8>(words_.data(), args, window, row); break;
+  }
+  std::fill(words_.begin(), words_.end(), Word{0});
+}
+
+template class RowWords<std::uint32_t>;
+template class RowWords<std::uint64_t>;
+
+}  // namespace igfast

@@ -1,0 +1,44 @@
+// The private words of one thread for one output row: eight sub-histograms side by side,
+// words[cell * 8 + sub-histogram], so that equal neighbours never increment the same word.
+#ifndef IGFAST_CPU_ROW_WORDS_H
+#define IGFAST_CPU_ROW_WORDS_H
+
+#include <cstdint>
+#include <vector>
+
+#include "backend.h"
+
+namespace igfast {
+
+// The part of the bins that one pass over the data fills.
+struct Window {
+  std::int64_t first_bin;
+  std::int64_t bins;
+  bool counts_nan;
+  bool counts_underflow;
+  bool counts_overflow;
+};
+
+// uint32: counts. uint64: count << 32 | sum of digits.
+template <class Word>
+class RowWords {
+ public:
+  explicit RowWords(std::int64_t bins);
+
+  Word* words() { return words_.data(); }
+
+  // Adds to row `row` of the outputs, under a lock shared with the other threads, and clears.
+  // `padding` NaN were put in by the caller and are not elements.
+  void flush(const igf_histogram_args& args, const Window& window, std::int64_t row,
+             std::int64_t padding);
+
+ private:
+  std::vector<Word> words_;
+};
+
+extern template class RowWords<std::uint32_t>;
+extern template class RowWords<std::uint64_t>;
+
+}  // namespace igfast
+
+#endif

@@ -1,0 +1,334 @@
+"""Regularized derivatives of noisy curves at uneven times, with error bands.
+
+Tikhonov regularization finds u, the derivative of order n, from
+
+    min  Σ (Au + c − y)²  +  λ ∫ (du/ds)² ds,      A: n-fold integral, c: polynomial of degree n − 1
+
+and total variation (Chartrand 2011, doi:10.5402/2011/164564) puts ∫ |du/ds| ds in place of
+the square. u is linear between knots and the integrals are exact, so uneven times need no
+correction. λ is given, or chosen and reported. ``docs/derivatives.md`` derives what is done here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .smoothing import CRITERIA, Noise, basis, best_strength, decompose, knots_for
+from .total_variation import Variations
+
+Float = NDArray[np.float64]
+
+METHODS = ("tikhonov", "total_variation")
+MOST_KNOTS = 320
+MOST_KNOTS_VARIATION = 200  # solved some hundred times
+RENEWED = 0.2  # least share of a cumulative variance that is new in each e-fold of time
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """A derivative and how it was regularized.
+
+    Attributes
+    ----------
+    times : (N,) float64
+    value : (N,) float64
+        The derivative at ``times``.
+    error : (N,) float64
+        One standard error. Tikhonov: the posterior band of Wahba (1983), noise and smoothing
+        together. Total variation: spread and shift of refits to resampled noise.
+    order : int
+    coordinates : {"linear", "log-log"}
+        d^n y/dt^n, or d^n ln y/d(ln t)^n.
+    method : {"tikhonov", "total_variation"}
+    strength : float
+        λ, in the units of the formula; with errors given the first sum is χ².
+    chosen_by : {"given", "gcv", "risk"}
+    freedom : float
+        Degrees of freedom of the fit; ``order + 1`` is a straight polynomial.
+    scatter : float
+        Residual variance; with errors given, χ² per degree of freedom.
+    fitted : (N,) float64
+        The smoothed curve itself (ln y for log-log).
+    root : (N, K) float64
+        ``root @ root.T`` is the covariance of ``value``.
+    """
+
+    times: Float
+    value: Float
+    error: Float
+    order: int
+    coordinates: str
+    method: str
+    strength: float
+    chosen_by: str
+    freedom: float
+    scatter: float
+    fitted: Float = field(repr=False)
+    root: Float = field(repr=False)
+
+    def difference_error(self, index: int) -> Float:
+        """(N,) standard error of ``value − value[index]``, correlations included."""
+        squared: Float = ((self.root - self.root[index]) ** 2).sum(axis=1)
+        return np.sqrt(squared)
+
+
+def differentiate(
+    times: ArrayLike,
+    values: ArrayLike,
+    *,
+    order: int = 1,
+    method: str = "tikhonov",
+    strength: float | str = "gcv",
+    error: ArrayLike | None = None,
+    cumulative: bool = False,
+    at: ArrayLike | None = None,
+) -> Derivative:
+    """Derivative of values at uneven times.
+
+    Parameters
+    ----------
+    times : (T,) array_like
+        Strictly increasing.
+    values : (T,) array_like
+    order : int
+        1 or higher; T must be at least ``order + 4``.
+    method : {"tikhonov", "total_variation"}
+        Total variation keeps jumps of the derivative sharp.
+    strength : float, "gcv" or "risk"
+        λ ≥ 0, or how it is chosen: generalized cross-validation, or unbiased risk, which takes
+        the given errors at their word.
+    error : (T,) or (T, T) array_like, optional
+        Standard errors of the values, or their covariance. Without it the noise is taken to be
+        independent and even, and measured by the residuals; with it, residuals larger than the
+        errors widen the band, smaller ones don't narrow it.
+    cumulative : bool
+        The values are running sums of independent increments and ``error`` (T,) is that of the
+        sums, so that errors at different times are correlated.
+    at : (N,) array_like, optional
+        Where to evaluate, within the times; default: at the times.
+
+    Returns
+    -------
+    Derivative
+        In values/time^order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> t = np.sort(rng.uniform(0, 6, 200))
+    >>> found = differentiate(t, np.sin(t) + 0.01 * rng.normal(size=200))
+    >>> bool(np.abs(found.value - np.cos(t)).max() < 0.1)
+    True
+    """
+    t, y, at_times = _checked(times, values, at, order)
+    if cumulative and (error is None or np.ndim(error) != 1):
+        raise ValueError(
+            f"cumulative=True needs error, the (T,) standard errors of the running sums, got "
+            f"{'None' if error is None else f'shape {np.shape(error)}'}"
+        )
+    noise = None
+    if error is not None:
+        noise = _noise(t, _errors(error, t), np.ones(t.size), cumulative, float(t[-1] - t[0]))
+    return _solve(t, y, noise, order, method, strength, at_times)
+
+
+def smooth(
+    times: ArrayLike,
+    values: ArrayLike,
+    *,
+    strength: float | str = "gcv",
+    error: ArrayLike | None = None,
+    at: ArrayLike | None = None,
+) -> Derivative:
+    """The smoothed curve itself, ``order`` 0: min Σ (f − y)² + λ ∫ f″² ds, with its band.
+
+    Parameters and result are those of :func:`differentiate`.
+    """
+    t, y, at_times = _checked(times, values, at, 1)
+    noise = None
+    if error is not None:
+        noise = _noise(t, _errors(error, t), np.ones(t.size), False, 1.0)
+    return _solve(t, y, noise, 0, "tikhonov", strength, at_times)
+
+
+def log_differentiate(
+    times: ArrayLike,
+    values: ArrayLike,
+    *,
+    order: int = 1,
+    method: str = "tikhonov",
+    strength: float | str = "gcv",
+    error: ArrayLike | None = None,
+    cumulative: bool = True,
+    at: ArrayLike | None = None,
+) -> Derivative:
+    """d^n ln(values)/d(ln times)^n: the local exponent (n = 1) and its change (n = 2).
+
+    Parameters
+    ----------
+    times, values : (T,) array_like
+        Positive; records where a length is not clear of its error are best left out, since the
+        logarithm needs small relative errors.
+    error : (T,) or (T, T) array_like, optional
+        Standard errors of the values (not of their logarithms), or their covariance.
+    cumulative : bool
+        As an information length is; ignored without (T,) errors.
+    order, method, strength, at
+        As for :func:`differentiate`; λ is in units of ln t.
+
+    Returns
+    -------
+    Derivative
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> t = np.geomspace(1, 1000, 60)
+    >>> noise = np.exp(1e-3 * np.random.default_rng(0).normal(size=60))
+    >>> found = log_differentiate(t, 3 * t**0.5 * noise)
+    >>> bool(np.abs(found.value - 0.5).max() < 0.01)
+    True
+    """
+    t, y, at_times = _checked(times, values, at, order)
+    for name, array in (("times", t), ("values", y), ("at", at_times)):
+        if not (array > 0).all():
+            raise ValueError(
+                f"{name} must be positive for logarithms, the least is {array.min():.6g}; leave "
+                "out such records"
+            )
+    noise = None
+    if error is not None:
+        errors = _errors(error, t)
+        noise = _noise(np.log(t), errors, y, cumulative and errors.ndim == 1, 1.0)
+    found = _solve(np.log(t), np.log(y), noise, order, method, strength, np.log(at_times))
+    return replace(found, times=at_times, coordinates="log-log")
+
+
+def _solve(
+    t: Float,
+    y: Float,
+    noise: Noise | None,
+    order: int,
+    method: str,
+    strength: float | str,
+    at: Float,
+) -> Derivative:
+    _check_choices(method, strength, noise)
+    degree = max(order, 1) + 1
+    width = float(t[-1] - t[0])
+    s, s_at = (t - t[0]) / width, np.clip((at - t[0]) / width, 0.0, 1.0)
+    smooth = method == "tikhonov"
+    knots = knots_for(s, MOST_KNOTS if smooth else MOST_KNOTS_VARIATION)
+    # λ of the formula, in the user's units of time, against λ on the unit interval
+    unit = width ** (1 - 2 * degree) if smooth else width**-degree
+    offset = y[0] if noise is not None and noise.starts_exact else 0.0
+    fixed, free = basis(s, knots, degree)
+    if noise is not None:
+        # an exact first value leaves the constant no freedom
+        fixed, free = noise.white(fixed[:, int(noise.starts_exact) :]), noise.white(free)
+    fit = decompose(y if noise is None else noise.white(y - offset), fixed, free)
+    chosen_by = strength if isinstance(strength, str) else "given"
+    if smooth:
+        inner = best_strength(fit, strength) if isinstance(strength, str) else strength * unit
+        freedom, residual = fit.freedom(inner), fit.residual(inner)
+        c, z = fit.coefficients(inner)
+    else:
+        variations = Variations(fit, np.sqrt(np.diff(knots)))
+        inner = variations.best(strength) if isinstance(strength, str) else strength * unit
+        varied = variations.solve(inner, fit.data)
+        freedom, residual, c, z = varied.freedom, varied.residual, varied.fixed, varied.free
+    scatter = residual / (fit.data.size - freedom)
+    kept = fit.triangle.shape[0]  # one less than the degree where the constant is not fitted
+    at_fixed, at_free = basis(s_at, knots, degree, order)
+    at_fixed = at_fixed[:, -kept:] / width**order
+    at_free /= width**order
+    spread = np.sqrt(scatter if noise is None else max(scatter, 1.0))
+    if smooth:
+        root = spread * fit.roots(inner, at_fixed, at_free)[1]
+    else:
+        root = variations.root(inner, spread, at_fixed, at_free)
+    back_fixed, back_free = basis(s_at, knots, degree)
+    return Derivative(
+        times=at,
+        value=at_fixed @ c + at_free @ z,
+        error=np.sqrt((root**2).sum(axis=1)),
+        order=order,
+        coordinates="linear",
+        method=method,
+        strength=float(inner / unit),
+        chosen_by=chosen_by,
+        freedom=freedom,
+        scatter=scatter,
+        fitted=offset + back_fixed[:, -kept:] @ c + back_free @ z,
+        root=root,
+    )
+
+
+def _noise(s: Float, errors: Float, scale: Float, cumulative: bool, efold: float) -> Noise:
+    """Noise of values from their errors; ``efold`` is the time in which a share is renewed.
+
+    Standard errors are estimates: where a running sum's error does not grow, its increments would
+    count as exact. So a least share of the variance is taken to be new in every interval.
+    """
+    if errors.ndim == 2:
+        return Noise(errors, scale, False)
+    if not cumulative:
+        return Noise(errors**2, scale, False)
+    held = np.maximum.accumulate(errors**2)
+    least = RENEWED * held[1:] * np.minimum(np.diff(s) / efold, 1.0)
+    grown = np.maximum(np.diff(held), least)
+    return Noise(np.cumsum(np.concatenate([held[:1], grown])), scale, True)
+
+
+def _checked(
+    times: ArrayLike, values: ArrayLike, at: ArrayLike | None, order: int
+) -> tuple[Float, Float, Float]:
+    t = np.asarray(times, dtype=np.float64)
+    y = np.asarray(values, dtype=np.float64)
+    if t.ndim != 1 or t.shape != y.shape:
+        raise ValueError(f"times and values must be of one shape (T,), got {t.shape} and {y.shape}")
+    if order < 1 or t.size < order + 4:
+        raise ValueError(
+            f"order must be at least 1, with {order} + 4 values or more, got order={order} and "
+            f"{t.size} values"
+        )
+    if not (np.isfinite(t).all() and np.isfinite(y).all()):
+        raise ValueError("times and values must be finite; leave out records that are not")
+    if (np.diff(t) <= 0).any():
+        raise ValueError("times must strictly increase")
+    at_times = t if at is None else np.asarray(at, dtype=np.float64)
+    if at_times.ndim != 1 or (at_times < t[0]).any() or (at_times > t[-1]).any():
+        raise ValueError(f"at must be (N,) times within [{t[0]:.6g}, {t[-1]:.6g}]")
+    return t, y, at_times
+
+
+def _errors(error: ArrayLike, t: Float) -> Float:
+    errors: NDArray[np.float64] = np.asarray(error, dtype=np.float64)
+    if errors.shape not in ((t.size,), (t.size, t.size)):
+        raise ValueError(
+            f"error must be (T,) standard errors or a (T, T) covariance for T = {t.size}, got "
+            f"shape {errors.shape}"
+        )
+    if not np.isfinite(errors).all() or (errors.ndim == 1 and (errors[1:] <= 0).any()):
+        raise ValueError("error must be finite and positive; only the first of a sum may be 0")
+    return errors
+
+
+def _check_choices(method: str, strength: float | str, noise: Noise | None) -> None:
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {METHODS}, got {method!r}")
+    if isinstance(strength, str):
+        if strength not in CRITERIA:
+            raise ValueError(
+                f"strength must be a number or one of {tuple(CRITERIA)}, got {strength!r}"
+            )
+        if strength == "risk" and noise is None:
+            raise ValueError('strength="risk" needs error; give it, or use strength="gcv"')
+    elif not (np.isfinite(strength) and strength > 0):
+        raise ValueError(f"strength must be positive and finite, got {strength!r}")
+    if noise is not None and not noise.cumulative and noise.variance.flat[0] <= 0:
+        raise ValueError("error[0] must be positive unless cumulative=True")

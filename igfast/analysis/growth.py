@@ -1,0 +1,113 @@
+"""The local exponent of an information length, from the records that measure it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .derivative import Derivative, log_differentiate
+
+CLEAR = 4.0  # standard errors that L must hold: ln L needs small relative errors
+STRAIGHT = 1e-9  # relative change of slope below which a record was interpolated
+FEWEST = 10  # informative records
+PER_DECADE = 40  # times at which the derivative is given
+
+
+class UnresolvedLength(ValueError):
+    """Too few records at which L stands clear of its error."""
+
+
+def informative(times: ArrayLike, length: ArrayLike, error: ArrayLike | None) -> NDArray[np.bool_]:
+    """(T,) whether a record measures L: interpolated and unresolved ones do not.
+
+    Inside an adaptive segment L is linear in the step: only the segment's ends were measured.
+    Records before L stands clear of zero for good have no useful logarithm.
+
+    Parameters
+    ----------
+    times, length : (T,) array_like
+    error : (T,) array_like, optional
+        Standard errors of the length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> L = np.array([0.0, 0.1, 0.2, 0.5, 0.6])
+    >>> informative(np.arange(5.0), L, np.full(5, 0.01)).tolist()
+    [False, False, True, True, True]
+    """
+    t, values = np.asarray(times, dtype=np.float64), np.asarray(length, dtype=np.float64)
+    known = np.isfinite(values)
+    least = 0.0 if error is None else CLEAR * np.nan_to_num(np.asarray(error, dtype=np.float64))
+    keep = np.ones(t.size, dtype=np.bool_)
+    slope = np.diff(values) / np.diff(t)
+    with np.errstate(invalid="ignore"):
+        keep[1:-1] = np.abs(np.diff(slope)) > STRAIGHT * np.abs(slope[:-1])
+        clear = known & (values > least) & (t > 0)
+    last_hidden = np.flatnonzero(~clear)
+    if last_hidden.size:
+        keep[: last_hidden[-1] + 1] = False
+    return keep
+
+
+def local_exponent(
+    times: ArrayLike,
+    length: ArrayLike,
+    error: ArrayLike | None = None,
+    *,
+    order: int = 1,
+    method: str = "tikhonov",
+    strength: float | str = "gcv",
+) -> Derivative:
+    """d ln L/d ln t (order 1) or d² ln L/d(ln t)² (order 2) of an information length.
+
+    Parameters
+    ----------
+    times : (T,) array_like
+        Steps since the length was 0; another origin of time gives other exponents.
+    length : (T,) array_like
+    error : (T,) array_like, optional
+        Standard errors of the length, taken as those of a sum of independent increments.
+    order, method, strength
+        As for :func:`igfast.analysis.log_differentiate`.
+
+    Returns
+    -------
+    Derivative
+        At 40 times per decade between the first and the last record that measures L.
+
+    Raises
+    ------
+    UnresolvedLength
+        If fewer than 10 records measure L.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> t = np.arange(200.0)
+    >>> rng = np.random.default_rng(0)
+    >>> L = np.cumsum(np.r_[0, np.diff(t**0.5) * (1 + 0.01 * rng.normal(size=199))])
+    >>> bool(np.abs(local_exponent(t, L).value - 0.5).max() < 0.02)
+    True
+    """
+    t, values = np.asarray(times, dtype=np.float64), np.asarray(length, dtype=np.float64)
+    errors = None if error is None else np.asarray(error, dtype=np.float64)
+    keep = informative(t, values, errors)
+    if keep.sum() < FEWEST:
+        raise UnresolvedLength(
+            f"L is measured by {keep.sum()} of {t.size} records, {FEWEST} are needed: it stands "
+            f"{CLEAR:g} standard errors clear of zero in no others; record more often or use more "
+            "splits"
+        )
+    t, values = t[keep], values[keep]
+    count = max(int(np.ceil(PER_DECADE * np.log10(t[-1] / t[0]))), 2) + 1
+    at = np.clip(np.geomspace(t[0], t[-1], count), t[0], t[-1])
+    return log_differentiate(
+        t,
+        values,
+        order=order,
+        method=method,
+        strength=strength,
+        error=None if errors is None else errors[keep],
+        at=at,
+    )

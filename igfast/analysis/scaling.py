@@ -1,0 +1,268 @@
+"""Finite-size scaling: curves of runs of several sizes brought onto one by power laws of the size.
+
+y = N^a f(x·N^b). In ln x and ln y the collapse is a shift of each curve by −a ln N and +b ln N, so
+power-law pieces are straight lines and interpolation between points costs nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Float = NDArray[np.float64]
+
+LEAST_OVERLAP = 0.3  # share of points that another size must reach: curves torn apart fit trivially
+SIMPLEX = 0.15  # first steps in a and b
+BOOTSTRAP_TOLERANCE = 1e-3
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Collapse:
+    """Exponents of y = N^a f(x·N^b).
+
+    Attributes
+    ----------
+    a, b : float
+    a_error, b_error : float
+        Standard errors from the bootstrap.
+    correlation : float
+        Of a and b; near ±1 where f is close to a power law, which fixes a + b·(its exponent) only.
+    quality : float
+        With errors Houdayer and Hartmann's S, about 1 for a perfect collapse; without them the
+        root mean square distance of points from the master curve, in ln y.
+    overlap : float
+        Share of points that lie within the range of another size.
+    resampled : {"runs", "points"}
+    draws : (D, 2) float64
+        Bootstrap values of (a, b).
+    sizes : (R,) float64
+    x, y : tuple of R arrays
+        The curves as given.
+    """
+
+    a: float
+    b: float
+    a_error: float
+    b_error: float
+    correlation: float
+    quality: float
+    overlap: float
+    resampled: str
+    draws: Float = field(repr=False)
+    sizes: Float = field(repr=False)
+    x: tuple[Float, ...] = field(repr=False)
+    y: tuple[Float, ...] = field(repr=False)
+
+    def scaled(self, index: int) -> tuple[Float, Float]:
+        """x·N^b and y/N^a of one run: the coordinates in which all runs agree."""
+        size = self.sizes[index]
+        return self.x[index] * size**self.b, self.y[index] / size**self.a
+
+
+@dataclass(frozen=True)
+class _Curves:
+    """Curves in logarithms, x ascending; ``error`` is None or that of ln y."""
+
+    log_size: Float
+    x: list[Float]
+    y: list[Float]
+    error: list[Float] | None
+
+
+def collapse(
+    sizes: ArrayLike,
+    x: Sequence[ArrayLike],
+    y: Sequence[ArrayLike],
+    *,
+    errors: Sequence[ArrayLike] | None = None,
+    start: tuple[float, float] = (0.0, 0.0),
+    draws: int = 100,
+    resample: str = "auto",
+) -> Collapse:
+    """Fit data collapse y = N^a f(x·N^b) to curves of runs of several sizes.
+
+    Every point is compared with the master curve: the weighted straight line through the points
+    that bracket it on every curve of another size (Houdayer and Hartmann 2004,
+    doi:10.1103/PhysRevB.70.014418, in logarithms). Without errors all points weigh the same, which
+    is the measure of Bhattacharjee and Seno (2001, doi:10.1088/0305-4470/34/33/302) with q = 2.
+
+    Parameters
+    ----------
+    sizes : (R,) array_like
+        Size N of each run, for example the width; two sizes at least, several runs of a size are
+        welcome.
+    x, y : sequence of R array_like
+        One curve per run, positive, at least 3 points each.
+    errors : sequence of R array_like, optional
+        Standard errors of y.
+    start : (float, float)
+        Where the search for (a, b) starts.
+    draws : int
+        Bootstrap samples.
+    resample : {"auto", "runs", "points"}
+        What is drawn with replacement: runs of each size, or points of each curve. "auto" takes
+        runs where every size has at least 3. Points understate the errors where noise is shared
+        along a curve, as in an information length.
+
+    Returns
+    -------
+    Collapse
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If SciPy is not installed: ``pip install 'igfast[analysis]'``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> t = np.geomspace(1, 1e4, 60)
+    >>> sizes = [64, 128, 256, 512]
+    >>> curves = [n**-0.5 * (t / n) / (1 + t / n) for n in sizes]  # a = −0.5, b = −1
+    >>> found = collapse(sizes, [t] * 4, curves, draws=10)
+    >>> round(found.a, 2), round(found.b, 2)
+    (-0.5, -1.0)
+    """
+    curves, given = _checked(sizes, x, y, errors)
+    labels = np.exp(curves.log_size)
+    several = min(np.unique(labels, return_counts=True)[1]) >= 3
+    if resample not in ("auto", "runs", "points"):
+        raise ValueError(f'resample must be "auto", "runs" or "points", got {resample!r}')
+    resampled = ("runs" if several else "points") if resample == "auto" else resample
+    best = _minimize(curves, np.asarray(start, dtype=np.float64), 1e-6)
+    value, overlap = _distance(curves, best)
+    rng = np.random.default_rng(SEED)
+    found = np.array(
+        [
+            _minimize(_redrawn(curves, resampled, rng), best, BOOTSTRAP_TOLERANCE)
+            for _ in range(draws)
+        ]
+    ).reshape(draws, 2)
+    spread = found.std(axis=0, ddof=1) if draws > 1 else np.full(2, np.nan)
+    related = np.corrcoef(found.T)[0, 1] if draws > 1 and (spread > 0).all() else math.nan
+    return Collapse(
+        a=float(best[0]),
+        b=float(best[1]),
+        a_error=float(spread[0]),
+        b_error=float(spread[1]),
+        correlation=float(related),
+        quality=value if errors is not None else math.sqrt(value),
+        overlap=overlap,
+        resampled=resampled,
+        draws=found,
+        sizes=labels,
+        x=given[0],
+        y=given[1],
+    )
+
+
+def _minimize(curves: _Curves, start: Float, tolerance: float) -> Float:
+    try:
+        from scipy.optimize import minimize
+    except ModuleNotFoundError as problem:
+        raise ModuleNotFoundError(
+            "finite-size scaling needs SciPy, which is not installed: pip install "
+            "'igfast[analysis]'",
+            name="scipy",
+        ) from problem
+    simplex = start + SIMPLEX * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    found = minimize(
+        lambda point: _distance(curves, point)[0],
+        start,
+        method="Nelder-Mead",
+        options={"initial_simplex": simplex, "xatol": tolerance, "fatol": 0.0, "maxiter": 400},
+    )
+    return np.asarray(found.x, dtype=np.float64)
+
+
+def _distance(curves: _Curves, point: Float) -> tuple[float, float]:
+    """Mean squared distance from the master curve, and the share of points that have one."""
+    a, b = point
+    shifted = [x + b * s for x, s in zip(curves.x, curves.log_size, strict=True)]
+    level = [y - a * s for y, s in zip(curves.y, curves.log_size, strict=True)]
+    at, value = np.concatenate(shifted), np.concatenate(level)
+    size = np.repeat(curves.log_size, [x.size for x in shifted])
+    sums = np.zeros((5, at.size))  # Σw, Σwx, Σwy, Σwx², Σwxy of the brackets, x counted from ``at``
+    for other, (x, y) in enumerate(zip(shifted, level, strict=True)):
+        right = np.searchsorted(x, at)
+        inside = np.flatnonzero((right > 0) & (right < x.size) & (size != curves.log_size[other]))
+        for index in (right[inside] - 1, right[inside]):
+            d, near = x[index] - at[inside], y[index]
+            terms = np.stack([np.ones(d.size), d, near, d**2, d * near])
+            if curves.error is not None:
+                terms /= curves.error[other][index] ** 2
+            sums[:, inside] += terms
+    w, wx, wy, wxx, wxy = sums
+    determinant = w * wxx - wx**2
+    known = determinant > 0
+    if known.mean() < LEAST_OVERLAP:
+        return math.inf, float(known.mean())
+    line = (wxx * wy - wx * wxy)[known] / determinant[known]
+    squared = (value[known] - line) ** 2
+    if curves.error is not None:
+        own = np.concatenate(curves.error)[known] ** 2
+        squared /= own + wxx[known] / determinant[known]
+    return float(squared.mean()), float(known.mean())
+
+
+def _redrawn(curves: _Curves, what: str, rng: np.random.Generator) -> _Curves:
+    """A bootstrap sample: runs of each size, or points of each curve, with replacement."""
+    chosen = np.arange(len(curves.x))
+    if what == "runs":
+        for size in np.unique(curves.log_size):
+            same = np.flatnonzero(curves.log_size == size)
+            chosen[same] = rng.choice(same, same.size)
+        keep = [np.arange(curves.x[i].size) for i in chosen]
+    else:
+        keep = [np.unique(rng.integers(0, x.size, x.size)) for x in curves.x]
+    pairs = list(zip(chosen, keep, strict=True))
+    return _Curves(
+        curves.log_size[chosen],
+        [curves.x[i][k] for i, k in pairs],
+        [curves.y[i][k] for i, k in pairs],
+        None if curves.error is None else [curves.error[i][k] for i, k in pairs],
+    )
+
+
+def _checked(
+    sizes: ArrayLike,
+    x: Sequence[ArrayLike],
+    y: Sequence[ArrayLike],
+    errors: Sequence[ArrayLike] | None,
+) -> tuple[_Curves, tuple[tuple[Float, ...], tuple[Float, ...]]]:
+    size = np.asarray(sizes, dtype=np.float64)
+    if size.ndim != 1 or np.unique(size).size < 2 or not (size > 0).all():
+        raise ValueError(f"sizes must hold two different positive sizes at least, got {sizes!r}")
+    if not len(x) == len(y) == size.size or (errors is not None and len(errors) != size.size):
+        raise ValueError(
+            f"x, y and errors must hold one curve for each of the {size.size} sizes, got "
+            f"{len(x)}, {len(y)} and {'none' if errors is None else len(errors)}"
+        )
+    xs, ys, es = [], [], []
+    for run in range(size.size):
+        at = np.asarray(x[run], dtype=np.float64)
+        value = np.asarray(y[run], dtype=np.float64)
+        spread = np.ones(at.shape) if errors is None else np.asarray(errors[run], np.float64)
+        if at.ndim != 1 or at.size < 3 or not at.shape == value.shape == spread.shape:
+            raise ValueError(
+                f"curve {run} must have x, y (and errors) of one shape (T,), T ≥ 3, got "
+                f"{at.shape}, {value.shape}, {spread.shape}"
+            )
+        if not ((at > 0).all() and (value > 0).all() and (spread > 0).all()):
+            raise ValueError(
+                f"x, y and errors of curve {run} must be positive: the collapse is fitted in "
+                "logarithms; leave out other points"
+            )
+        order = np.argsort(at)
+        xs.append(at[order])
+        ys.append(value[order])
+        es.append((spread / value)[order])
+    logs = _Curves(
+        np.log(size), [np.log(v) for v in xs], [np.log(v) for v in ys], es if errors else None
+    )
+    return logs, (tuple(xs), tuple(ys))

@@ -1,0 +1,252 @@
+"""Transitions of a run, the onset of overfitting, and the lag between them.
+
+A transition is a minimum of d² ln L/d(ln t)²: the growth of the information length slows down
+most sharply there (Thiruthummal, Kim, Shelyag 2024, arXiv 2406.05295).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .derivative import Derivative, smooth
+
+Float = NDArray[np.float64]
+
+THRESHOLD = 2.5  # standard errors that a minimum must be deep
+BAND = 2.0  # standard errors that an interval allows
+ONSET_POINTS = 400
+
+
+@dataclass(frozen=True)
+class Transition:
+    """A minimum of d² ln L/d(ln t)² that is deeper than its band.
+
+    Attributes
+    ----------
+    time : float
+        Of the minimum, in steps.
+    start, stop : float
+        Interval: around the minimum the curve is nowhere more than two standard errors (of the
+        difference) above it.
+    value, error : float
+        d² ln L/d(ln t)² at the minimum.
+    depth, depth_error : float
+        Below the lower of the two shoulders, in units of ``depth_error``; the shoulders are the
+        highest points on either side before the curve falls below the minimum.
+    before, after : float
+        Times of the shoulders.
+    """
+
+    time: float
+    start: float
+    stop: float
+    value: float
+    error: float
+    depth: float
+    depth_error: float
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Onset:
+    """Where a test loss is least.
+
+    Attributes
+    ----------
+    found : bool
+        Whether the loss rises again, by more than two standard errors until the last evaluation.
+    time : float
+        Of the minimum of the smoothed loss; NaN where none was found.
+    start, stop : float
+        Interval: the smoothed loss is within two standard errors (of the difference) of its
+        minimum; ``stop`` is infinite where no onset was found.
+    loss : float
+        The smoothed loss at its minimum so far.
+    rise, rise_error : float
+        ln(loss at the end/least loss).
+    strength, freedom : float
+        λ of the smoothing and its degrees of freedom.
+    """
+
+    found: bool
+    time: float
+    start: float
+    stop: float
+    loss: float
+    rise: float
+    rise_error: float
+    strength: float
+    freedom: float
+
+
+@dataclass(frozen=True)
+class Lag:
+    """log₁₀(onset/transition) in decades of steps; positive where the transition comes first.
+
+    ``low`` and ``high`` hold every pair of times from the two intervals. Without an onset
+    ``decades`` is NaN and ``high`` infinite: the lag is at least ``low``.
+    """
+
+    decades: float
+    low: float
+    high: float
+
+
+def find_transitions(
+    curvature: Derivative, *, threshold: float = THRESHOLD
+) -> tuple[Transition, ...]:
+    """Minima of a second logarithmic derivative that are deeper than their band, by time.
+
+    Parameters
+    ----------
+    curvature : Derivative
+        Of order 2, from :func:`igfast.analysis.local_exponent` or
+        :func:`igfast.analysis.log_differentiate`.
+    threshold : float
+        A minimum counts if both shoulders lie this many standard errors of their difference from
+        it above it. The ends of the curve are shoulders but never minima.
+
+    Returns
+    -------
+    tuple of Transition
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igfast.analysis import log_differentiate
+    >>> t = np.geomspace(1, 10_000, 100)
+    >>> L = np.where(t < 100, 0.1 * t, t**0.5)  # exponent 1, from step 100 on 1/2
+    >>> L *= np.exp(2e-3 * np.random.default_rng(0).normal(size=100))
+    >>> found, = find_transitions(log_differentiate(t, L, order=2))
+    >>> found.start < 100 < found.stop
+    True
+    """
+    if curvature.order != 2:
+        raise ValueError(
+            f"curvature must be a second derivative, got order={curvature.order}; make it with "
+            "order=2"
+        )
+    value, times = curvature.value, curvature.times
+    found = []
+    for index in _minima(value):
+        left, right = _shoulders(value, index)
+        spread = curvature.difference_error(index)
+        if any(value[i] - value[index] <= threshold * spread[i] for i in (left, right)):
+            continue
+        lower = left if value[left] < value[right] else right
+        first, last = _within(value - value[index] <= BAND * spread, index)
+        found.append(
+            Transition(
+                time=float(times[index]),
+                start=float(times[max(first - 1, 0)]),
+                stop=float(times[min(last + 1, times.size - 1)]),
+                value=float(value[index]),
+                error=float(curvature.error[index]),
+                depth=float(value[lower] - value[index]),
+                depth_error=float(spread[lower]),
+                before=float(times[left]),
+                after=float(times[right]),
+            )
+        )
+    return tuple(found)
+
+
+def overfitting_onset(steps: ArrayLike, loss: ArrayLike, *, strength: float | str = "gcv") -> Onset:
+    """Where the smoothed test loss is least, with an interval, or that it is falling still.
+
+    ln(loss) is smoothed over ln(step) by a penalty on its second derivative. Evaluations at step 0
+    and missing ones are left out.
+
+    Parameters
+    ----------
+    steps, loss : (N,) array_like
+        At least 5 evaluations at positive steps; losses positive.
+    strength : float, "gcv"
+        λ of the smoothing, in units of ln(step)³, or how it is chosen.
+
+    Returns
+    -------
+    Onset
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> steps = np.arange(100, 10_001, 100)
+    >>> loss = 0.1 + 0.05 * np.log(steps / 2000) ** 2
+    >>> onset = overfitting_onset(steps, loss + 1e-3 * np.random.default_rng(0).normal(size=100))
+    >>> onset.start < 2000 < onset.stop
+    True
+    """
+    s, y = np.asarray(steps, dtype=np.float64), np.asarray(loss, dtype=np.float64)
+    if s.ndim != 1 or s.shape != y.shape:
+        raise ValueError(f"steps and loss must be of one shape (N,), got {s.shape} and {y.shape}")
+    keep = (s > 0) & np.isfinite(y)
+    s, y = s[keep], y[keep]
+    if (y <= 0).any():
+        raise ValueError(f"loss must be positive for its logarithm, the least is {y.min():.6g}")
+    x = np.log(s)
+    grid = np.union1d(x, np.linspace(x[0], x[-1], ONSET_POINTS)) if s.size else x
+    curve = smooth(x, np.log(y), strength=strength, at=grid)
+    index = int(np.argmin(curve.value))
+    spread = curve.difference_error(index)
+    above = curve.value - curve.value[index]
+    found = bool(above[-1] > BAND * spread[-1])
+    first, last = _within(above <= BAND * spread, index)
+    first, last = max(first - 1, 0), min(last + 1, grid.size - 1)
+    return Onset(
+        found=found,
+        time=math.exp(grid[index]) if found else math.nan,
+        start=math.exp(grid[first]),
+        stop=math.exp(grid[last]) if found else math.inf,
+        loss=math.exp(curve.value[index]),
+        rise=float(above[-1]),
+        rise_error=float(spread[-1]),
+        strength=curve.strength,
+        freedom=curve.freedom,
+    )
+
+
+def lag(transition: Transition, onset: Onset) -> Lag:
+    """How many decades of steps a transition precedes the onset of overfitting.
+
+    Examples
+    --------
+    >>> transition = Transition(100, 80, 125, -1, 0.1, 1, 0.2, 50, 200)
+    >>> onset = Onset(True, 1000, 800, 1250, 0.1, 0.2, 0.01, 1.0, 5.0)
+    >>> found = lag(transition, onset)
+    >>> round(found.decades, 3), round(found.low, 3), round(found.high, 3)
+    (1.0, 0.806, 1.194)
+    """
+    return Lag(
+        decades=math.log10(onset.time / transition.time),
+        low=math.log10(onset.start / transition.stop),
+        high=math.log10(onset.stop / transition.start),
+    )
+
+
+def _minima(value: Float) -> NDArray[np.int64]:
+    """Indices of local minima, without the ends."""
+    return np.flatnonzero((value[1:-1] < value[:-2]) & (value[1:-1] <= value[2:])) + 1
+
+
+def _shoulders(value: Float, index: int) -> tuple[int, int]:
+    """The highest points on either side before the curve falls below value[index]."""
+    lower = np.flatnonzero(value < value[index])
+    low = int(lower[lower < index][-1]) if (lower < index).any() else 0
+    high = int(lower[lower > index][0]) if (lower > index).any() else value.size - 1
+    return low + int(np.argmax(value[low : index + 1])), index + int(
+        np.argmax(value[index : high + 1])
+    )
+
+
+def _within(inside: NDArray[np.bool_], index: int) -> tuple[int, int]:
+    """First and last index of the stretch around ``index`` where ``inside`` holds."""
+    outside = np.flatnonzero(~inside)
+    before, after = outside[outside < index], outside[outside > index]
+    first = int(before[-1]) + 1 if before.size else 0
+    return first, int(after[0]) - 1 if after.size else inside.size - 1

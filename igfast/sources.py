@@ -1,0 +1,92 @@
+"""Where a trajectory's records come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .histograms import Histogram
+
+Int = NDArray[np.int64]
+Float = NDArray[np.float64]
+
+
+class Source(Protocol):
+    """Where a trajectory's records come from: a run store, or memory."""
+
+    config: dict[str, Any]
+    quantities: tuple[str, ...]
+    steps: Int
+
+    @property
+    def path(self) -> Path | None: ...
+    def layers(self, quantity: str) -> tuple[str, ...]: ...
+    def shapes(self, quantity: str) -> Sequence[tuple[int, ...] | None]: ...
+    def steps_of(self, quantity: str) -> Int: ...
+    def memberships_of(self, quantity: str) -> Int: ...
+    def histogram_series(self, quantity: str) -> Sequence[Histogram]: ...
+    def moments(self, quantity: str) -> dict[str, NDArray[Any]]: ...
+    def moment_steps(self, quantity: str) -> Int: ...
+    def scalars(self) -> dict[str, tuple[Int, Float]]: ...
+
+
+class Memory:
+    """Records held in memory."""
+
+    def __init__(
+        self,
+        steps: Any,
+        histograms: Sequence[Histogram],
+        scalars: Mapping[str, tuple[Any, Any]] | None,
+        config: Mapping[str, Any] | None,
+    ) -> None:
+        self.path: Path | None = None
+        self.config = dict(config or {})
+        self.quantities: tuple[str, ...] = ("param",)
+        self.steps = np.asarray(steps, dtype=np.int64)
+        self._records = [histogram.to_numpy() for histogram in histograms]
+        self._scalars = dict(scalars or {})
+        if self.steps.ndim != 1 or len(self.steps) != len(self._records) or not len(self.steps):
+            raise ValueError(
+                f"steps must hold one step for each of the {len(self._records)} histograms, at "
+                f"least one, got shape {self.steps.shape}"
+            )
+        if (np.diff(self.steps) <= 0).any():
+            raise ValueError("steps must increase from record to record")
+        names = self._records[0].names
+        for step, record in zip(self.steps, self._records, strict=True):
+            if record.names != names:
+                raise ValueError(
+                    f"the histogram of step {step} has layers {record.names}, expected {names}"
+                )
+
+    def layers(self, quantity: str) -> tuple[str, ...]:
+        return self._records[0].names
+
+    def shapes(self, quantity: str) -> Sequence[tuple[int, ...] | None]:
+        return [None] * len(self._records[0].names)
+
+    def steps_of(self, quantity: str) -> Int:
+        return self.steps
+
+    def memberships_of(self, quantity: str) -> Int:
+        return np.zeros_like(self.steps)
+
+    def histogram_series(self, quantity: str) -> Sequence[Histogram]:
+        return self._records
+
+    def moments(self, quantity: str) -> dict[str, NDArray[Any]]:
+        return {}
+
+    def moment_steps(self, quantity: str) -> Int:
+        return self.steps[:0]
+
+    def scalars(self) -> dict[str, tuple[Int, Float]]:
+        return {
+            name: (np.asarray(steps, dtype=np.int64), np.asarray(values, dtype=np.float64))
+            for name, (steps, values) in self._scalars.items()
+        }
