@@ -45,7 +45,7 @@ smoke:
 	rm -rf build/smoke
 	$(PYTHON) -m venv build/smoke
 	build/smoke/bin/python -m pip install --quiet --disable-pip-version-check .
-	cd build && smoke/bin/python -W error ../tests/smoke.py
+	cd build && smoke/bin/python -W error ../.ci/smoke.py
 
 clean:
 	rm -rf $(VENV) build dist
