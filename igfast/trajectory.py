@@ -298,6 +298,35 @@ class Trajectory:
             self._commons[key] = analysis.common(self._layer_records(layer, quantity))
         return self._commons[key]
 
+    def log_derivative(
+        self,
+        layer: str | None = None,
+        order: int = 1,
+        estimator: str = "split",
+        quantity: str = "param",
+        **choices: Any,
+    ) -> Any:
+        """d ln L/d ln t, or d² ln L/d(ln t)² for order 2, with t in steps since the first record.
+
+        ``choices`` (method, strength) go to :func:`igfast.analysis.local_exponent`. A Derivative,
+        or by name for ``layer=None``, ``"model"`` included, layers of unresolved length left out.
+        """
+        steps = self.steps_of(quantity)
+        names = (layer,) if layer else (*self._source.layers(quantity), MODEL)
+        lengths = {name: self.length(name, estimator, quantity, error=True) for name in names}
+        found = analysis.local_exponents(steps - steps[:1], lengths, order=order, **choices)
+        return found[layer] if layer else found
+
+    def transitions(self, layer: str | None = None, threshold: float = 2.5, **choices: Any) -> Any:
+        """Minima of d² ln L/d(ln t)² deeper than their band, as :class:`igfast.analysis.Transition`.
+
+        A tuple, or tuples by name for ``layer=None``; other arguments as in :meth:`log_derivative`.
+        """
+        found = self.log_derivative(layer, 2, **choices)
+        if layer:
+            return analysis.find_transitions(found, threshold=threshold)
+        return {k: analysis.find_transitions(v, threshold=threshold) for k, v in found.items()}
+
     def report(self, path: str | Path = "report.html") -> Path:
         """Write a static HTML report; needs matplotlib (``pip install 'igfast[report]'``)."""
         from .report import write_report

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from .derivative import Derivative, differentiate, log_differentiate, smooth
 from .divergences import DIVERGENCES, divergence_along, stack
-from .growth import UnresolvedLength, local_exponent
+from .growth import UnresolvedLength, local_exponent, local_exponents
 from .paths import ESTIMATORS, Estimator, PathEstimate, estimate
 from .scaling import Collapse, collapse
 from .series import Common, LayerSeries, common
@@ -38,6 +38,7 @@ __all__ = [
     "kde",
     "lag",
     "local_exponent",
+    "local_exponents",
     "log_differentiate",
     "node",
     "overfitting_onset",

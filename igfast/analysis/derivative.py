@@ -39,6 +39,8 @@ class Derivative:
     error : (N,) float64
         One standard error. Tikhonov: the posterior band of Wahba (1983), noise and smoothing
         together. Total variation: spread and shift of refits to resampled noise.
+    noise_error : (N,) float64
+        The part of it that is noise: right where λ is so small that smoothing does no harm.
     order : int
     coordinates : {"linear", "log-log"}
         d^n y/dt^n, or d^n ln y/d(ln t)^n.
@@ -46,6 +48,7 @@ class Derivative:
     strength : float
         λ, in the units of the formula; with errors given the first sum is χ².
     chosen_by : {"given", "gcv", "risk"}
+        What decided on λ.
     freedom : float
         Degrees of freedom of the fit; ``order + 1`` is a straight polynomial.
     scatter : float
@@ -59,6 +62,7 @@ class Derivative:
     times: Float
     value: Float
     error: Float
+    noise_error: Float
     order: int
     coordinates: str
     method: str
@@ -98,8 +102,9 @@ def differentiate(
     method : {"tikhonov", "total_variation"}
         Total variation keeps jumps of the derivative sharp.
     strength : float, "gcv" or "risk"
-        λ ≥ 0, or how it is chosen: generalized cross-validation, or unbiased risk, which takes
-        the given errors at their word.
+        λ > 0, or how it is chosen: "gcv" is generalized cross-validation, and with errors given
+        the larger of its λ and that of "risk", unbiased risk, which takes the errors at their
+        word: noise that is smoother than its errors must not pass for signal.
     error : (T,) or (T, T) array_like, optional
         Standard errors of the values, or their covariance. Without it the noise is taken to be
         independent and even, and measured by the residuals; with it, residuals larger than the
@@ -231,14 +236,19 @@ def _solve(
         # an exact first value leaves the constant no freedom
         fixed, free = noise.white(fixed[:, int(noise.starts_exact) :]), noise.white(free)
     fit = decompose(y if noise is None else noise.white(y - offset), fixed, free)
-    chosen_by = strength if isinstance(strength, str) else "given"
-    if smooth:
-        inner = best_strength(fit, strength) if isinstance(strength, str) else strength * unit
+    variations = None if smooth else Variations(fit, np.sqrt(np.diff(knots)))
+    if not isinstance(strength, str):
+        inner, chosen_by = strength * unit, "given"
+    else:
+        names = ("gcv", "risk") if strength == "gcv" and noise is not None else (strength,)
+        inner, chosen_by = max(
+            (best_strength(fit, name) if variations is None else variations.best(name), name)
+            for name in names
+        )
+    if variations is None:
         freedom, residual = fit.freedom(inner), fit.residual(inner)
         c, z = fit.coefficients(inner)
     else:
-        variations = Variations(fit, np.sqrt(np.diff(knots)))
-        inner = variations.best(strength) if isinstance(strength, str) else strength * unit
         varied = variations.solve(inner, fit.data)
         freedom, residual, c, z = varied.freedom, varied.residual, varied.fixed, varied.free
     scatter = residual / (fit.data.size - freedom)
@@ -247,15 +257,17 @@ def _solve(
     at_fixed = at_fixed[:, -kept:] / width**order
     at_free /= width**order
     spread = np.sqrt(scatter if noise is None else max(scatter, 1.0))
-    if smooth:
-        root = spread * fit.roots(inner, at_fixed, at_free)[1]
+    if variations is None:
+        noise_root, root = (spread * r for r in fit.roots(inner, at_fixed, at_free))
     else:
         root = variations.root(inner, spread, at_fixed, at_free)
+        noise_root = root[:, :-1]
     back_fixed, back_free = basis(s_at, knots, degree)
     return Derivative(
         times=at,
         value=at_fixed @ c + at_free @ z,
         error=np.sqrt((root**2).sum(axis=1)),
+        noise_error=np.sqrt((noise_root**2).sum(axis=1)),
         order=order,
         coordinates="linear",
         method=method,

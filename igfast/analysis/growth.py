@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -67,7 +70,8 @@ def local_exponent(
         Steps since the length was 0; another origin of time gives other exponents.
     length : (T,) array_like
     error : (T,) array_like, optional
-        Standard errors of the length, taken as those of a sum of independent increments.
+        Standard errors of the length, taken as those of a sum of independent increments; all NaN
+        counts as none.
     order, method, strength
         As for :func:`igfast.analysis.log_differentiate`.
 
@@ -92,6 +96,8 @@ def local_exponent(
     """
     t, values = np.asarray(times, dtype=np.float64), np.asarray(length, dtype=np.float64)
     errors = None if error is None else np.asarray(error, dtype=np.float64)
+    if errors is not None and not np.isfinite(errors[1:]).any():
+        errors = None  # of an estimator that has none
     keep = informative(t, values, errors)
     if keep.sum() < FEWEST:
         raise UnresolvedLength(
@@ -111,3 +117,23 @@ def local_exponent(
         error=None if errors is None else errors[keep],
         at=at,
     )
+
+
+def local_exponents(
+    times: ArrayLike, lengths: Mapping[str, tuple[ArrayLike, ArrayLike]], **choices: Any
+) -> dict[str, Derivative]:
+    """:func:`local_exponent` of (length, error) by name; of several, unresolved ones are left out.
+
+    Raises
+    ------
+    UnresolvedLength
+        If the only one is not resolved.
+    """
+    found = {}
+    for name, (length, error) in lengths.items():
+        try:
+            found[name] = local_exponent(times, length, error, **choices)
+        except UnresolvedLength as problem:
+            if len(lengths) == 1:
+                raise UnresolvedLength(f"layer {name!r}: {problem}") from None
+    return found

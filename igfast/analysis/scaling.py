@@ -17,7 +17,9 @@ Float = NDArray[np.float64]
 
 LEAST_OVERLAP = 0.3  # share of points that another size must reach: curves torn apart fit trivially
 SIMPLEX = 0.15  # first steps in a and b
-BOOTSTRAP_TOLERANCE = 1e-3
+NEAR = 0.03  # the same for bootstrap samples, which start at the best fit
+TOLERANCE = 1e-5
+NEAR_TOLERANCE = 1e-3
 SEED = 0
 
 
@@ -35,6 +37,8 @@ class Collapse:
     quality : float
         With errors Houdayer and Hartmann's S, about 1 for a perfect collapse; without them the
         root mean square distance of points from the master curve, in ln y.
+    with_errors : bool
+        Which of the two.
     overlap : float
         Share of points that lie within the range of another size.
     resampled : {"runs", "points"}
@@ -51,6 +55,7 @@ class Collapse:
     b_error: float
     correlation: float
     quality: float
+    with_errors: bool
     overlap: float
     resampled: str
     draws: Float = field(repr=False)
@@ -134,12 +139,12 @@ def collapse(
     if resample not in ("auto", "runs", "points"):
         raise ValueError(f'resample must be "auto", "runs" or "points", got {resample!r}')
     resampled = ("runs" if several else "points") if resample == "auto" else resample
-    best = _minimize(curves, np.asarray(start, dtype=np.float64), 1e-6)
+    best = _minimize(curves, np.asarray(start, dtype=np.float64), SIMPLEX, TOLERANCE)
     value, overlap = _distance(curves, best)
     rng = np.random.default_rng(SEED)
     found = np.array(
         [
-            _minimize(_redrawn(curves, resampled, rng), best, BOOTSTRAP_TOLERANCE)
+            _minimize(_redrawn(curves, resampled, rng), best, NEAR, NEAR_TOLERANCE)
             for _ in range(draws)
         ]
     ).reshape(draws, 2)
@@ -152,6 +157,7 @@ def collapse(
         b_error=float(spread[1]),
         correlation=float(related),
         quality=value if errors is not None else math.sqrt(value),
+        with_errors=errors is not None,
         overlap=overlap,
         resampled=resampled,
         draws=found,
@@ -161,7 +167,7 @@ def collapse(
     )
 
 
-def _minimize(curves: _Curves, start: Float, tolerance: float) -> Float:
+def _minimize(curves: _Curves, start: Float, step: float, tolerance: float) -> Float:
     try:
         from scipy.optimize import minimize
     except ModuleNotFoundError as problem:
@@ -170,12 +176,12 @@ def _minimize(curves: _Curves, start: Float, tolerance: float) -> Float:
             "'igfast[analysis]'",
             name="scipy",
         ) from problem
-    simplex = start + SIMPLEX * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    simplex = start + step * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     found = minimize(
         lambda point: _distance(curves, point)[0],
         start,
         method="Nelder-Mead",
-        options={"initial_simplex": simplex, "xatol": tolerance, "fatol": 0.0, "maxiter": 400},
+        options={"initial_simplex": simplex, "xatol": tolerance, "fatol": math.inf, "maxiter": 400},
     )
     return np.asarray(found.x, dtype=np.float64)
 
@@ -263,6 +269,9 @@ def _checked(
         ys.append(value[order])
         es.append((spread / value)[order])
     logs = _Curves(
-        np.log(size), [np.log(v) for v in xs], [np.log(v) for v in ys], es if errors else None
+        np.log(size),
+        [np.log(v) for v in xs],
+        [np.log(v) for v in ys],
+        None if errors is None else es,
     )
     return logs, (tuple(xs), tuple(ys))

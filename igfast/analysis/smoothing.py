@@ -108,7 +108,7 @@ class Fit:
     def freedom(self, strength: float) -> float:
         """Degrees of freedom, the trace of the matrix that maps data to fit."""
         squared = self.singular**2
-        return self.triangle.shape[0] + float((squared / (squared + strength)).sum())
+        return len(self.triangle) + float((squared / (squared + strength)).sum())
 
     def residual(self, strength: float) -> float:
         """Sum of squared whitened residuals."""

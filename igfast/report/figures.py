@@ -9,8 +9,10 @@ from __future__ import annotations
 from igfast.report.complexity import entropy_complexity
 from igfast.report.densities import density_map, ridgeline
 from igfast.report.motion import depth_map, length, overview, velocity
+from igfast.report.scaling import collapse_figure
 
 __all__ = [
+    "collapse_figure",
     "density_map",
     "depth_map",
     "entropy_complexity",
