@@ -6,10 +6,10 @@ from __future__ import annotations
 from .derivative import Derivative, differentiate, log_differentiate, smooth
 from .divergences import DIVERGENCES, divergence_along, stack
 from .growth import UnresolvedLength, local_exponent, local_exponents
-from .paths import ESTIMATORS, Estimator, PathEstimate, estimate
+from .paths import ESTIMATORS, Estimator, estimate
 from .scaling import Collapse, collapse
 from .series import Common, LayerSeries, common
-from .simple import chi2, fisher_rao, gaussian, hellinger, kde, node
+from .simple import PathEstimate, chi2, fisher_rao, gaussian, hellinger, kde, node
 from .transitions import Lag, Onset, Transition, find_transitions, lag, overfitting_onset
 
 __all__ = [
