@@ -9,18 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import analysis, measures, merging
+from . import analysis, measures
 from .analysis import Common, Estimator, PathEstimate
 from .analysis.paths import noise_floor
-from .analysis.series import LayerSeries, cut, recorded_moments
 from .histograms import Histogram
+from .records import MODEL, Records
 from .sources import Memory, Source
 from .store import RunReader
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
-
-MODEL = "model"  # name of the pooled histogram of all layers
 
 
 class Trajectory:
@@ -46,11 +44,8 @@ class Trajectory:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._parts: dict[tuple[str, str], list[LayerSeries]] = {}
+        self._records = Records(source)
         self._estimates: dict[tuple[str, str, str | Estimator], PathEstimate] = {}
-        self._commons: dict[tuple[str, str], Common] = {}
-        self._records: dict[str, Sequence[Histogram]] = {}
-        self._moments: dict[str, tuple[dict[str, NDArray[Any]], Int]] = {}
 
     @classmethod
     def from_histograms(
@@ -193,7 +188,7 @@ class Trajectory:
 
         def one(name: str) -> Float:
             found = np.full(max(len(self.steps_of(quantity)) - 1, 0), np.nan)
-            for part in self._series(name, quantity):
+            for part in self._records.series(name, quantity):
                 here = slice(part.first + part.counted.start, part.first + part.counted.stop)
                 found[here] = noise_floor(part)[part.counted]
             return found
@@ -219,7 +214,7 @@ class Trajectory:
             layer,
             quantity,
             lambda name: measures.shannon_entropy(
-                self._stacked(name, quantity), normalized, correction
+                self._records.stacked(name, quantity), normalized, correction
             ),
         )
 
@@ -240,7 +235,7 @@ class Trajectory:
             layer,
             quantity,
             lambda name: measures.differential_entropy(
-                analysis.stack(self._layer_records(name, quantity)), correction
+                analysis.stack(self._records.histograms(name, quantity)), correction
             ),
         )
 
@@ -254,7 +249,7 @@ class Trajectory:
         return self._each(
             layer,
             quantity,
-            lambda name: measures.statistical_complexity(self._stacked(name, quantity)),
+            lambda name: measures.statistical_complexity(self._records.stacked(name, quantity)),
         )
 
     def divergence(
@@ -287,16 +282,13 @@ class Trajectory:
             layer,
             quantity,
             lambda name: analysis.divergence_along(
-                self._layer_records(name, quantity), kind, reference, parameters
+                self._records.histograms(name, quantity), kind, reference, parameters
             ),
         )
 
     def common(self, layer: str, quantity: str = "param") -> Common:
         """All records of a layer merged to one grid, for pictures, H and C."""
-        key = (quantity, layer)
-        if key not in self._commons:
-            self._commons[key] = analysis.common(self._layer_records(layer, quantity))
-        return self._commons[key]
+        return self._records.common(layer, quantity)
 
     def log_derivative(
         self,
@@ -318,9 +310,10 @@ class Trajectory:
         return found[layer] if layer else found
 
     def transitions(self, layer: str | None = None, threshold: float = 2.5, **choices: Any) -> Any:
-        """Minima of d² ln L/d(ln t)² deeper than their band, as :class:`igfast.analysis.Transition`.
+        """Minima of d² ln L/d(ln t)² that are deeper than their band.
 
-        A tuple, or tuples by name for ``layer=None``; other arguments as in :meth:`log_derivative`.
+        A tuple of :class:`igfast.analysis.Transition`, or tuples by name for ``layer=None``; other
+        arguments as in :meth:`log_derivative`.
         """
         found = self.log_derivative(layer, 2, **choices)
         if layer:
@@ -380,53 +373,9 @@ class Trajectory:
     def _estimate(self, layer: str, quantity: str, estimator: str | Estimator) -> PathEstimate:
         key = (quantity, layer, estimator)
         if key not in self._estimates:
-            parts = self._series(layer, quantity)
+            parts = self._records.series(layer, quantity)
             self._estimates[key] = analysis.estimate(parts, estimator, len(self.steps_of(quantity)))
         return self._estimates[key]
-
-    def _series(self, layer: str, quantity: str) -> list[LayerSeries]:
-        key = (quantity, layer)
-        if key not in self._parts:
-            self._parts[key] = cut(
-                self.steps_of(quantity),
-                self._layer_records(layer, quantity),
-                self._source.memberships_of(quantity),
-                self._recorded_moments(layer, quantity),
-            )
-        return self._parts[key]
-
-    def _recorded_moments(self, layer: str, quantity: str) -> Float | None:
-        if quantity not in self._moments:
-            source = self._source
-            self._moments[quantity] = source.moments(quantity), source.moment_steps(quantity)
-        names = self._source.layers(quantity)
-        columns = [names.index(layer)] if layer in names else list(range(len(names)))
-        return recorded_moments(*self._moments[quantity], self.steps_of(quantity), columns)
-
-    def _layer_records(self, layer: str, quantity: str) -> list[Histogram]:
-        if quantity not in self._records:
-            self._records[quantity] = list(self.histograms(quantity))
-        records = self._records[quantity]
-        if layer == MODEL and MODEL not in self._source.layers(quantity):
-            return merging.equally_wide([record.pooled(MODEL) for record in records])
-        return [record[layer] for record in records]
-
-    def _stacked(self, layer: str, quantity: str) -> Histogram:
-        """The records of a layer as the rows of one histogram."""
-        grid = self.common(layer, quantity)
-        counts = np.ascontiguousarray(grid.counts)
-        outside = np.stack([grid.underflow, grid.overflow], axis=-1)
-        rows = len(counts)
-        head = self._layer_records(layer, quantity)[0]
-        return Histogram(
-            split_counts=counts[:, None, :],
-            split_outside=outside[:, None, :],
-            nan=np.zeros(rows, dtype=np.int64),
-            numel=counts.sum(axis=1) + outside.sum(axis=1),
-            grid=head.grid,
-            names=tuple(map(str, self.steps_of(quantity))),
-            uniform_edges=grid.edges,
-        )
 
 
 def open(path: str | Path) -> Trajectory:

@@ -32,6 +32,7 @@ ROOMS = [
     "schedules",
     "store",
     "sources",
+    "records",
     "trajectory",
     "export",
     "sinks",

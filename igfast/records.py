@@ -1,0 +1,85 @@
+"""One layer's records, whichever source they come from: read once, cut into series once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import analysis, merging
+from .analysis import Common
+from .analysis.series import LayerSeries, cut, recorded_moments
+from .histograms import Histogram
+from .sources import Source
+
+Int = NDArray[np.int64]
+Float = NDArray[np.float64]
+
+MODEL = "model"  # name of the pooled histogram of all layers
+
+
+class Records:
+    """What a trajectory measures, layer by layer; ``"model"`` pools all layers."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._histograms: dict[str, list[Histogram]] = {}
+        self._pooled: dict[str, list[Histogram]] = {}
+        self._series: dict[tuple[str, str], list[LayerSeries]] = {}
+        self._commons: dict[tuple[str, str], Common] = {}
+        self._moments: dict[str, tuple[dict[str, NDArray[Any]], Int]] = {}
+
+    def histograms(self, layer: str, quantity: str) -> list[Histogram]:
+        """T histograms of one layer."""
+        if quantity not in self._histograms:
+            self._histograms[quantity] = list(self._source.histogram_series(quantity))
+        records = self._histograms[quantity]
+        if layer != MODEL or MODEL in self._source.layers(quantity):
+            return [record[layer] for record in records]
+        if quantity not in self._pooled:
+            pooled = [record.pooled(MODEL) for record in records]
+            self._pooled[quantity] = merging.equally_wide(pooled)
+        return self._pooled[quantity]
+
+    def series(self, layer: str, quantity: str) -> list[LayerSeries]:
+        """The layer's records in stretches that one grid serves."""
+        key = (quantity, layer)
+        if key not in self._series:
+            self._series[key] = cut(
+                self._source.steps_of(quantity),
+                self.histograms(layer, quantity),
+                self._source.memberships_of(quantity),
+                self._recorded_moments(layer, quantity),
+            )
+        return self._series[key]
+
+    def common(self, layer: str, quantity: str) -> Common:
+        """All records of the layer on one grid."""
+        key = (quantity, layer)
+        if key not in self._commons:
+            self._commons[key] = analysis.common(self.histograms(layer, quantity))
+        return self._commons[key]
+
+    def stacked(self, layer: str, quantity: str) -> Histogram:
+        """The records of the layer, on their common grid, as the rows of one histogram."""
+        grid = self.common(layer, quantity)
+        counts = np.ascontiguousarray(grid.counts)
+        outside = np.stack([grid.underflow, grid.overflow], axis=-1)
+        return Histogram(
+            split_counts=counts[:, None, :],
+            split_outside=outside[:, None, :],
+            nan=np.zeros(len(counts), dtype=np.int64),
+            numel=counts.sum(axis=1) + outside.sum(axis=1),
+            grid=self.histograms(layer, quantity)[0].grid,
+            names=tuple(map(str, self._source.steps_of(quantity))),
+            uniform_edges=grid.edges,
+        )
+
+    def _recorded_moments(self, layer: str, quantity: str) -> Float | None:
+        if quantity not in self._moments:
+            source = self._source
+            self._moments[quantity] = source.moments(quantity), source.moment_steps(quantity)
+        names = self._source.layers(quantity)
+        columns = [names.index(layer)] if layer in names else list(range(len(names)))
+        return recorded_moments(*self._moments[quantity], self._source.steps_of(quantity), columns)
