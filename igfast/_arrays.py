@@ -47,13 +47,19 @@ def named(tensors: Any, operation: str) -> dict[str, Any]:
     if _is_array(tensors):
         return {"0": tensors}
     if isinstance(tensors, Mapping):
-        return {str(name): tensor for name, tensor in tensors.items()}
+        found = {str(name): tensor for name, tensor in tensors.items()}
+        if len(found) != len(tensors):
+            raise ValueError(
+                f"{operation}: tensors has keys that are equal as text, got {list(tensors)!r}; "
+                "give every tensor a name of its own"
+            )
+        return found
     if isinstance(tensors, Sequence) and not isinstance(tensors, (str, bytes)):
         return {str(index): tensor for index, tensor in enumerate(tensors)}
     raise TypeError(
         f"{operation}: tensors must be an array, a sequence of arrays or a mapping of names to "
-        f"arrays, got {type(tensors).__name__}; wrap plain numbers with numpy.asarray, and "
-        "generators with list() or dict()"
+        f"arrays, got {type(tensors).__name__}; pass dict(model.named_parameters()) for a model, "
+        "list() of a generator, and numpy.asarray of plain numbers"
     )
 
 

@@ -24,6 +24,7 @@ def histogram(
     offsets: _Int64 | None,
     moments: tuple[_Int64, _Float64] | None,
     threads: int,
+    extents: tuple[_Int64, _Float64] | None = None,
 ) -> tuple[str, int]: ...
 def moments(
     tensors: _Int64, integers: _Int64, floats: _Float64, threads: int
@@ -42,3 +43,49 @@ def set_isa(name: str) -> None: ...
 def isa() -> str: ...
 def available_isas() -> list[str]: ...
 def build_info() -> dict[str, str]: ...
+
+class DevicePlan:
+    def run(
+        self,
+        *,
+        tensors_hash: int,
+        exponents: _Int64 | None = None,
+        origins: _Int64 | None = None,
+        split_counts: int = 0,
+        split_outside: int = 0,
+        nan: int = 0,
+        offsets: int = 0,
+        moment_integers: int = 0,
+        moment_floats: int = 0,
+        zeros: int = 0,
+        extremes: int = 0,
+        previous_counts: int = 0,
+        previous_outside: int = 0,
+        measures: int = 0,
+        stream: int = 0,
+    ) -> None: ...
+    def info(self) -> dict[str, str | int]: ...
+
+class DeviceLibrary:
+    def __init__(self, path: str) -> None: ...
+    def describe(self) -> tuple[bool, str]: ...
+    def hash(self, tensors: _Int64) -> int: ...
+    def plan(
+        self,
+        *,
+        tensors: _Int64,
+        rows: int,
+        grid: int = 0,
+        bins: int = 0,
+        splits: int = 1,
+        edges: _Float64 | None = None,
+        log: tuple[int, int, int] | None = None,
+        offsets: bool = False,
+        moments: bool = False,
+        counters: int = 0,
+        device: int = 0,
+        stream: int = 0,
+    ) -> DevicePlan: ...
+
+def use_host_library(library: DeviceLibrary | None) -> None: ...
+def backend() -> str: ...

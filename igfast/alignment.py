@@ -77,27 +77,48 @@ class Widened:
     origin: int
 
 
-def widen(bins: Bins, exponents: Int, origins: Int, coarsest: Int) -> Widened:
-    """Bins of every layer on the union of the layers' ranges, partly filled end bins included."""
-    size = bins.counts.shape[2]
-    shift = np.minimum(coarsest - exponents, _MAX_SHIFT)
-    own_first = origins >> shift
-    own_last = -((-(origins + size)) >> shift)
-    first, last = int(own_first.min()), int(own_last.max())
-    rows, splits, _ = bins.counts.shape
-    width = last - first
-    counts = np.zeros((rows, splits, width), dtype=np.int64)
-    offsets = None if bins.offsets is None else np.zeros((rows, splits, width))
+def spanning_exponent(exponents: Int, origins: Int, size: int, most: int) -> int:
+    """The finest exponent at which the union of the rows' ranges has at most ``most`` bins."""
+    exponent = int(exponents.max())
+    while True:
+        first, last = _union(exponents, origins, size, exponent)
+        if last - first <= most:
+            return exponent
+        exponent += 1
+
+
+def widen(
+    bins: Bins, exponents: Int, origins: Int, exponent: int, *, pool: bool = False
+) -> Widened:
+    """Bins of every row on the union of the rows' ranges, partly filled end bins included.
+
+    With ``pool`` all rows are added up in one.
+    """
+    rows, splits, size = bins.counts.shape
+    shift = np.minimum(exponent - exponents, _MAX_SHIFT)
+    first, last = _union(exponents, origins, size, exponent)
+    shape = (1 if pool else rows, splits, last - first)
+    counts = np.zeros(shape, dtype=np.int64)
+    offsets = None if bins.offsets is None else np.zeros(shape)
     for row in range(rows):
-        target = (((origins[row] + np.arange(size)) >> shift[row]) - first).astype(np.int64)
-        np.add.at(counts[row].T, target, bins.counts[row].T)
+        to = 0 if pool else row
+        fine = origins[row] + np.arange(size)
+        target = ((fine >> shift[row]) - first).astype(np.int64)
+        np.add.at(counts[to].T, target, bins.counts[row].T)
         if offsets is not None and bins.offsets is not None:
-            scale = np.ldexp(1.0, -int(shift[row]))
             start = np.ldexp((target + first).astype(np.float64), int(shift[row]))
-            inside = (origins[row] + np.arange(size)) - start
-            moved = (bins.counts[row] * inside + bins.offsets[row]) * scale
-            np.add.at(offsets[row].T, target, moved.T)
-    return Widened(Bins(counts, bins.outside, offsets), first)
+            moved = (bins.counts[row] * (fine - start) + bins.offsets[row]) * np.ldexp(
+                1.0, -int(shift[row])
+            )
+            np.add.at(offsets[to].T, target, moved.T)
+    outside = bins.outside.sum(axis=0, keepdims=True) if pool else bins.outside
+    return Widened(Bins(counts, outside, offsets), first)
+
+
+def _union(exponents: Int, origins: Int, size: int, exponent: int) -> tuple[int, int]:
+    """First and end bin, at one exponent, of the union of the rows' ranges."""
+    shift = np.minimum(exponent - exponents, _MAX_SHIFT)
+    return int((origins >> shift).min()), int((-((-(origins + size)) >> shift)).max())
 
 
 def merge(bins: Bins, bounds: Int, edges: NDArray[np.float64], widths: NDArray[np.float64]) -> Bins:

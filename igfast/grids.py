@@ -154,9 +154,12 @@ class Grid:
                     "read them from the histogram"
                 )
             return dyadic_edges(np.atleast_1d(self.exponent), np.atleast_1d(self.origin), self.bins)
-        low, high = np.broadcast_arrays(
-            np.asarray(self.low, np.float64), np.asarray(self.high, np.float64)
-        )
+        low, high = np.asarray(self.low, np.float64), np.asarray(self.high, np.float64)
+        if low.ndim and high.ndim and low.shape != high.shape:
+            raise ValueError(
+                f"low and high must have one value for each layer, got {low.size} and {high.size}"
+            )
+        low, high = np.broadcast_arrays(low, high)
         rows = [
             _linspace(float(a), float(b), self.bins)
             for a, b in zip(low.flat, high.flat, strict=True)
@@ -236,6 +239,8 @@ def _integer(value: Any, argument: str) -> int:
 
 
 def _integers(value: Any, argument: str) -> int | tuple[int, ...]:
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
     if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, (str, bytes)):
         return tuple(_integer(item, argument) for item in value)
     return _integer(value, argument)

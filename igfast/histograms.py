@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -56,7 +57,8 @@ class Histogram:
     uniform_edges: NDArray[np.float64] | None = None
 
     def __repr__(self) -> str:
-        return f"Histogram({len(self)} layers, splits={self.splits}, grid={self.grid})"
+        layers = "1 layer" if len(self) == 1 else f"{len(self)} layers"
+        return f"Histogram({layers}, splits={self.splits}, grid={self.grid})"
 
     def __len__(self) -> int:
         return len(self.names)
@@ -177,6 +179,7 @@ class Histogram:
         >>> h.rebin(4).counts
         array([[4, 4]])
         """
+        factor = operator.index(factor)
         if self.grid.kind == "uniform":
             if factor < 1 or self.bins % factor:
                 raise ValueError(
@@ -225,7 +228,7 @@ class Histogram:
 
         Returns
         -------
-        (L,) or (Q, L) float64
+        (L,) for one q, (Q, L) for several, NumPy float64
             −inf or +inf where the quantile lies outside the grid, NaN for an empty layer.
 
         Examples
@@ -252,16 +255,18 @@ class Histogram:
     def pooled(self, name: str = "model") -> Histogram:
         """All layers in one, on the finest dyadic grid that spans every layer's.
 
-        What lies outside a layer's own grid stays outside the pooled one. Layers on a uniform grid
-        need one range in common.
+        What lies outside a layer's own grid stays outside the pooled one. A span of more than
+        8,192 bins is given coarser ones. Layers on a uniform grid need one range in common.
         """
-        whole = self
-        if self.grid.kind == "dyadic":
-            whole = merging.on_widest_grid(self)
-        elif self.uniform_edges is not None and self.uniform_edges.ndim == 2:
+        if not len(self):
+            raise ValueError("pooled needs at least one layer, this histogram has none")
+        if self.uniform_edges is not None and self.uniform_edges.ndim == 2:
             raise ValueError(
                 "pooled needs one range for all layers of a uniform grid; pass scalar low and high"
             )
+        whole = self
+        if self.grid.kind == "dyadic":
+            whole = merging.pooled(self)
         return replace(
             whole,
             split_counts=whole.split_counts.sum(0)[None],
@@ -270,8 +275,6 @@ class Histogram:
             numel=whole.numel.sum(keepdims=True),
             names=(name,),
             offsets=None if whole.offsets is None else whole.offsets.sum(0)[None],
-            exponents=None if whole.exponents is None else whole.exponents[:1],
-            origins=None if whole.origins is None else whole.origins[:1],
         )
 
     def to_numpy(self) -> Histogram:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Int = NDArray[np.int64]
 
+MAX_POOLED_BINS = 8192  # layers far apart share coarser bins rather than a huge grid
+
 
 def align(h0: Histogram, h1: Histogram) -> tuple[Histogram, Histogram, NDArray[np.bool_]]:
     """Two histograms of the same layers, row by row, on their common grid, as NumPy.
@@ -167,17 +169,17 @@ def to_log(h: Histogram, grid: Grid) -> Histogram:
     return with_bins(h, merged, grid=grid)
 
 
-def on_widest_grid(h: Histogram) -> Histogram:
-    """Every layer on the coarsest exponent, over the union of their ranges."""
+def pooled(h: Histogram) -> Histogram:
+    """All layers of a dyadic histogram added up, over the union of their ranges."""
     exponents, origins = h.dyadic_bins()
-    coarsest = np.full_like(exponents, exponents.max())
-    own = alignment.widen(bins_of(h), exponents, origins, coarsest)
+    exponent = alignment.spanning_exponent(exponents, origins, h.bins, MAX_POOLED_BINS)
+    whole = alignment.widen(bins_of(h), exponents, origins, exponent, pool=True)
     return with_bins(
         h,
-        own.bins,
-        grid=Grid("dyadic", own.bins.counts.shape[2]),
-        exponents=coarsest,
-        origins=np.full_like(coarsest, own.origin),
+        whole.bins,
+        grid=Grid("dyadic", whole.bins.counts.shape[2]),
+        exponents=np.array([exponent]),
+        origins=np.array([whole.origin]),
     )
 
 

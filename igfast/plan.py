@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,15 @@ from .summary import Moments
 Int = NDArray[np.int64]
 
 DEFAULT_BINS = 256
+
+
+class FirstBins(Protocol):
+    """What other ranks, which hold other parts of the same layers, know of a first record."""
+
+    def extremes(
+        self, low: NDArray[np.float64], high: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+    def observed(self, seen: automatic.Observed) -> automatic.Observed: ...
 
 
 class ResolutionWarning(UserWarning):
@@ -98,20 +107,40 @@ class Plan:
         -------
         Histogram, or (Histogram, Moments) with ``moments=True``
         """
+        return self.finish(self.count(out))
+
+    def count(self, out: Histogram | None = None, first: FirstBins | None = None) -> Outputs:
+        """Count now, for :meth:`finish`; ``first`` asks other ranks about a first record's bins."""
         if len(self._tensors) != len(self.names):
             raise RuntimeError("this plan has released its tensors; rebind() it first")
         self._refresh()
         found = Outputs(self._request, len(self.names), out)
-        if self.grid.automatic and self._exponents is None:
-            self._first_bins(found)
+        if self.unsettled:
+            self._first_bins(found, first)
         else:
             found.count(self._batch.table, self._exponents, self._origins)
+        return found
+
+    def finish(self, found: Outputs) -> Any:
+        """The result of a count, to which other ranks' may have been added; moves the bins on."""
         histogram = found.histogram(self._batch, self._exponents, self._origins)
         if self.grid.automatic:
             self._exponents, self._origins = self._next_bins(found)
         if not self.moments:
             return histogram
         return histogram, found.summary(self._batch)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether the next count has to choose its bins first."""
+        return self.grid.automatic and self._exponents is None
+
+    @property
+    def bins(self) -> tuple[Int, Int] | None:
+        """Exponents and origins, (L,) each, of the next count; None where it has none yet."""
+        if self._exponents is None or self._origins is None:
+            return None
+        return self._exponents, self._origins
 
     def resume(self, histogram: Histogram, moments: Moments) -> None:
         """Continue with the automatic bins that follow from an earlier record."""
@@ -194,13 +223,14 @@ class Plan:
         check_dyadic(pair[0], pair[1], self.grid.bins)
         return pair[0], pair[1]
 
-    def _first_bins(self, found: Outputs) -> None:
+    def _first_bins(self, found: Outputs, first: FirstBins | None) -> None:
         """Count repeatedly until every layer's bins fit it; only misfits are counted again."""
         sums = Sums(len(self.names))
         _core.moments(self._batch.table, sums.integers, sums.floats, config.get_num_threads())
-        exponents, origins = automatic.start(
-            sums.floats[:, 0], sums.floats[:, 1], self.grid.bins, self._precision
-        )
+        low, high = sums.floats[:, 0], sums.floats[:, 1]
+        if first is not None:
+            low, high = first.extremes(low, high)
+        exponents, origins = automatic.start(low, high, self.grid.bins, self._precision)
         rows = np.arange(len(self.names))
         for _ in range(automatic.MAX_PASSES):
             part = Outputs(self._request, len(rows))
@@ -208,8 +238,9 @@ class Plan:
             table[:, 4] = np.arange(len(rows))
             part.count(table, exponents[rows], origins[rows])
             found.take(rows, part)
+            seen = part.observed() if first is None else first.observed(part.observed())
             new = automatic.follow(
-                exponents[rows], origins[rows], part.observed(), self._precision[rows], first=True
+                exponents[rows], origins[rows], seen, self._precision[rows], first=True
             )
             moved = (new[0] != exponents[rows]) | (new[1] != origins[rows])
             rows = rows[moved]

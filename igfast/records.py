@@ -54,11 +54,22 @@ class Records:
             )
         return self._series[key]
 
+    def thinned(self, layer: str, quantity: str) -> list[LayerSeries]:
+        """As :meth:`series`, of every second record."""
+        return cut(
+            self._source.steps_of(quantity)[::2],
+            self.histograms(layer, quantity)[::2],
+            self._source.memberships_of(quantity)[::2],
+        )
+
     def common(self, layer: str, quantity: str) -> Common:
         """All records of the layer on one grid."""
         key = (quantity, layer)
         if key not in self._commons:
-            self._commons[key] = analysis.common(self.histograms(layer, quantity))
+            records = self.histograms(layer, quantity)
+            if not records:
+                raise ValueError(f"the run holds no record of {quantity!r} yet")
+            self._commons[key] = analysis.common(records)
         return self._commons[key]
 
     def stacked(self, layer: str, quantity: str) -> Histogram:

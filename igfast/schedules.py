@@ -16,9 +16,24 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 Schedule = Callable[[int], bool]
+
+
+@dataclass(frozen=True, repr=False)
+class _Described:
+    """A schedule that a run file can name: its repr is the call that made it."""
+
+    text: str
+    wants: Schedule
+
+    def __call__(self, step: int) -> bool:
+        return self.wants(step)
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 def every(n: int) -> Schedule:
@@ -30,7 +45,7 @@ def every(n: int) -> Schedule:
         If ``n`` is below 1.
     """
     interval = _positive(n, "every")
-    return lambda step: step % interval == 0
+    return _Described(f"every({interval})", lambda step: step % interval == 0)
 
 
 def log_spaced(per_decade: int) -> Schedule:
@@ -45,7 +60,7 @@ def log_spaced(per_decade: int) -> Schedule:
             return step == 0
         return _nearest(_last_index(step, count), count) == step
 
-    return schedule
+    return _Described(f"log_spaced(per_decade={count})", schedule)
 
 
 def dense(around: int, radius: int) -> Schedule:
@@ -53,7 +68,8 @@ def dense(around: int, radius: int) -> Schedule:
     center, width = operator.index(around), operator.index(radius)
     if width < 0:
         raise ValueError(f"radius must not be negative, got {width}")
-    return lambda step: abs(step - center) <= width
+    text = f"dense(around={center}, radius={width})"
+    return _Described(text, lambda step: abs(step - center) <= width)
 
 
 def any_of(*schedules: int | Schedule) -> Schedule:
@@ -61,7 +77,8 @@ def any_of(*schedules: int | Schedule) -> Schedule:
     if not schedules:
         raise ValueError("any_of needs at least one schedule, got none")
     resolved = [resolve(schedule) for schedule in schedules]
-    return lambda step: any(schedule(step) for schedule in resolved)
+    names = ", ".join(getattr(one, "__qualname__", repr(one)) for one in resolved)
+    return _Described(f"any_of({names})", lambda step: any(one(step) for one in resolved))
 
 
 def resolve(value: int | Schedule) -> Schedule:

@@ -47,7 +47,10 @@ class Memory:
         self.path: Path | None = None
         self.config = dict(config or {})
         self.quantities: tuple[str, ...] = ("param",)
-        self.steps = np.asarray(steps, dtype=np.int64)
+        given = np.asarray(steps)
+        if given.size and not np.issubdtype(given.dtype, np.integer):
+            raise TypeError(f"steps must be integers, got {given.dtype}; count optimizer steps")
+        self.steps = given.astype(np.int64)
         self._records = [histogram.to_numpy() for histogram in histograms]
         self._scalars = dict(scalars or {})
         if self.steps.ndim != 1 or len(self.steps) != len(self._records) or not len(self.steps):

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from . import analysis, measures
 from .analysis import Common, Estimator, PathEstimate
 from .analysis.paths import noise_floor
+from .analysis.sampling import Sampling, judge_sampling
+from .analysis.scales import LengthByScale, length_by_scale
 from .histograms import Histogram
 from .records import MODEL, Records
 from .sources import Memory, Source
@@ -67,6 +69,11 @@ class Trajectory:
         config : mapping, optional
         """
         return cls(Memory(steps, list(histograms), scalars, config))
+
+    def __repr__(self) -> str:
+        steps = self.steps
+        span = f", steps {steps[0]:,} to {steps[-1]:,}" if len(steps) else ""
+        return f"Trajectory({len(steps):,} records of {len(self.layers)} layers{span})"
 
     @property
     def path(self) -> Path | None:
@@ -174,12 +181,20 @@ class Trajectory:
 
         Parameters
         ----------
-        As for :meth:`velocity`.
+        layer, estimator, quantity
+            As for :meth:`velocity`.
+        error : bool
+            Also return the standard error: sampling noise, from the spread between splits. NaN for
+            estimators that have none (all but "split").
 
         Returns
         -------
-        (T, L) or (T,) float64
-            Dimensionless; ``length[0] = 0``.
+        (T, L) or (T,) float64, or (value, standard_error) with ``error=True``
+            Dimensionless; ``length[0] = 0``. L depends on the bins: compare it on equal ones.
+
+        Examples
+        --------
+        >>> length, error = run.length(error=True)  # doctest: +SKIP
         """
         return self._curve(layer, estimator, quantity, error, "length", "length_error")
 
@@ -194,6 +209,30 @@ class Trajectory:
             return found
 
         return self._each(layer, quantity, one)
+
+    def length_scales(self, layer: str, quantity: str = "param") -> LengthByScale:
+        """L(τ): the length of a layer's path smoothed over τ steps, and its plateau if it has one.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> rng = np.random.default_rng(0)
+        >>> x, grid = rng.normal(size=100_000), igfast.Grid.dyadic(256, exponent=-4)
+        >>> shaken = [x + t / 100 + rng.normal(0, 0.01) for t in range(101)]
+        >>> records = [igfast.histogram({"w": y}, grid=grid, splits=8) for y in shaken]
+        >>> found = igfast.Trajectory.from_histograms(range(101), records).length_scales("w")
+        >>> bool(found.lengths[0] > 1.3), bool(abs(found.lengths[-1] - 1) < 0.1)
+        (True, True)
+        """
+        records = len(self.steps_of(quantity))
+        return length_by_scale(self._records.series(layer, quantity), records)
+
+    def sampling(self, layer: str, quantity: str = "param") -> Sampling:
+        """Whether the records of a layer are close enough in time for its length."""
+        parts, thinned = (
+            read(layer, quantity) for read in (self._records.series, self._records.thinned)
+        )
+        return judge_sampling(parts, thinned, len(self.steps_of(quantity)))
 
     def entropy(
         self,
@@ -324,7 +363,18 @@ class Trajectory:
         """Write a static HTML report; needs matplotlib (``pip install 'igfast[report]'``)."""
         from .report import write_report
 
+        self.check_target(path)
         return write_report(self, path)
+
+    def check_target(self, path: str | Path) -> None:
+        """Refuse to write over the run file itself.
+
+        Raises
+        ------
+        ValueError
+        """
+        if self.path is not None and Path(path).resolve() == self.path.resolve():
+            raise ValueError(f"path={str(path)!r} is the run file itself; choose another name")
 
     def to_parquet(
         self, path: str | Path, quantity: str = "param", estimator: str = "split"
@@ -341,6 +391,7 @@ class Trajectory:
         from .export import write_parquet
 
         target = Path(path)
+        self.check_target(target)
         write_parquet(self, target, quantity, estimator)
         return target
 
@@ -366,6 +417,10 @@ class Trajectory:
 
     def _each(self, layer: str | None, quantity: str, one: Callable[[str], Float]) -> Float:
         if layer is not None:
+            if not isinstance(layer, str):
+                raise TypeError(
+                    f"layer must be a name, got {layer!r}; the layers are {', '.join(self.layers)}"
+                )
             return one(layer)
         columns = [one(name) for name in self._source.layers(quantity)]
         return np.stack(columns, axis=1) if columns else np.empty((len(self.steps), 0))

@@ -170,6 +170,7 @@ BAD = [
     (3.0, TypeError, "tensors must be an array, a sequence"),
     ("weights", TypeError, "got str"),
     ([1.0, 2.0], TypeError, "tensor '0' is a float.*numpy.asarray"),
+    ({1: np.zeros(2), "1": np.zeros(2)}, ValueError, "keys that are equal as text"),
     ({"w": None}, TypeError, "tensor 'w' is a NoneType"),
     (
         np.arange(3),

@@ -234,3 +234,19 @@ def test_torch_in_torch_out(sample):
         assert isinstance(derived.counts, torch.Tensor)
     plain = h.to_numpy()
     np.testing.assert_array_equal(plain.counts, igfast.histogram(sample, bins=8, splits=2).counts)
+
+
+def test_pooled_layers_far_apart_share_coarser_bins():
+    x = {"far": 1e6 + np.linspace(-0.1, 0.1, 500), "near": np.linspace(-1, 1, 500)}
+    pool = igfast.histogram(x, bins=256).pooled()
+    assert pool.bins <= 8192
+    assert pool.counts.sum() + pool.underflow[0] + pool.overflow[0] == 1000
+    with pytest.raises(ValueError, match="at least one layer"):
+        igfast.histogram({}, bins=4).pooled()
+
+
+def test_factors_of_any_integer_type():
+    h = histogram({"w": np.arange(16.0)}, 0, 0)
+    assert h.rebin(np.int64(4)).bins == 4
+    with pytest.raises(TypeError):
+        h.rebin(2.0)

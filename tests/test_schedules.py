@@ -77,3 +77,10 @@ def test_other_arguments():
         dense(around=5, radius=-1)
     with pytest.raises(ValueError, match="at least one schedule"):
         any_of()
+
+
+def test_schedules_describe_themselves():
+    schedule = any_of(15, log_spaced(20), dense(around=60, radius=0))
+    assert (
+        repr(schedule) == "any_of(every(15), log_spaced(per_decade=20), dense(around=60, radius=0))"
+    )

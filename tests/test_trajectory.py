@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import igfast
 from igfast import Grid, Trajectory
@@ -188,6 +189,21 @@ def test_bad_arguments(call, message):
         call(record({"w": X[:9]}))
 
 
+def test_layers_are_named_and_the_run_file_is_safe(drift, tmp_path):
+    with pytest.raises(TypeError, match="layer must be a name, got 0; the layers are w, still"):
+        drift.length(layer=0)
+    with pytest.raises(TypeError, match="steps must be integers, got float64"):
+        Trajectory.from_histograms([0.5], [record({"w": X[:9]})])
+    path = tmp_path / "run.html"
+    with igfast.Monitor({"w": X[:100]}, store=path) as monitor:
+        monitor.record(0)
+    before = path.read_bytes()
+    for write in (igfast.open(path).report, igfast.open(path).to_parquet):
+        with pytest.raises(ValueError, match="is the run file itself"):
+            write(path)
+    assert path.read_bytes() == before
+
+
 def test_unknown_layers_and_missing_offsets(drift):
     with pytest.raises(KeyError, match="no layer 'v'; the layers are w, still"):
         drift.length(layer="v")
@@ -195,3 +211,15 @@ def test_unknown_layers_and_missing_offsets(drift):
     run = Trajectory.from_histograms([0, 1], [uniform, uniform])
     with pytest.raises(ValueError, match="needs offsets, which these records lack"):
         run.length(estimator="node")
+
+
+def test_a_run_without_records(tmp_path):
+    model = torch.nn.Linear(3, 2)
+    with igfast.Monitor(model, store=tmp_path / "empty.igf"):
+        pass
+    run = igfast.open(tmp_path / "empty.igf")
+    assert run.length().shape == (0, 2)
+    assert run.velocity().shape == (0, 2)
+    assert repr(run) == "Trajectory(0 records of 2 layers)"
+    with pytest.raises(ValueError, match="the run holds no record of 'param' yet"):
+        run.entropy()

@@ -7,6 +7,8 @@ from .derivative import Derivative, differentiate, log_differentiate, smooth
 from .divergences import DIVERGENCES, divergence_along, stack
 from .growth import UnresolvedLength, local_exponent, local_exponents
 from .paths import ESTIMATORS, Estimator, estimate
+from .sampling import Sampling
+from .scales import LengthByScale
 from .scaling import Collapse, collapse
 from .series import Common, LayerSeries, common
 from .simple import PathEstimate, chi2, fisher_rao, gaussian, hellinger, kde, node
@@ -21,8 +23,10 @@ __all__ = [
     "Estimator",
     "Lag",
     "LayerSeries",
+    "LengthByScale",
     "Onset",
     "PathEstimate",
+    "Sampling",
     "Transition",
     "UnresolvedLength",
     "chi2",

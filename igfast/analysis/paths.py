@@ -24,7 +24,7 @@ def split(series: LayerSeries) -> PathEstimate:
 
     See :func:`igfast.analysis.split.split_length` for the method and its error.
     """
-    found = split_length(series.steps, series.split_counts, series.split_outside)
+    found = split_length(series.steps, series.split_counts, series.split_outside, series.offsets)
     return PathEstimate(
         found.velocity_squared, found.velocity_squared_error, found.length, found.standard_error
     )

@@ -28,6 +28,7 @@ Float = NDArray[np.float64]
 
 MAX_OCTAVES = 1  # a stretch may merge bins by this factor of two
 MAX_OUTSIDE = 1 / 50  # and leave this share of a record outside
+MAX_WIDER = 4  # a grid for the whole run may have this many times a record's bins
 WINDOW = 32  # records on either side of a cut that inform the step across it
 
 
@@ -96,6 +97,8 @@ def cut(
     no step. ``moments`` (T, 2) are mean and variance of every record. Records with more splits
     than others give them up: 8 splits merge exactly into 4.
     """
+    if not len(steps):
+        return []
     if memberships is None:
         memberships = np.zeros(len(steps), dtype=np.int64)
     breaks = [0, *(np.flatnonzero(np.diff(memberships)) + 1).tolist(), len(steps)]
@@ -141,7 +144,7 @@ def recorded_moments(
     return np.where(held.any(axis=1, keepdims=True), pooled, np.nan)
 
 
-def common(records: Sequence[Histogram], max_bins: int = 1024) -> Common:
+def common(records: Sequence[Histogram]) -> Common:
     """All records of one layer on the finest grid that spans every record's own."""
     head = records[0]
     if head.grid.kind != "dyadic":
@@ -153,16 +156,14 @@ def common(records: Sequence[Histogram], max_bins: int = 1024) -> Common:
             edges, counts, _total(same, "underflow"), _total(same, "overflow"), None, None
         )
     stacked, exponents, origins = _stack(records)
-    coarsest = int(exponents.max())
-    while True:
-        shift = np.minimum(coarsest - exponents, 62)
-        first = int((origins >> shift).min())
-        last = int((-((-(origins + stacked.counts.shape[2])) >> shift)).max())
-        if last - first <= min(max_bins, MAX_BINS):
-            break
-        coarsest += 1
-    wide = alignment.widen(stacked, exponents, origins, np.full_like(exponents, coarsest))
-    edges = dyadic_edges(np.array([coarsest]), np.array([first]), last - first)[0]
+    size = stacked.counts.shape[2]
+    coarsest = alignment.spanning_exponent(
+        exponents, origins, size, min(MAX_WIDER * size, MAX_BINS)
+    )
+    wide = alignment.widen(stacked, exponents, origins, coarsest)
+    edges = dyadic_edges(np.array([coarsest]), np.array([wide.origin]), wide.bins.counts.shape[2])[
+        0
+    ]
     outside = wide.bins.outside.sum(axis=1)
     return Common(
         edges, wide.bins.counts.sum(axis=1), outside[:, 0], outside[:, 1], coarsest, wide.origin

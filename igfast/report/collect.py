@@ -22,6 +22,8 @@ Int = NDArray[np.int64]
 
 MOST_LAYERS = 12  # panels of one figure; what is left out is said
 SPARSE = 4  # the sampling check takes every fourth record
+LEAST_SAMPLED = 1000  # elements of a layer from which on its sampling is checked
+LEAST_LIMITED = 200  # elements from which on a length that is not resolved has an upper limit
 MOST_COLUMNS = 600  # records drawn in a heat map, about one per two pixels
 
 
@@ -49,7 +51,8 @@ class Motion:
     Velocities are per interval, in 1/step; lengths, entropy (divided by ln(bins)), complexity and
     `outside` (fraction of the elements beyond the grid) per record. Errors are standard errors;
     NaN where the estimator gives none. `length_sparse` (L,) is the final length from every fourth
-    record only, `great_circle` (L,) the distance from the first to the last record.
+    record only, NaN for layers under 1,000 elements or of unresolved length, `great_circle` (L,)
+    the distance from the first to the last record.
     `grids` names the grid of each layer's entropy and complexity, `regrids` the records at which
     its automatic grid changed.
     """
@@ -87,6 +90,13 @@ class Motion:
         """Whether the layer's length stands clear of zero by two standard errors, if it has any."""
         length, error = self.length[-1, layer.column], self.length_error[-1, layer.column]
         return bool(length > 2 * np.nan_to_num(error))
+
+    def limit(self, layer: Layer) -> float:
+        """Two standard errors above an unresolved length; NaN without them, and for tiny layers."""
+        length, error = self.length[-1, layer.column], self.length_error[-1, layer.column]
+        if self.resolved(layer) or layer.numel < LEAST_LIMITED or not error > 0:
+            return float("nan")
+        return float(length + 2 * error)
 
     def group(self, matrices: bool) -> tuple[Layer, ...]:
         """Weight matrices, or everything else: biases, normalization weights and the like."""
@@ -239,12 +249,7 @@ def _with_velocities(run: Trajectory, motion: Motion) -> Motion:
     velocity, velocity_error = run.velocity(None, estimator, quantity, error=True)
     squared, squared_error = run.velocity_squared(None, estimator, quantity, error=True)
     length, length_error = run.length(None, estimator, quantity, error=True)
-    sparse = motion.length_sparse
-    if len(motion.steps) >= 5 * SPARSE:
-        kept = np.unique(np.append(np.arange(0, len(motion.steps), SPARSE), len(motion.steps) - 1))
-        thinned = type(run).from_histograms(motion.steps[kept], [histograms[int(i)] for i in kept])
-        sparse = thinned.length(estimator=estimator)[-1]
-    return replace(
+    found = replace(
         motion,
         velocity=velocity,
         velocity_error=velocity_error,
@@ -255,9 +260,25 @@ def _with_velocities(run: Trajectory, motion: Motion) -> Motion:
         length=length,
         length_error=length_error,
         length_published=run.length(None, "hellinger", quantity),
-        length_sparse=sparse,
         great_circle=great_circle(type(run).from_histograms([0, 1], [first, last])),
     )
+    return replace(found, length_sparse=_sparse_length(run, found))
+
+
+def _sparse_length(run: Trajectory, motion: Motion) -> Float:
+    """(L,) final lengths from every fourth record, of the layers that they can say something of."""
+    sparse, last = motion.length_sparse.copy(), len(motion.steps) - 1
+    checked = [
+        layer for layer in motion.layers if layer.numel >= LEAST_SAMPLED and motion.resolved(layer)
+    ]
+    if last + 1 < 5 * SPARSE or not checked:
+        return sparse
+    histograms = run.histograms(motion.quantity)
+    kept = np.unique(np.append(np.arange(0, last, SPARSE), last))
+    thinned = type(run).from_histograms(motion.steps[kept], [histograms[int(i)] for i in kept])
+    for layer in checked:
+        sparse[layer.column] = thinned.length(layer.name, motion.estimator)[-1]
+    return sparse
 
 
 def great_circle(ends: Trajectory) -> Float:

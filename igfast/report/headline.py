@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from igfast.report.collect import Curves, Float, Int, Layer, Motion
-from igfast.report.style import with_error
+from igfast.report.style import upper_limit, with_error
 
 FEW = 4  # weight matrices that a sentence can name one by one
 
@@ -97,15 +97,19 @@ def _lengths(motion: Motion) -> list[str]:
     kind = "" if motion.estimator == "split" else " (published estimate)"
     unclear = [layer for layer in layers if not motion.resolved(layer)]
     if len(layers) <= FEW:
-        named = [f"{_length(motion, layer)} ({layer.name})" for layer in layers]
-        sentence = f"{what} moved an information length L{kind} of {_join(named)}."
+        known_to = [layer for layer in layers if layer not in unclear or motion.limit(layer) > 0]
+        named = [f"{_length(motion, layer)} ({layer.name})" for layer in known_to]
+        sentence = f"{what} moved an information length L{kind} of {_join(named)}." if named else ""
+        dashes = [layer for layer in layers if layer not in known_to]
+        if dashes:
+            sentence = f"{sentence} L is not resolved for {_names(dashes)}.".strip()
     elif len(unclear) == len(layers):
         return [f"{what}, {len(layers)} in all, did not move by more than two standard errors."]
     else:
         known = sorted(
             (float(motion.length[-1, layer.column]), layer.column, layer)
             for layer in layers
-            if np.isfinite(motion.length[-1, layer.column])
+            if layer not in unclear
         )
         (_, _, least), (_, _, most) = known[0], known[-1]
         sentence = (
@@ -141,7 +145,9 @@ def _results(curves: Curves) -> list[str]:
 
 
 def _length(motion: Motion, layer: Layer) -> str:
-    text = with_error(motion.length[-1, layer.column], motion.length_error[-1, layer.column])
+    text = upper_limit(motion.limit(layer))
+    if motion.resolved(layer):
+        text = with_error(motion.length[-1, layer.column], motion.length_error[-1, layer.column])
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 

@@ -183,10 +183,9 @@ def length(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = Tru
             panel.plot(*_positive(motion.steps, motion.length[:, at]), color=SPLIT, linewidth=1.7)
             if motion.resolved(layer):
                 panel.axhline(motion.great_circle[at], **_CHORD_LOOK)
-            note = style.with_error(motion.length[-1, at], motion.length_error[-1, at])
             panel.text(
-                0.98, 0.05, f"L = {note}", transform=panel.transAxes, ha="right", color=SPLIT,
-                fontsize=style.BASE_SIZE - 0.5,
+                0.98, 0.05, _length_note(motion, layer), transform=panel.transAxes, ha="right",
+                color=SPLIT, fontsize=style.BASE_SIZE - 0.5,
             )  # fmt: skip
         style.log_value_axis(panel, low, high)
         style.log_step_axis(panel, *_step_limits(curves))
@@ -262,6 +261,14 @@ def _says_rest(panel: Axes, motion: Motion, layer: Layer) -> bool:
     text = "at rest: no element left its bin" if published == 0 else "no finite element to follow"
     style.message(panel, text)
     return True
+
+
+def _length_note(motion: Motion, layer: Layer) -> str:
+    if motion.resolved(layer):
+        at = layer.column
+        return f"L = {style.with_error(motion.length[-1, at], motion.length_error[-1, at])}"
+    limit = motion.limit(layer)
+    return f"L {style.upper_limit(limit)}: not resolved" if limit > 0 else "L not resolved"
 
 
 def _band(panel: Axes, x: Float | Int, value: Float, error: Float, color: str) -> None:

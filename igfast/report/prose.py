@@ -6,7 +6,7 @@ OVERVIEW = (
     "<b>L</b> adds up how far the distribution of a layer's values has moved (moving a normal "
     "distribution by one standard deviation is L = 1); <b>Γ</b> is its slope, averaged over tenths "
     "of a decade of steps. Read downward at one step to see what the losses did while the "
-    "distributions moved; bands are ± 2 standard errors."
+    "distributions moved; bands are ± 2 standard errors of sampling noise."
 )
 
 DENSITY = (
@@ -17,8 +17,9 @@ DENSITY = (
 
 RIDGES = (
     "The same densities as curves, from the first record at the top to the last at the bottom, all "
-    "of a panel on one scale. The records are chosen evenly along the path, so ridges are close in "
-    "steps where the weights change fast."
+    "of a panel on one scale. The records are chosen evenly along the path (in L, mean over the "
+    "weight matrices whose L is resolved), so ridges are close in steps where the weights change "
+    "fast."
 )
 
 VELOCITY = (
@@ -28,9 +29,10 @@ VELOCITY = (
 )
 
 LENGTH = (
-    "The blue curve is L with its band; no path can be shorter than the great-circle distance "
-    "between its ends (dash-dotted). How far the dashed curve lies above is noise that the "
-    "published estimate has summed up, and it grows with the number of records."
+    "The blue curve is L, its band ± 2 standard errors of sampling noise; no path can be shorter "
+    "than the great-circle distance between its ends (dash-dotted). How far the dashed curve lies "
+    "above is noise that the published estimate has summed up, and it grows with the number of "
+    "records."
 )
 
 ENTROPY = (
@@ -54,7 +56,8 @@ For a normal distribution, moving the mean by one standard deviation is L = 1.</
 <dt>Split estimate</dt>
 <dd>The elements are dealt into groups whose noise at bin borders is independent. Products between
 groups keep what all of them did and drop what each did alone; motion too small for one interval
-is measured over as many as it needs. The spread between groups is the standard error.</dd>
+is measured over as many as it needs. The spread between groups is the standard error: sampling
+noise alone.</dd>
 <dt>Published estimate</dt>
 <dd>Γ = 2·√Σ(√p′ − √p)²/Δt from neighboring histograms. Elements that cross a bin border by
 chance count as motion, so its L grows with the number of records. Shown for comparison.</dd>
@@ -66,19 +69,23 @@ elements' change minus the product between groups, measured at every interval.</
 The noise floor between the two is subtracted first, in the square. Given where L stands clear of
 its error.</dd>
 <dt>Entropy H and complexity C</dt>
-<dd>H = −Σ p ln p / ln B over the B bins of the grid named below; C = Q₀·JS(p, uniform)·H with the
-Jensen–Shannon divergence JS and Q₀ such that C ≤ 1 (López-Ruiz, Mancini, Calbet 1995; Lamberti,
-Martin, Plastino, Rosso 2004).</dd>
+<dd>H = −Σ p ln p / ln B over the B bins of the layer's grid, which stands under Grids;
+C = Q₀·JS(p, uniform)·H with the Jensen–Shannon divergence JS and Q₀ such that C ≤ 1
+(López-Ruiz, Mancini, Calbet 1995; Lamberti, Martin, Plastino, Rosso 2004).</dd>
 </dl>"""
 
 CAVEATS = """<ul>
 <li><b>L belongs to a time scale.</b> Minibatch noise moves a whole layer to and fro; L is the
 length of the path as far as the records resolve it.</li>
+<li><b>L depends on the bins.</b> The standard error is sampling noise alone. A layer that starts
+uniform, as PyTorch's linear layers do, has sharp edges that finer bins resolve: expect L to rise by
+about 10 % from 256 to 1,024 bins. Compare L on equal bins.</li>
 <li><b>Sampling.</b> Between records the path is taken as smooth. If L from every fourth record (in
 the table) is clearly smaller, the records cut corners and the true L is larger: record more
 often.</li>
 <li><b>Small layers.</b> With few elements a distribution is hardly defined; the standard error
-says so, and L within two of them of zero is not resolved.</li>
+says so. L within two of them of zero is not resolved: the table gives an upper limit, two standard
+errors above it, and a dash for layers of fewer than 200 elements.</li>
 <li><b>H and C depend on the grid.</b> One octave in bin width can change them by 0.1. Where the
 recorded grid changed, elements that were outside come in, which shows as a step.</li>
 </ul>"""

@@ -46,12 +46,21 @@ def figure_fragment(figure: Figure, key: str, description: str) -> str:
     description
         Alternative text.
     """
+    lay_out(figure)
     svg = to_svg(figure, key)
     image = base64.b64encode(to_png(figure)).decode("ascii") if len(svg) > LARGEST_SVG else ""
     if image and len(image) < len(svg):
         source = f"data:image/png;base64,{image}"
         return f'<img class="card" alt="{escape(description)}" src="{source}">'
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1)
+
+
+def lay_out(figure: Figure) -> None:
+    """Place everything once; saving would lay out and draw the figure again for every format."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
 def to_png(figure: Figure) -> bytes:

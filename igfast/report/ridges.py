@@ -12,20 +12,23 @@ RIDGES = 12
 def ridge_records(motion: Motion) -> Int:
     """Indices of up to `RIDGES` records spread evenly along the path.
 
-    Evenly in the mean over layers of L divided by its final value, so that many ridges stand where
-    much changes; evenly in the record number where no length is known.
+    Evenly in L divided by its final value, mean over the weight matrices whose L is resolved (over
+    all such layers if there is none), so that many ridges stand where much changes; evenly in the
+    record number where no length is resolved.
     """
     drawn = next(iter(motion.densities.values())).records
     if len(drawn) <= RIDGES:
         return drawn
-    final = motion.length[-1]
-    moving = np.isfinite(motion.length).all(axis=0) & (final > 0)
-    if moving.any():
-        place = (motion.length[:, moving] / final[moving]).mean(axis=1)[drawn]
+    clear = [layer for layer in motion.layers if motion.resolved(layer)]
+    columns = [layer.column for layer in clear if layer.matrix] or [x.column for x in clear]
+    if columns:
+        path = motion.length[:, columns]
+        place = (path / path[-1]).mean(axis=1)[drawn]
     else:
         place = np.linspace(0.0, 1.0, len(drawn))
     nearest = np.abs(place[:, None] - np.linspace(0.0, 1.0, RIDGES)).argmin(axis=0)
-    return np.asarray(np.unique(np.append(drawn[nearest], drawn[[0, -1]])))
+    nearest[[0, -1]] = 0, len(drawn) - 1  # where L rests at an end, many records are as near
+    return np.asarray(np.unique(drawn[nearest]))
 
 
 def ridge_densities(densities: Densities, chosen: Int) -> tuple[Float, Float]:

@@ -102,15 +102,40 @@ def plain_number(value: float) -> str:
 def with_error(value: float, error: float) -> str:
     """Value ± standard error, both to the second digit of the error.
 
-    >>> with_error(0.70155, 0.00564), with_error(2.01468, 0.391), with_error(0.5, float("nan"))
-    ('0.7016 ± 0.0056', '2.01 ± 0.39', '0.500')
+    >>> with_error(0.70155, 0.00564), with_error(2.01468, 0.391), with_error(48.998, float("nan"))
+    ('0.7016 ± 0.0056', '2.01 ± 0.39', '49.0')
     """
     if not math.isfinite(value):
         return "–"
     if not (math.isfinite(error) and error > 0):
-        return f"{value:.3f}"
+        return three_digits(value)
     digits = min(max(0, 1 - math.floor(math.log10(error))), 6)
     return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def three_digits(value: float) -> str:
+    """At most three significant digits and three decimals.
+
+    >>> [three_digits(v) for v in (0.01234, 0.9996, 48.998, 781.4, 12345.0)]
+    ['0.012', '1.00', '49.0', '781', '12,300']
+    """
+    rounded = float(f"{value:.3g}")
+    if rounded == 0:
+        return "0"
+    digits = min(max(0, 2 - math.floor(math.log10(abs(rounded)))), 3)
+    return f"{rounded:,.{digits}f}"
+
+
+def upper_limit(value: float) -> str:
+    """An upper limit in two significant digits, rounded up.
+
+    >>> upper_limit(0.3812), upper_limit(0.39), upper_limit(12.1), upper_limit(float("nan"))
+    ('< 0.39', '< 0.39', '< 13', '–')
+    """
+    if not (math.isfinite(value) and value > 0):
+        return "–"
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return f"< {plain_number(float(f'{math.ceil(value / unit - 1e-9) * unit:.2g}'))}"
 
 
 def log_ticks(low: float, high: float, most: int = 6) -> list[float]:

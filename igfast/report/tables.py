@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from igfast.report.collect import Curves, Layer, Motion
-from igfast.report.style import plain_number, size_text, with_error
+from igfast.report.collect import Curves, Float, Layer, Motion
+from igfast.report.style import plain_number, size_text, three_digits, upper_limit, with_error
 from igfast.report.windows import average
 
 LONG = 25  # rows from which on a table scrolls within the page
@@ -44,8 +44,16 @@ def layer_table(motion: Motion, layers: Sequence[Layer]) -> str:
         ("layer", ""),
         ("shape, elements", ""),
         ("Γ, 1/step", "slope of L over the first and the last tenth of a decade of steps"),
-        ("L ± se", "information length with its standard error"),
-        ("every 4th", "L from every fourth record only: a check of the sampling"),
+        (
+            "L ± se",
+            "information length with its standard error (sampling noise alone); < marks an upper "
+            "limit, two standard errors above a length that is not resolved",
+        ),
+        (
+            "every 4th",
+            "L from every fourth record only, a check of the sampling: where L is resolved, from "
+            "1,000 elements on",
+        ),
         ("published", "L by the published estimator; depends on how often one records"),
         ("great circle", "Fisher–Rao distance from the first to the last record, noise subtracted"),
         ("H", "entropy over ln(bins), first and last record"),
@@ -57,13 +65,12 @@ def layer_table(motion: Motion, layers: Sequence[Layer]) -> str:
     rows = []
     for layer in layers:
         at = layer.column
-        length, error = float(motion.length[-1, at]), float(motion.length_error[-1, at])
         rows.append(
             [
                 _name(layer),
                 _size(layer),
-                _change(slopes[0, at], slopes[-1, at], _scientific),
-                escape(with_error(length, error)) if moving else "–",
+                _change(*_slopes(motion, layer, slopes), _scientific),
+                escape(_length(motion, layer)) if moving else "–",
                 _number(motion.length_sparse[at]),
                 _number(motion.length_published[-1, at]) if moving else "–",
                 _number(motion.great_circle[at] if motion.resolved(layer) else math.nan),
@@ -99,6 +106,20 @@ def config_table(curves: Curves) -> str:
     return table([("name", ""), ("value", "")], rows, "words")
 
 
+def _slopes(motion: Motion, layer: Layer, slopes: Float) -> tuple[float, float]:
+    """Slopes of L in the first and the last window, NaN where no motion is resolved."""
+    if not motion.resolved(layer):
+        return math.nan, math.nan
+    first, last = (float(slopes[row, layer.column]) for row in (0, -1))
+    return first if first > 0 else math.nan, last if last > 0 else math.nan
+
+
+def _length(motion: Motion, layer: Layer) -> str:
+    if not motion.resolved(layer):
+        return upper_limit(motion.limit(layer))
+    return with_error(motion.length[-1, layer.column], motion.length_error[-1, layer.column])
+
+
 def _name(layer: Layer) -> str:
     """Layer name that may break after a dot."""
     return f"<code>{escape(layer.name).replace('.', '.<wbr>')}</code>"
@@ -132,7 +153,7 @@ def _title(text: str) -> str:
 def _number(value: float) -> str:
     if not math.isfinite(value):
         return "–"
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
+    return three_digits(value)
 
 
 def _scientific(value: float) -> str:

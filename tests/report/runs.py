@@ -1,6 +1,8 @@
 """What the report is tested on: recorded runs, and readers of what it writes."""
 
 import csv
+import re
+from html import unescape
 from html.parser import HTMLParser
 
 import numpy as np
@@ -63,6 +65,12 @@ def store_run(path, quantities, steps, layers_at, config=None, scalars=None, **o
             values = {name: f(step) for name, f in (scalars or {}).items()}
             writer.write_record(step, 0.0, dict.fromkeys(quantities, (record, None)), values)
     return igfast.open(path)
+
+
+def cells(table):
+    """Cells of a table of one row, as text by heading."""
+    head, body = (re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", part) for part in table.split("<tbody>"))
+    return dict(zip(head, map(unescape, body), strict=True))
 
 
 def ends(run):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,6 +91,35 @@ def test_figures_scale_with_the_records(drift):
     step_axis(axes, np.array([0, 1, 2, 5, 10, 20, 50, 100, 200, 500]))
     assert axes.get_xscale() == "symlog"
     assert axes.get_xticklabels()[0].get_text() == "0"
+
+
+def test_ridges_follow_the_resolved_path_only(drift):
+    motion = collect(drift).main
+    # the bias, unresolved, jumps near the end; the weights move evenly and then rest
+    length, error = motion.length.copy(), motion.length_error.copy()
+    length[:, 0] = np.minimum(np.arange(51) / 44, 1.0)
+    length[:, 1] = np.where(np.arange(51) < 46, 0.0, 1.0)
+    error[:, 0], error[:, 1] = 0.01, 5.0
+    chosen = ridge_records(replace(motion, length=length, length_error=error))
+    assert chosen.tolist() == [0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 50]
+
+
+def test_unresolved_lengths_say_so_in_their_panels(drift):
+    curves = collect(drift)
+    length, error = curves.main.length.copy(), curves.main.length_error.copy()
+    length[:, 0], error[:, 0] = 0.02, 0.185
+    length[:, 1], error[:, 1] = 0.0, 0.3
+    motion = replace(curves.main, length=length, length_error=error)
+    assert motion.limit(motion.layers[0]) == pytest.approx(0.39)
+    assert np.isnan(motion.limit(motion.layers[1]))  # ten elements
+    changed = replace(curves, main=motion)
+    texts = [
+        text.get_text()
+        for matrices in (True, False)
+        for panel in figures.length(changed, matrices=matrices).axes
+        for text in panel.texts
+    ]
+    assert texts == ["L < 0.39: not resolved", "L not resolved"]
 
 
 def test_large_figures_become_png(drift, monkeypatch):

@@ -1,5 +1,6 @@
 """The page: valid, self-contained, honest about runs with little to show."""
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -11,9 +12,10 @@ from igfast import Grid, Trajectory
 from igfast.report import figures, style
 from igfast.report.collect import collect
 from igfast.report.headline import half_way, notes, summary
+from igfast.report.tables import layer_table
 from igfast.store import RunWriter
 
-from .runs import GRID, ODD, Page, X, column, read_csv, store_run
+from .runs import GRID, ODD, Page, X, cells, column, read_csv, store_run
 
 
 def test_page_is_self_contained(drift_report, drift_page):
@@ -66,6 +68,32 @@ def test_headline_says_what_happened(drift):
     )
     assert half_way(np.array([0, 5, 9]), np.array([0.0, 0.4, 0.8])) == 5
     assert half_way(np.array([0, 5]), np.array([0.0, 0.0])) is None
+
+
+def test_unresolved_lengths_are_upper_limits(drift):
+    curves = collect(drift)
+    length, error = curves.main.length.copy(), curves.main.length_error.copy()
+    length[:, 0], error[:, 0] = 0.02, 0.185
+    length[:, 1], error[:, 1] = 0.0, 0.3
+    motion = replace(curves.main, length=length, length_error=error)
+    moved = summary(replace(curves, main=motion))[1]
+    limit = "< 0.39".replace(" ", "\N{NO-BREAK SPACE}")
+    assert moved == f"Its weight matrices moved an information length L of {limit} (net.weight)."
+    weight, bias = (cells(layer_table(motion, [layer])) for layer in motion.layers)
+    assert (weight["L ± se"], weight["Γ, 1/step"]) == ("< 0.39", "–")
+    assert (bias["L ± se"], bias["Γ, 1/step"], bias["great circle"]) == ("–", "–", "–")
+    length[:] = np.nan
+    weight = cells(layer_table(replace(motion, length=length), motion.layers[:1]))
+    assert (weight["L ± se"], weight["Γ, 1/step"]) == ("–", "–")
+    moved = summary(replace(curves, main=replace(motion, length=length)))[1]
+    assert moved == "L is not resolved for net.weight."
+
+
+def test_caveats_say_what_the_error_leaves_out(drift_page):
+    text = " ".join(drift_page.text.split())
+    assert "L depends on the bins. The standard error is sampling noise alone." in text
+    assert "rise by about 10 % from 256 to 1,024 bins. Compare L on equal bins." in text
+    assert "which stands under Grids" in text
 
 
 def test_many_layers_stay_readable_and_nothing_is_left_out_silently(tmp_path):

@@ -1,0 +1,144 @@
+"""Accuracy and coverage of the split estimator of length, on processes of known length.
+
+    python benchmarks/length_accuracy.py [--quick]
+
+writes benchmarks/results/length_accuracy.json and length_accuracy.md after each case: ten minutes
+on a free core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from igfast.analysis.split import split_length
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+sys.path.insert(0, str(ROOT / "tests"))
+
+from analysis.held_out_processes import HELD_OUT  # noqa: E402
+from analysis.known_processes import KNOWN  # noqa: E402
+from analysis.processes import Process, simulate  # noqa: E402
+
+# n, T, bins, splits, seeds
+MATRIX = [
+    (100_000, 30, 256, 8, 100),
+    (100_000, 10, 256, 8, 40),
+    (1_000, 30, 256, 8, 60),
+    (10_000, 30, 256, 8, 60),
+    (100_000, 100, 256, 8, 10),
+    (100_000, 30, 256, 4, 30),
+    (100_000, 30, 64, 8, 30),
+    (100_000, 30, 1024, 8, 10),
+    (1_000_000, 30, 256, 8, 3),
+    (100_000, 1000, 256, 8, 2),
+]
+QUICK = [(n, t, b, g, min(s, 10)) for n, t, b, g, s in MATRIX if n <= 100_000 and t <= 100]
+
+
+def measure(process: Process, case: tuple[int, int, int, int, int]) -> dict[str, Any]:
+    """Length, error and coverage of one process over all seeds."""
+    n, intervals, bins, splits, seeds = case
+    found, seconds = [], 0.0
+    for seed in range(seeds):
+        records = simulate(process, n, intervals, bins=bins, splits=splits, seed=seed)
+        began = time.perf_counter()
+        result = split_length(*records)
+        seconds += time.perf_counter() - began
+        found.append((result.length[-1], result.standard_error[-1]))
+    length, error = np.array(found).T
+    inside = (np.abs(length - process.truth) <= 2 * error) & (error > 0)
+    return {
+        "process": process.name,
+        "held_out": process.name in HELD_OUT,
+        "n": n,
+        "T": intervals,
+        "bins": bins,
+        "splits": splits,
+        "seeds": seeds,
+        "truth": process.truth,
+        "mean": float(length.mean()),
+        "spread": float(length.std(ddof=1)),
+        "error": float(np.median(error)),
+        "coverage": float(inside.mean()),
+        "seconds": seconds / seeds,
+    }
+
+
+def describe(row: dict[str, Any]) -> str:
+    """A line of the table of one case; relative to the truth where something moves."""
+    scale = row["truth"] or 1.0
+    mark = "*" if row["held_out"] else ""
+    off = row["mean"] / scale - (1 if row["truth"] else 0)
+    return (
+        f"| {row['process']}{mark} | {row['truth']:.3f} | {100 * off:+.2f} | "
+        f"{100 * row['spread'] / scale:.2f} | {100 * row['error'] / scale:.2f} | "
+        f"{100 * row['coverage']:.1f} |"
+    )
+
+
+def summarize(rows: list[dict[str, Any]]) -> str:
+    """A line for all processes of one case."""
+    first, moving = rows[0], [row for row in rows if row["truth"] > 0.2]
+    off = [abs(row["mean"] / row["truth"] - 1) for row in moving]
+    error = [row["error"] / row["truth"] for row in moving]
+    coverage = np.array([row["coverage"] for row in rows])
+    worst = moving[int(np.argmax(off))]["process"]
+    return (
+        f"| {first['n']:.0e} | {first['T']} | {first['bins']} | {first['splits']} | "
+        f"{first['seeds']} | {100 * np.median(off):.2f} | {100 * max(off):.1f} ({worst}) | "
+        f"{100 * np.median(error):.1f} | {100 * coverage.mean():.1f} | "
+        f"{100 * coverage.min():.0f} | {int((coverage < 0.9).sum())} of {len(rows)} | "
+        f"{np.mean([row['seconds'] for row in rows]):.3f} |"
+    )
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """Both tables."""
+    cases = [list(group) for _, group in itertools.groupby(rows, key=lambda row: (
+        row["n"], row["T"], row["bins"], row["splits"]))]  # fmt: skip
+    lines = [
+        "All processes: median and largest error of the mean over seeds (%, of lengths above 0.2),",
+        "median standard error (%), coverage of ±2 errors over processes (%), time per layer.",
+        "",
+        "| n | T | bins | G | seeds | median | largest | error | coverage | lowest | < 90 % | s |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        *map(summarize, cases),
+    ]
+    for case in cases[:1]:
+        lines += [
+            "",
+            f"Every process, n = {case[0]['n']:.0e}, T = {case[0]['T']}, {case[0]['bins']} bins, "
+            f"{case[0]['seeds']} seeds. In % of the length, where it is not 0. * held out.",
+            "",
+            "| process | L | mean off by | spread | standard error | coverage |",
+            "|---|---|---|---|---|---|",
+            *map(describe, case),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few seeds: a minute")
+    matrix = QUICK if parser.parse_args().quick else MATRIX
+    every = [*KNOWN.values(), *HELD_OUT.values()]
+    rows: list[dict[str, Any]] = []
+    RESULTS.mkdir(exist_ok=True)
+    for case in matrix:
+        rows += [measure(process, case) for process in every]
+        print(summarize(rows[-len(every) :]), flush=True)
+        (RESULTS / "length_accuracy.json").write_text(json.dumps(rows, indent=1) + "\n")
+        (RESULTS / "length_accuracy.md").write_text(markdown(rows))
+
+
+if __name__ == "__main__":
+    main()

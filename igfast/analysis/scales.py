@@ -1,0 +1,123 @@
+"""L(τ): the length of a path smoothed over τ steps, and whether it depends on τ.
+
+Motion that all elements share is real motion on any scale of time. Where a layer shakes as a whole,
+as minibatches make it, its path is longer the closer one looks, as a coast is; so a length belongs
+to a scale, unless there is a plateau.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .paths import estimate
+from .series import LayerSeries
+from .simple import PathEstimate
+from .split import split_length
+
+Int = NDArray[np.int64]
+Float = NDArray[np.float64]
+
+WINDOWS = (1, 2, 4, 8, 16, 32, 64, 128)  # records that are averaged
+FEWEST_WINDOWS = 4  # a run is smoothed over at most a quarter of its records
+PLATEAU = 3  # neighboring scales at least
+AGREEMENT = 0.05  # and their lengths differ by no more than this, or by one standard error
+
+
+@dataclass(frozen=True)
+class LengthByScale:
+    """Length of a layer's path at S scales.
+
+    Attributes
+    ----------
+    scales : (S,) float64
+        τ in steps: records averaged times the median interval.
+    lengths, errors : (S,) float64
+        L of the path smoothed over τ, with its standard error.
+    plateau : (int, int) or None
+        First and last index of the longest range of scales over which L is the same.
+    """
+
+    scales: Float
+    lengths: Float
+    errors: Float
+    plateau: tuple[int, int] | None
+
+    @property
+    def statement(self) -> str:
+        """One sentence on what the length of this path is."""
+        if len(self.scales) < PLATEAU:
+            return f"Too few records to compare scales: L = {self.lengths[0]:.3g}."
+        if self.plateau is None:
+            return (
+                f"L has no plateau: {self.lengths[0]:.3g} at τ = {self.scales[0]:g} steps, "
+                f"{self.lengths[-1]:.3g} at {self.scales[-1]:g}; it belongs to a scale of time."
+            )
+        first, last = self.plateau
+        here = slice(first, last + 1)
+        length, error = float(np.median(self.lengths[here])), float(self.errors[here].max())
+        return (
+            f"L = {length:.3g} ± {error:.2g} whether smoothed over {self.scales[first]:g} or "
+            f"{self.scales[last]:g} steps."
+        )
+
+
+def length_by_scale(series: Sequence[LayerSeries], records: int) -> LengthByScale:
+    """L(τ) of a run of ``records`` records from the series it was cut into.
+
+    Histograms are averaged over symmetric windows of records, which leaves a straight path as it
+    is and shortens what goes to and fro within a window.
+
+    Examples
+    --------
+    See :meth:`igfast.Trajectory.length_scales`.
+
+    Raises
+    ------
+    ValueError
+        If there is no record.
+    """
+    if records < 1:
+        raise ValueError("a length needs at least one record; this run has none yet")
+    windows = [w for w in WINDOWS if w == 1 or FEWEST_WINDOWS * w <= records]
+    found = [estimate(series, partial(_smoothed, window=w), records) for w in windows]
+    steps = np.concatenate([np.diff(part.steps) for part in series] or [np.ones(1)])
+    lengths = np.array([one.length[-1] for one in found])
+    errors = np.array([one.length_error[-1] for one in found])
+    scales = np.array(windows) * float(np.median(steps))
+    return LengthByScale(scales, lengths, errors, _plateau(lengths, errors))
+
+
+def _smoothed(series: LayerSeries, window: int) -> PathEstimate:
+    """Estimate from averages over ``window`` | 1 records, fewer at the ends."""
+    counts = _average(series.split_counts, window // 2)
+    outside = _average(series.split_outside, window // 2)
+    found = split_length(series.steps, counts, outside)
+    return PathEstimate(
+        found.velocity_squared, found.velocity_squared_error, found.length, found.standard_error
+    )
+
+
+def _average(values: Int, most: int) -> Float:
+    records = np.arange(len(values))
+    half = np.minimum(np.minimum(records, records[::-1]), most)
+    total = np.zeros((len(values) + 1, *values.shape[1:]))
+    np.cumsum(values, axis=0, out=total[1:])
+    spread = total[records + half + 1] - total[records - half]
+    return np.asarray(spread / (2 * half + 1).reshape(-1, 1, 1))
+
+
+def _plateau(lengths: Float, errors: Float) -> tuple[int, int] | None:
+    best = None
+    for first in range(len(lengths)):
+        for last in range(first + PLATEAU - 1, len(lengths)):
+            part = lengths[first : last + 1]
+            allowed = max(AGREEMENT * part.mean(), errors[first : last + 1].max())
+            longer = best is None or last - first > best[1] - best[0]
+            if part.max() - part.min() <= allowed and longer:
+                best = (first, last)
+    return best

@@ -1,0 +1,92 @@
+"""From counts of splits to points on the sphere of radius 2, for signal and for noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import split_tuning as tuning
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Roots:
+    """Points y = 2√p of T records of G splits in B cells; their arc length is L.
+
+    Attributes
+    ----------
+    splits : (T, G, B) float64
+        Of each split.
+    centered : (T, G, B) float64
+        The same, moved together so that their mean is the point of the pooled counts: what bias
+        the roots of few counts have becomes that of all counts.
+    others : (G, T, B) float64
+        For each split, of the pooled other splits.
+    noise : (G−1, T, B) float64
+        Orthonormal contrasts between the splits: no motion, the noise of G−1 pooled splits.
+    """
+
+    splits: Float
+    centered: Float
+    others: Float
+    noise: Float
+
+
+def join_outside(split_counts: ArrayLike, split_outside: ArrayLike) -> Float:
+    """(T, G, B+2) cells: underflow, bins, overflow."""
+    counts = np.asarray(split_counts, dtype=np.float64)
+    outside = np.asarray(split_outside, dtype=np.float64)
+    return np.concatenate([outside[..., :1], counts, outside[..., 1:]], axis=-1)
+
+
+def merge_sparse(counts: Float) -> Float:
+    """(T, G, C) counts with neighboring cells joined until one record holds enough of each."""
+    splits = counts.shape[1]
+    pooled = counts.sum(axis=1)
+    smallest = float(pooled.sum(axis=1).min())
+    least = max(tuning.COUNTS_PER_SPLIT * splits, smallest / tuning.LEAST_CELLS)
+    return np.add.reduceat(
+        counts, first_cells(pooled.max(axis=0), min(tuning.MIN_COUNT, least)), axis=-1
+    )
+
+
+def join_pairs(counts: Float) -> Float:
+    """(T, G, ⌈C/2⌉) counts with every two cells joined."""
+    return np.add.reduceat(counts, np.arange(0, counts.shape[-1], 2), axis=-1)
+
+
+def first_cells(most: Float, least: float) -> NDArray[np.intp]:
+    """First old cell of each new one, if ``most`` counts are joined until they reach ``least``."""
+    starts, held = [0], 0.0
+    for cell, count in enumerate(most.tolist()):
+        if held >= least:
+            starts.append(cell)
+            held = 0.0
+        held += count
+    if held < least and len(starts) > 1:
+        starts.pop()  # too few are left over: they join the last cell
+    return np.array(starts, dtype=np.intp)
+
+
+def roots(counts: Float) -> Roots:
+    """Points of splits, of the other splits, and of contrasts between splits."""
+    splits = counts.shape[1]
+    total = counts.sum(axis=-1, keepdims=True)
+    pooled, pooled_total = counts.sum(axis=1), total.sum(axis=1)
+    own = _root(counts, total)
+    centered = own + (_root(pooled, pooled_total) - own.mean(axis=1))[:, None]
+    others = np.stack(
+        [_root(pooled - counts[:, g], pooled_total - total[:, g]) for g in range(splits)]
+    )
+    basis = np.concatenate([np.ones((splits, 1)), np.eye(splits)[:, : splits - 1]], axis=1)
+    contrasts = np.linalg.qr(basis)[0][:, 1:] / np.sqrt(splits - 1)
+    noise = np.tensordot(contrasts.T, own, axes=(1, 1))
+    noise -= noise.mean(axis=1, keepdims=True)
+    return Roots(own, centered, others, noise)
+
+
+def _root(counts: Float, total: Float) -> Float:
+    return np.asarray(2.0 * np.sqrt((counts + tuning.ROOT_SHIFT) / total))

@@ -1,0 +1,118 @@
+"""Standard errors of the split length: of what was measured, and of what could not be."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import split_tuning as tuning
+from .split_square import products
+
+Int = NDArray[np.int64]
+Float = NDArray[np.float64]
+
+_FIRST_BLOCK = 16  # records searched at a time for the end of a segment, doubled each time
+_DIGITS = 256  # of a position in a bin
+_MOST_OF_IT = 0.9  # share of a segment's length that its moving part holds
+
+
+def statistical_error(lengths: Float) -> Float:
+    """(T,) error of the mean of (G, T) lengths of splits; ±2 hold 95 % however small G is."""
+    splits = len(lengths)
+    factor = tuning.STUDENT_FACTOR.get(splits - 1, 1.0)
+    return np.asarray(lengths.std(axis=0, ddof=1) / np.sqrt(splits) * factor)
+
+
+def segment_ends(lengths: Float) -> Int:
+    """Records between which L is told apart from no motion, from (G, T) lengths of splits.
+
+    A segment ends as soon as its length stands clear of the spread between splits; a part at its
+    beginning that does not move becomes a segment of its own.
+    """
+    last, mean = lengths.shape[1] - 1, lengths.mean(axis=0)
+    ends = [0]
+    while ends[-1] < last:
+        start = ends[-1]
+        stop = _clear(lengths, start)
+        if stop - start > 2:
+            moved = mean[stop] - mean[start:stop] >= _MOST_OF_IT * (mean[stop] - mean[start])
+            still = start + int(np.flatnonzero(moved)[-1]) if moved.any() else start
+            if still - start > (stop - start) / 2:
+                ends.append(still)
+        ends.append(stop)
+    return np.array(ends, dtype=np.int64)
+
+
+def _clear(lengths: Float, start: int) -> int:
+    """First record after ``start`` to which the length is clear of the spread between splits."""
+    splits, records = len(lengths), int(lengths.shape[1])
+    block, low = _FIRST_BLOCK, start + 1
+    while low < records:
+        part = lengths[:, low : low + block] - lengths[:, start : start + 1]
+        mean, spread = part.mean(axis=0), part.std(axis=0, ddof=1) / np.sqrt(splits)
+        hits = np.flatnonzero((mean > 0) & (mean > tuning.CLEAR_SEGMENT * spread))
+        if hits.size:
+            return low + int(hits[0])
+        low, block = low + block, 2 * block
+    return records - 1
+
+
+def unresolved_motion(counts: Float, merged: Float, strides: Int, offsets: Float | None) -> Float:
+    """(T,) running error of stretches in which nothing moves clearly (``strides`` 0).
+
+    Half of what the displacement over a stretch may be: √(cross product + 2 errors), and what a
+    single element adds that changes its cell. Motion to and fro within a stretch is not bounded.
+
+    Parameters
+    ----------
+    counts, merged : (T, G, B), (T, G, C) float64
+        In all cells, and in those that hold enough elements.
+    strides : (T−1,) int64
+    offsets : (T, G, B) float64 or None
+        Sums of positions in bins; they bound the motion of elements that stay in their cells.
+    """
+    found = np.zeros(len(counts))
+    still = np.concatenate([[False], strides == 0, [False]])
+    bounds = np.flatnonzero(np.diff(still.astype(np.int8))).reshape(-1, 2)
+    for start, stop in bounds.tolist():
+        stretch = slice(start, stop + 1)
+        if (counts[stretch] == counts[start]).all():
+            inside = None if offsets is None else offsets[stretch].sum(axis=1)
+            found[start + 1 :] += _frozen(counts[start].sum(axis=0), inside)
+            continue
+        found[start + 1 :] += np.sqrt(
+            _displacement(merged[start], merged[stop]) + _one_element(counts[start].sum(axis=0))
+        )
+        if merged.shape[-1] < tuning.FEWEST_CELLS:  # too few to tell noise: all that is seen
+            everything = products(counts[start : start + 1], counts[stop : stop + 1])
+            found[start + 1 :] += np.sqrt(everything.sum()) / counts.shape[1]
+    return found
+
+
+def _displacement(before: Float, after: Float) -> float:
+    """Square of half the displacement: the cross product and twice its error."""
+    matrix = products(before[None], after[None])[0]
+    pairs = len(matrix) * (len(matrix) - 1)
+    apart = matrix - np.diag(np.diag(matrix))
+    error = np.sqrt(2 * np.square(apart).sum()) / pairs
+    return float(0.25 * (max(apart.sum() / pairs, 0.0) + 2 * error))
+
+
+def _one_element(counts: Float) -> float:
+    """Σ Δp²/p, on average, of one element that changes its cell: 2·(cells held)/n²."""
+    return float(2 * np.count_nonzero(counts) / counts.sum() ** 2)
+
+
+def _frozen(counts: Float, inside: Float | None) -> float:
+    """Bound on the motion of elements none of which changed its cell.
+
+    As if one had. With offsets, the masses at bin edges changed by what the sums s of positions
+    did: Σ (Δs_{b−1} − Δs_b)²/(n·n_b), known to a 256th of a bin.
+    """
+    limit = float(np.sqrt(_one_element(counts)))
+    if inside is None:
+        return limit
+    change = np.diff(inside - inside[0], axis=1, prepend=0.0)
+    held = np.maximum(counts[1:-1], 1.0) * counts.sum()
+    moved = float(np.sqrt((np.square(change) / held).sum(axis=1).max()))
+    return min(limit, moved + limit / _DIGITS)

@@ -1,0 +1,99 @@
+"""Unit tangents of a path from the shortest windows of time in which it moves clearly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import split_tuning as tuning
+
+Int = NDArray[np.int64]
+Float = NDArray[np.float64]
+
+_TINY = 1e-300
+_LEAST_COSINE = 0.5  # squared; a window of clear motion has more than 1 − 1/CLEAR_MOTION
+
+
+@dataclass(frozen=True)
+class Tangents:
+    """Of K intervals; where nothing moves clearly, direction and width are 0.
+
+    Attributes
+    ----------
+    direction : (K, R) float64
+    width : (K,) int64
+        Records in the window that gave it.
+    squared_cosine : (K,) float64
+        To the true tangent.
+    """
+
+    direction: Float
+    width: Int
+    squared_cosine: Float
+
+
+def tangents(curve: Float, splits: Float) -> Tangents:
+    """Tangents of a (T, R) curve whose noise is known from (T, G, R) splits.
+
+    The displacement V over a centered window of time, else over one that ends or begins here, is
+    used where |V|² is ``CLEAR_MOTION`` times its noise; a centered chord has the direction of the
+    arc to second order. What noise is left across V turns it by 1 − cos² = noise/|V|².
+    """
+    intervals = len(curve) - 1
+    direction = np.zeros((intervals, curve.shape[1]))
+    cosine, width = np.ones(intervals), np.zeros(intervals, dtype=np.int64)
+    open_ = np.ones(intervals, dtype=bool)
+    for span in _spans(intervals):
+        tried = [_chords(curve, splits, span, side) for side in ((0, -1, 1) if span > 1 else (0,))]
+        ratio = np.array([chord[0] for chord in tried])
+        best = np.where(ratio[0] > tuning.CLEAR_MOTION, 0, ratio.argmax(axis=0))
+        found = open_ & (ratio.max(axis=0) > tuning.CLEAR_MOTION)
+        for side, (_, unit, squared) in enumerate(tried):
+            here = found & (best == side)
+            direction[here], cosine[here], width[here] = unit[here], squared[here], span
+        open_ &= ~found
+        if not open_.any():
+            break
+    return Tangents(direction, width, np.clip(cosine, _LEAST_COSINE, 1.0))
+
+
+def _chords(curve: Float, splits: Float, span: int, side: int) -> tuple[Float, Float, Float]:
+    """Squared displacement over its noise, unit displacement, squared cosine to the tangent."""
+    start = _starts(len(curve) - 1, span, side)
+    groups = splits.shape[1]
+    chord = curve[start + span] - curve[start]
+    spread = splits[start + span] - splits[start]
+    spread -= spread.mean(axis=1, keepdims=True)
+    squared = np.maximum(np.square(chord).sum(axis=1), _TINY)
+    unit = chord / np.sqrt(squared)[:, None]
+    scale = 1.0 / (groups - 1) ** 2  # from the spread of G splits to the noise of a mean of G − 1
+    noise = np.square(spread).sum(axis=(1, 2)) * scale
+    along = np.square((spread @ unit[..., None])[..., 0]).sum(axis=1) * scale
+    ratio = squared / np.maximum(_smooth(noise, span), _TINY)
+    return ratio, unit, 1.0 - _smooth(noise - along, span) / squared
+
+
+def _spans(intervals: int) -> list[int]:
+    """Odd widths growing by about √2, and the whole."""
+    spans = [1, 3]
+    while spans[-1] < intervals:
+        last = spans[-1]
+        spans.append(last + 2 if last <= 5 else 2 * round(last * 0.5**0.5) + 1)
+    return [span for span in spans if span < intervals] + [intervals]
+
+
+def _starts(intervals: int, span: int, side: int) -> Int:
+    """First record of the window around (0), before (−1) or after (1) each interval."""
+    here = np.arange(intervals)
+    shift = {0: (span - 1) // 2, -1: span - 1, 1: 0}[side]
+    return np.clip(here - shift, 0, intervals - span)
+
+
+def _smooth(values: Float, half: int) -> Float:
+    """Running mean over 2·half + 1 values, fewer at the ends."""
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    here = np.arange(values.size)
+    low, high = np.maximum(here - half, 0), np.minimum(here + half + 1, values.size)
+    return np.asarray((total[high] - total[low]) / (high - low))

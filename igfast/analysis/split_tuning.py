@@ -1,0 +1,68 @@
+"""The numbers that the split estimator of length contains, each with its reason.
+
+They were chosen once, on the processes of ``tests/analysis/known_processes.py``; those of
+``held_out_processes.py`` were written down before and not used (``docs/length.md``).
+"""
+
+from __future__ import annotations
+
+# Cells are joined until one record holds this many elements of them: roots of small counts are
+# biased, and far tails of a few elements are noise. Fewer where a layer is small, so that about
+# LEAST_CELLS cells remain, but never fewer than two elements in every split.
+MIN_COUNT = 100
+LEAST_CELLS = 24
+COUNTS_PER_SPLIT = 2.0
+
+# √(N + ¼) is unbiased to first order for a Poisson count N; ⅜ would steady its variance instead
+# (F. J. Anscombe, Biometrika 35 (1948) 246).
+ROOT_SHIFT = 0.25
+
+# A mode of the path counts if it is this much larger than the largest one of pure noise. Lower, and
+# noise enters as motion; higher, and slow motion is lost.
+NOISE_MARGIN = 1.1
+# And if this much of the estimated direction is the true one (squared cosine).
+LEAST_OVERLAP = 0.4
+# Modes that are looked at: paths of real layers and of all test processes have fewer than ten.
+MOST_MODES = 24
+
+# A tangent is taken from the shortest window of time with a displacement of squared length this
+# many times its noise: 4 standard errors.
+CLEAR_MOTION = 16.0
+
+# A level of the ladder that looks for motion outside the modes is used while its own statistical
+# error is below this share of the squared length.
+FINEST_LEVEL = 0.005
+# Displacements of the ladder overlap by this factor, to use every record.
+LADDER_OVERLAP = 4
+# What the ladder may change the squared length by: modes hold part of it, so it is not much less.
+BELIEVED_REMAINDER = (-0.1, 1.0)
+# Half of an error in the squared length is one in the length.
+REMAINDER_ERROR = 0.5
+# Mode i of a smooth path turns about i times as often as the first: one at the limit of detection,
+# NOISE_MARGIN·σ_noise, adds up to (limit/σ)²·(R + 1)² to its square. Two standard errors reach it.
+HIDDEN_ERROR = 0.5
+# Share of the length added for the noise in tangents that is its standard error.
+TANGENT_ERROR = 0.3
+# Cells twice as wide lose the same length again, at least, and four times, three times that; half
+# of what is lost so is added, and half is the standard error: from no loss to all of it.
+LOST_IN_CELLS = 0.5
+LOST_IN_CELLS_ERROR = 0.5
+MOST_LOST = 0.5
+# With fewer cells than this, splits of a layer are too small to be compared with each other.
+FEWEST_CELLS = 4
+
+# Angle per record below which a path between two records is taken as an arc of a circle.
+SMOOTH_TURN = 3.141592653589793 / 3
+# Steps longer than this, between which the direction is lost, may hide a reversal.
+LONG_STEP = 0.4
+# What moving quantiles may add to a great circle; beyond, the guess is not believed.
+MOST_TRANSPORT = 0.15
+# Share of the added length that is taken as its standard error: for a smooth path, and for a guess.
+CHORD_ERROR = 0.2
+TRANSPORT_ERROR = 0.5
+
+# A segment of the piecewise linear L ends where its length stands this many errors clear.
+CLEAR_SEGMENT = 4.0
+
+# 97.5 % quantile of Student's t over 1.96, by degrees of freedom: ±2 errors hold 95 %.
+STUDENT_FACTOR = {1: 6.48, 2: 2.20, 3: 1.62, 4: 1.42, 5: 1.31, 6: 1.25, 7: 1.21}

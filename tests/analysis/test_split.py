@@ -1,0 +1,204 @@
+"""The split estimator of length against known lengths: its errors, and what it cannot see."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from igfast.analysis.split import split_length, split_velocity_squared
+
+from .held_out_processes import HELD_OUT
+from .known_processes import KNOWN
+from .processes import simulate
+
+N = 100_000
+MOVING = [
+    *("shift", "relaxation", "scale", "diffusion", "return", "breathing", "Student shift"),
+    *("Cauchy scale", "modes part", "circle", "exponential scale", "start and stop"),
+]
+
+
+@pytest.mark.parametrize("name", MOVING)
+@pytest.mark.parametrize("intervals", [10, 40])
+def test_known_lengths(name, intervals):
+    """Within 2 % of the truth and within 3 errors (one seed: 2 errors miss one in twenty)."""
+    process = KNOWN[name]
+    found = split_length(*simulate(process, N, intervals))
+    assert found.length[0] == 0
+    assert found.length[-1] == pytest.approx(process.truth, rel=0.02)
+    assert abs(found.length[-1] - process.truth) < 3 * found.standard_error[-1]
+    assert found.standard_error[-1] < 0.04 * process.truth
+
+
+@pytest.mark.parametrize("name", HELD_OUT)
+def test_lengths_that_chose_no_number(name):
+    process = HELD_OUT[name]
+    found = split_length(*simulate(process, N, 30))
+    assert found.length[-1] == pytest.approx(process.truth, rel=0.03)
+    assert abs(found.length[-1] - process.truth) < 3 * found.standard_error[-1]
+
+
+def test_a_thousand_records():
+    found = split_length(*simulate(KNOWN["shift"], 30_000, 1000))
+    assert found.length[-1] == pytest.approx(1.0, abs=0.04)
+    assert abs(found.length[-1] - 1) < 3 * found.standard_error[-1]
+
+
+def test_length_grows_with_the_path():
+    process = KNOWN["return"]
+    found = split_length(*simulate(process, N, 40))
+    assert found.length[20] == pytest.approx(1.0, abs=0.03)
+    assert (np.diff(found.length) >= 0).all()
+    assert (np.diff(found.segments) > 0).all()
+    assert found.segments[[0, -1]].tolist() == [0, 40]
+
+
+@pytest.mark.parametrize("name", ["stationary", "slow stationary", "frozen"])
+@pytest.mark.parametrize("n", [1_000, 100_000])
+def test_no_motion(name, n):
+    found = split_length(*simulate(KNOWN[name], n, 50))
+    assert found.length[-1] <= 2 * found.standard_error[-1]
+    assert 0 < found.standard_error[-1] < 0.15
+
+
+@pytest.mark.parametrize(("n", "least"), [(1_000, 0.93), (10_000, 0.93)])
+def test_errors_hold_the_truth(n, least):
+    """Few elements: the length comes out low, by hidden modes, and the error says so."""
+    inside = []
+    for name in ("shift", "scale", "relaxation", "return", "small shift", "stationary"):
+        process = KNOWN[name]
+        for seed in range(8):
+            found = split_length(*simulate(process, n, 20, seed=seed))
+            off = abs(found.length[-1] - process.truth)
+            inside.append(off <= 2 * found.standard_error[-1])
+    assert np.mean(inside) >= least
+
+
+def test_coverage_of_many_elements():
+    process = KNOWN["shift"]
+    found = [split_length(*simulate(process, N, 10, seed=seed)) for seed in range(40)]
+    length = np.array([one.length[-1] for one in found])
+    error = np.array([one.standard_error[-1] for one in found])
+    assert np.mean(abs(length - 1) <= 2 * error) >= 0.9
+    assert 0.5 < error.mean() / length.std(ddof=1) < 3  # neither lying nor useless
+
+
+@pytest.mark.parametrize("splits", [2, 4])
+def test_fewer_splits_are_less_sure(splits):
+    records = simulate(KNOWN["shift"], N, 30)
+    joined = records.counts.reshape(31, 8 // splits, splits, -1).sum(axis=1)
+    outside = records.outside.reshape(31, 8 // splits, splits, 2).sum(axis=1)
+    found = split_length(records.steps, joined, outside)
+    assert abs(found.length[-1] - 1) < 2 * found.standard_error[-1]
+    assert found.length[-1] == pytest.approx(1, abs=0.03)
+
+
+def test_one_split_knows_nothing():
+    records = simulate(KNOWN["shift"], 1000, 5, splits=1)
+    found = split_length(*records)
+    assert np.isnan(found.length).all()
+    assert np.isnan(found.velocity_squared).all()
+
+
+def test_the_order_of_splits_does_not_matter():
+    records = simulate(KNOWN["relaxation"], 20_000, 30)
+    order = [3, 1, 7, 0, 2, 6, 5, 4]
+    found = split_length(*records)
+    again = split_length(records.steps, records.counts[:, order], records.outside[:, order])
+    np.testing.assert_allclose(again.length, found.length, rtol=1e-3)
+
+
+def test_units_of_time():
+    records = simulate(KNOWN["shift"], 20_000, 30)
+    found = split_length(*records)
+    slow = split_length(10 * records.steps, records.counts, records.outside)
+    np.testing.assert_allclose(slow.length, found.length, rtol=1e-12)
+    np.testing.assert_allclose(slow.velocity_squared, found.velocity_squared / 100, rtol=1e-9)
+    np.testing.assert_allclose(slow.noise_floor, found.noise_floor / 10, rtol=1e-9)
+
+
+@pytest.mark.parametrize("bins", [64, 128, 1024])
+def test_bins_do_not_matter_where_they_resolve(bins):
+    found = split_length(*simulate(KNOWN["shift"], N, 30, bins=bins))
+    assert found.length[-1] == pytest.approx(1.0, abs=0.02)
+
+
+def test_what_cells_lose_is_in_the_error():
+    """Bins of one standard deviation."""
+    found = split_length(*simulate(KNOWN["shift"], N, 30, bins=13))
+    assert found.lost_in_cells > 0.02
+    assert abs(found.length[-1] - 1) < 2 * found.standard_error[-1]
+
+
+@pytest.mark.parametrize("n", [8, 10, 16])
+def test_a_handful_of_elements(n):
+    """Nothing moved for certain: the error says that hardly anything is known."""
+    for name in ("shift", "stationary", "frozen"):
+        found = split_length(*simulate(KNOWN[name], n, 10, bins=32))
+        assert found.standard_error[-1] > 0.2
+
+
+def test_a_frozen_layer_is_bounded_by_one_element():
+    records = simulate(KNOWN["frozen"], 1000, 10, offsets=True)
+    occupied = np.count_nonzero(records.counts[0].sum(axis=0))
+    found = split_length(*records)
+    assert found.length[-1] == 0
+    assert found.standard_error[-1] == pytest.approx(np.sqrt(2 * occupied) / 1000, rel=0.05)
+    sharper = split_length(*records, records.offsets)
+    assert 0 < sharper.standard_error[-1] < found.standard_error[-1] / 100
+
+
+def test_offsets_show_motion_inside_bins():
+    """Everything moves by a tenth of a bin, and no element changes its bin."""
+    counts = np.full((2, 4, 8), 25)
+    offsets = np.stack([0.4 * counts[0], 0.5 * counts[0]])
+    none = np.zeros((2, 4, 2))
+    blind = split_length([0, 1], counts, none)
+    found = split_length([0, 1], counts, none, offsets)
+    assert found.length[-1] == 0
+    # at both ends a tenth of a bin's mass: 2·(0.1·100)²/(800·100)
+    moved = np.sqrt(2 * 10**2 / (800 * 100))
+    one_element = np.sqrt(2 * 8) / 800
+    assert blind.standard_error[-1] == pytest.approx(one_element)
+    assert found.standard_error[-1] == pytest.approx(min(moved, one_element))
+
+
+@pytest.mark.parametrize("records", [0, 1, 2, 3])
+def test_few_records(records):
+    process = simulate(KNOWN["shift"], 10_000, 2)
+    found = split_length(*(part[:records] for part in process))
+    assert found.length.shape == found.standard_error.shape == (records,)
+    assert found.velocity_squared.shape == found.strides.shape == (max(records - 1, 0),)
+    assert (found.length[:1] == 0).all()
+    if records > 1:
+        at = process.steps[records - 1]
+        assert abs(found.length[-1] - at) < 3 * found.standard_error[-1]
+
+
+def test_empty_records_are_nan():
+    records = simulate(KNOWN["shift"], 1000, 4)
+    counts = records.counts.copy()
+    counts[2] = 0
+    found = split_length(records.steps, counts, 0 * records.outside)
+    assert np.isnan(found.length).all()
+    assert np.isnan(split_length(records.steps, 0 * counts, 0 * records.outside).length).all()
+
+
+def test_integers_of_any_width():
+    records = simulate(KNOWN["shift"], 1000, 5)
+    narrow = [part.astype(np.uint16) for part in (records.counts, records.outside)]
+    np.testing.assert_array_equal(
+        split_length(records.steps, *narrow).length, split_length(*records).length
+    )
+
+
+def test_squared_velocity_is_unbiased():
+    """Γ²Δt² of a step of 0.05σ: mean over seeds within its own error, 2.5e-3 in all."""
+    found = []
+    for seed in range(100):
+        x = np.random.default_rng(seed).normal(size=(8, 500))
+        edges = np.linspace(-5, 5, 41)
+        counts = [[np.histogram(part + t, edges)[0] for part in x] for t in (0.0, 0.05)]
+        found.append(split_velocity_squared([0, 1], counts, np.zeros((2, 8, 2)))[0][0])
+    assert np.mean(found) == pytest.approx(2.5e-3, abs=4 * np.std(found) / 10)
+    assert min(found) < 0  # signed
