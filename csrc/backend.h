@@ -42,6 +42,13 @@ typedef struct igf_moments_output {
   double* floats;
 } igf_moments_output;
 
+// Zeros [L]; the finite minimum and maximum [L, 2], +inf and -inf where there is none. Dyadic grids
+// only, whose automatic bins follow them.
+typedef struct igf_extents_output {
+  int64_t* zeros;
+  double* extremes;
+} igf_extents_output;
+
 typedef struct igf_histogram_args {
   const igf_tensor* tensors;
   int64_t tensor_count;
@@ -53,6 +60,7 @@ typedef struct igf_histogram_args {
   int64_t* nan;                // [L]
   int64_t* offsets;            // [L, G, B] in 256ths of a bin, or NULL
   igf_moments_output moments;  // NULL pointers where not wanted
+  igf_extents_output extents;  // NULL pointers where not wanted
   int64_t threads;             // at most; 0 for as many as the machine has
   void* stream;                // a CUDA stream; the CPU ignores it
   const char* isa_used;        // written by the operation

@@ -12,6 +12,7 @@
 
 #include "backend.h"
 #include "cpu/isa.h"
+#include "device_bindings.h"
 #include "dtype.h"
 
 namespace py = pybind11;
@@ -178,7 +179,7 @@ Used histogram(const py::object& tensors, std::int64_t grid, std::int64_t bins, 
                const py::object& edges, const py::object& exponents, const py::object& origins,
                const py::object& log, const py::object& split_counts,
                const py::object& split_outside, const py::object& nan, const py::object& offsets,
-               const py::object& moments, std::int64_t threads) {
+               const py::object& moments, std::int64_t threads, const py::object& extents) {
   const std::int64_t rows = leading_size("nan", nan);
   igf_histogram_args args{};
   require_range("grid", grid, IGF_UNIFORM, IGF_LOG);
@@ -215,7 +216,15 @@ Used histogram(const py::object& tensors, std::int64_t grid, std::int64_t bins, 
     const auto [integers, floats] = moments.cast<std::tuple<py::object, py::object>>();
     args.moments = require_moments(integers, floats, rows);
   }
-  run(igf_cpu_backend()->histogram, args);
+  if (!extents.is_none()) {
+    if (args.grid.kind != IGF_DYADIC) {
+      throw py::value_error("extents must be None unless the grid is dyadic; ask for moments");
+    }
+    const auto [zeros, extremes] = extents.cast<std::tuple<py::object, py::object>>();
+    args.extents = {require_output<std::int64_t>("extents zeros", zeros, {rows}),
+                    require_output<double>("extents extremes", extremes, {rows, 2})};
+  }
+  run(igfast::operations().histogram, args);
   return {args.isa_used, args.threads_used};
 }
 
@@ -230,7 +239,7 @@ Used moments(const py::object& tensors, const py::object& integers, const py::ob
   args.rows = rows;
   args.output = require_moments(integers, floats, rows);
   args.threads = threads;
-  run(igf_cpu_backend()->moments, args);
+  run(igfast::operations().moments, args);
   return {args.isa_used, args.threads_used};
 }
 
@@ -275,7 +284,7 @@ void divergence(const std::string& kind, double parameter, const py::object& p,
   args.q_outside = require<std::int64_t>("q_outside", q_outside, {args.rows, 2}).data();
   args.out = require_output<double>("out", out, {args.rows});
   py::gil_scoped_release release;
-  igf_cpu_backend()->divergence(&args);
+  igfast::operations().divergence(&args);
 }
 
 void entropy(const std::string& kind, const py::object& counts, const py::object& out) {
@@ -291,7 +300,7 @@ void entropy(const std::string& kind, const py::object& counts, const py::object
   args.counts = require<std::int64_t>("counts", counts, {args.rows, args.bins}).data();
   args.out = require_output<double>("out", out, {args.rows});
   py::gil_scoped_release release;
-  igf_cpu_backend()->entropy(&args);
+  igfast::operations().entropy(&args);
 }
 
 std::vector<std::string> available_isas() {
@@ -322,13 +331,18 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   using py::arg;
   module.def("histogram", &histogram, arg("tensors"), arg("grid"), arg("bins"), arg("splits"),
              arg("edges"), arg("exponents"), arg("origins"), arg("log"), arg("split_counts"),
-             arg("split_outside"), arg("nan"), arg("offsets"), arg("moments"), arg("threads"));
+             arg("split_outside"), arg("nan"), arg("offsets"), arg("moments"), arg("threads"),
+             arg("extents") = py::none());
   module.def("moments", &moments, arg("tensors"), arg("integers"), arg("floats"), arg("threads"));
   module.def("divergence", &divergence, arg("kind"), arg("parameter"), arg("p"), arg("p_outside"),
              arg("q"), arg("q_outside"), arg("out"));
   module.def("entropy", &entropy, arg("kind"), arg("counts"), arg("out"));
   module.def("set_isa", &igfast::set_isa, arg("name"));
-  module.def("isa", [] { return std::string(igfast::isa_name(igfast::current_isa())); });
+  module.def("isa", [] {
+    const std::string backend = igfast::operations().name;
+    return backend == "cpu" ? igfast::isa_name(igfast::current_isa()) : backend;
+  });
   module.def("available_isas", &available_isas);
   module.def("build_info", &build_info);
+  igfast::bind_devices(module);
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -122,6 +123,13 @@ template <class T>
 struct TypeTag {
   using type = T;
 };
+
+inline double quiet_nan(TypeTag<double>) { return std::numeric_limits<double>::quiet_NaN(); }
+inline float quiet_nan(TypeTag<float>) { return std::numeric_limits<float>::quiet_NaN(); }
+inline Float16 quiet_nan(TypeTag<Float16>) { return {0x7e00}; }
+inline BFloat16 quiet_nan(TypeTag<BFloat16>) { return {0x7fc0}; }
+inline Float8E4M3FN quiet_nan(TypeTag<Float8E4M3FN>) { return {0x7f}; }
+inline Float8E5M2 quiet_nan(TypeTag<Float8E5M2>) { return {0x7e}; }
 
 // The only place that turns a tag into a type: calls f(TypeTag<T>{}).
 template <class F>

@@ -43,9 +43,16 @@ struct UniformRule {
   V low;
   V scale;
   std::int32_t bins;
-  // Whether the guess, which is monotone in x, is within a quarter of b at the two V around every
-  // threshold b. Then any x lies between the neighbors of the threshold nearest its guess, and one
-  // comparison with that threshold decides.
+  // How far the guess, which is monotone in x, is from b at the two V around any threshold b. A
+  // guess farther than that from every integer lies on the right side of all thresholds.
+  V margin;
+  // For values of at most 11 significant bits, of which none lies just below an edge: a guess from
+  // `narrow_low`, raised a little, is on the right side of all thresholds, on edges too, unless
+  // |x| < narrow_doubt (infinite where no such bound was found).
+  V narrow_low;
+  V narrow_doubt;
+  // Whether the margin is at most a quarter. Then any x lies between the neighbors of the threshold
+  // nearest its guess, and one comparison with that threshold decides.
   bool guess_is_close;
 };
 

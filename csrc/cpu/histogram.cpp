@@ -8,6 +8,7 @@
 #include "cpu/kernels.h"
 #include "cpu/moments.h"
 #include "cpu/operations.h"
+#include "cpu/row_extents.h"
 #include "cpu/row_words.h"
 #include "cpu/tuning.h"
 #include "cpu/uniform_table.h"
@@ -21,24 +22,24 @@ class RowRules {
  public:
   RowRules(const igf_grid& grid, const Window& window) : grid_(grid), window_(window) {}
 
-  template <class V>
-  void count(const Kernels& kernels, const Block<V>& block, std::int64_t row,
-             std::uint32_t* words) {
-    const ValueKernels<V>& loops = kernels.of(V{});
+  template <class T>
+  void count(const Kernels& kernels, const Block<T>& block, std::int64_t row, std::uint32_t* words,
+             Extents<Widened<T>>* extents) {
+    const StorageKernels<T>& loops = kernels.of(TypeTag<T>{});
     switch (grid_.kind) {
-      case IGF_UNIFORM: loops.uniform(uniform(V{}, row), block, words); break;
-      case IGF_DYADIC: loops.dyadic(dyadic(row), block, words); break;
+      case IGF_UNIFORM: loops.uniform(uniform(Widened<T>{}, row), block, words); break;
+      case IGF_DYADIC: loops.dyadic(dyadic(row), block, words, extents); break;
       case IGF_LOG: loops.log(log(), block, words); break;
     }
   }
 
   // With digits; a uniform grid has none.
-  template <class V>
-  void count(const Kernels& kernels, const Block<V>& block, std::int64_t row,
-             std::uint64_t* words) {
-    const ValueKernels<V>& loops = kernels.of(V{});
+  template <class T>
+  void count(const Kernels& kernels, const Block<T>& block, std::int64_t row, std::uint64_t* words,
+             Extents<Widened<T>>* extents) {
+    const StorageKernels<T>& loops = kernels.of(TypeTag<T>{});
     if (grid_.kind == IGF_DYADIC) {
-      loops.dyadic_digits(dyadic(row), block, words);
+      loops.dyadic_digits(dyadic(row), block, words, extents);
     } else {
       loops.log_digits(log(), block, words);
     }
@@ -106,10 +107,10 @@ class HistogramWorker {
     dispatch_dtype("histogram", tensor.dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
       if (partials_ == nullptr) {
-        for_each_block<T>(kernels_, tensor, chunk, [&](const auto& block) { add(block); });
+        for_each_block<T>(tensor, chunk, [&](const auto& block) { add(block); });
       } else {
         ChunkMoments moments;
-        for_each_block<T>(kernels_, tensor, chunk, [&](const auto& block) {
+        for_each_block<T>(tensor, chunk, [&](const auto& block) {
           moments.add(kernels_, block);
           add(block);
         });
@@ -121,15 +122,19 @@ class HistogramWorker {
   void finish() {
     if (filled_ > 0) {
       words_.flush(args_, window_, row_, padding_);
+      if (window_.takes_extents) {
+        extents_.flush(args_.extents, row_);
+      }
       filled_ = 0;
       padding_ = 0;
     }
   }
 
  private:
-  template <class V>
-  void add(const Block<V>& block) {
-    rules_.count(kernels_, block, row_, words_.words());
+  template <class T>
+  void add(const Block<T>& block) {
+    rules_.count(kernels_, block, row_, words_.words(),
+                 window_.takes_extents ? &extents_.of(Widened<T>{}) : nullptr);
     padding_ += block.size - (block.last - block.first);
   }
 
@@ -142,6 +147,7 @@ class HistogramWorker {
   std::int64_t row_ = -1;
   std::int64_t filled_ = 0;
   std::int64_t padding_ = 0;
+  RowExtents extents_;
 };
 
 template <class Word>
@@ -160,6 +166,9 @@ void clear_outputs(const igf_histogram_args& args) {
   if (args.offsets != nullptr) {
     std::fill_n(args.offsets, cells, 0);
   }
+  if (args.extents.zeros != nullptr) {
+    clear_extents(args.extents, args.rows);
+  }
 }
 
 }  // namespace
@@ -173,7 +182,7 @@ void histogram_cpu(igf_histogram_args& args) {
   args.isa_used = isa_name(kernels.isa);
   clear_outputs(args);
   if (args.offsets == nullptr) {  // 32-bit words of 65,536 bins fit
-    const Window all{0, args.grid.bins, true, true, true};
+    const Window all{0, args.grid.bins, true, true, true, args.extents.zeros != nullptr};
     histogram_pass<std::uint32_t>(args, kernels, work, all, wants_moments ? &partials : nullptr);
   } else {
     constexpr std::int64_t kMostCells =
@@ -181,7 +190,12 @@ void histogram_cpu(igf_histogram_args& args) {
     constexpr std::int64_t kMostBins = kMostCells - kExtraCells;
     for (std::int64_t first = 0; first < args.grid.bins; first += kMostBins) {
       const std::int64_t bins = std::min(kMostBins, args.grid.bins - first);
-      const Window window{first, bins, first == 0, first == 0, first + bins == args.grid.bins};
+      const Window window{first,
+                          bins,
+                          first == 0,
+                          first == 0,
+                          first + bins == args.grid.bins,
+                          first == 0 && args.extents.zeros != nullptr};
       const bool fused = wants_moments && first == 0;
       histogram_pass<std::uint64_t>(args, kernels, work, window, fused ? &partials : nullptr);
     }

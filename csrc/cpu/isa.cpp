@@ -10,12 +10,20 @@ namespace {
 constexpr int kUndecided = -1;
 std::atomic<int> g_choice{kUndecided};
 
-bool processor_has_avx2() {
-#ifdef IGFAST_HAVE_AVX2
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
-#else
-  return false;
+// An ISA's file is compiled for exactly the features asked for here.
+bool processor_has(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar: return true;
+#ifdef IGFAST_HAVE_X86_ISAS
+    case Isa::kAvx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+    // VBMI2 is not used: it leaves out the first generation, which slows down at 512 bits.
+    case Isa::kAvx512:
+      return processor_has(Isa::kAvx2) && __builtin_cpu_supports("avx512f") &&
+             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi2");
 #endif
+    default: return false;
+  }
 }
 
 Isa parse(const std::string& name, const char* source) {
@@ -36,13 +44,22 @@ Isa parse(const std::string& name, const char* source) {
 
 }  // namespace
 
-const char* isa_name(Isa isa) { return isa == Isa::kAvx2 ? "avx2" : "scalar"; }
+const char* isa_name(Isa isa) {
+  switch (isa) {
+    case Isa::kAvx512: return "avx512";
+    case Isa::kAvx2: return "avx2";
+    default: return "scalar";
+  }
+}
 
 std::vector<Isa> available_isas() {
-  if (processor_has_avx2()) {
-    return {Isa::kAvx2, Isa::kScalar};
+  std::vector<Isa> available;
+  for (const Isa isa : {Isa::kAvx512, Isa::kAvx2, Isa::kScalar}) {
+    if (processor_has(isa)) {
+      available.push_back(isa);
+    }
   }
-  return {Isa::kScalar};
+  return available;
 }
 
 Isa current_isa() {

@@ -7,7 +7,7 @@
 
 namespace igfast {
 
-enum class Isa { kScalar, kAvx2 };
+enum class Isa { kScalar, kAvx2, kAvx512 };
 
 const char* isa_name(Isa isa);
 
@@ -17,7 +17,7 @@ std::vector<Isa> available_isas();
 // The choice in force: set_isa, else the environment variable IGFAST_ISA, else the widest.
 Isa current_isa();
 
-// "auto", "scalar" or "avx2"; throws std::invalid_argument naming what is available.
+// "auto", "scalar", "avx2" or "avx512"; throws std::invalid_argument naming what is available.
 void set_isa(const std::string& name);
 
 }  // namespace igfast

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "cpu/extents.h"
 #include "cpu/isa.h"
 #include "cpu/moment_sums.h"
 #include "dtype.h"
@@ -12,51 +13,60 @@
 
 namespace igfast {
 
-// Up to 256 values that share one split rotation, in whole groups. Value j sits in lane j & 7;
-// elements outside [first, last) are NaN padding at either end of the block.
-template <class V>
+// Up to 256 stored values that share one split rotation, in whole groups. Value j sits in lane
+// j & 7; elements outside [first, last) are NaN padding at either end of the block.
+template <class T>
 struct Block {
   static constexpr std::int32_t kGroup = 32;
-  const V* values;
+  const T* values;
   std::int32_t size;
   std::int32_t first;
   std::int32_t last;
   std::uint32_t rotation;
 };
 
-// An element increments its lane's private word, words[cell * 8 + sub-histogram] with
-// sub-histogram = (lane + rotation) & 7: by 1, or, with digits, by 1 << 32 | digit.
-template <class V>
-struct ValueKernels {
-  void (*uniform)(const UniformRule<V>&, const Block<V>&, std::uint32_t* words);
-  void (*dyadic)(const DyadicRule&, const Block<V>&, std::uint32_t* words);
-  void (*dyadic_digits)(const DyadicRule&, const Block<V>&, std::uint64_t* words);
-  void (*log)(const LogRule&, const Block<V>&, std::uint32_t* words);
-  void (*log_digits)(const LogRule&, const Block<V>&, std::uint64_t* words);
+constexpr int kDigitBits = 31;
+
+// Loops for values stored as T, widened on the way into registers. An element increments its
+// lane's private word, words[cell * 8 + sub-histogram] with sub-histogram = (lane + rotation) & 7:
+// by 1, or, with digits, by 1 << kDigitBits | digit, which fits 32 bits.
+template <class T>
+struct StorageKernels {
+  void (*uniform)(const UniformRule<Widened<T>>&, const Block<T>&, std::uint32_t* words);
+  // Dyadic bins may follow the data: where extents are given, they take in the block as well.
+  void (*dyadic)(const DyadicRule&, const Block<T>&, std::uint32_t* words, Extents<Widened<T>>*);
+  void (*dyadic_digits)(const DyadicRule&, const Block<T>&, std::uint64_t* words,
+                        Extents<Widened<T>>*);
+  void (*log)(const LogRule&, const Block<T>&, std::uint32_t* words);
+  void (*log_digits)(const LogRule&, const Block<T>&, std::uint64_t* words);
   // Adds a full block; returns false, having added nothing, if a value is not finite.
-  bool (*moments)(const Block<V>&, MomentSums&);
+  bool (*moments)(const Block<T>&, MomentSums&);
 };
+
+// One value at a time: what vector loops fall back on where a value is not finite.
+template <class T>
+void add_extents(const Block<T>& block, Extents<Widened<T>>& extents);
 
 struct Kernels {
   Isa isa;
-  ValueKernels<float> of_float;
-  ValueKernels<double> of_double;
-  // Storage at any alignment to values.
-  void (*widen_float16)(const unsigned char* source, std::int64_t size, float* values);
-  void (*widen_bfloat16)(const unsigned char* source, std::int64_t size, float* values);
-  void (*widen_float8_e4m3fn)(const unsigned char* source, std::int64_t size, float* values);
-  void (*widen_float8_e5m2)(const unsigned char* source, std::int64_t size, float* values);
+  StorageKernels<double> of_float64;
+  StorageKernels<float> of_float32;
+  StorageKernels<Float16> of_float16;
+  StorageKernels<BFloat16> of_bfloat16;
+  StorageKernels<Float8E4M3FN> of_float8_e4m3fn;
+  StorageKernels<Float8E5M2> of_float8_e5m2;
 
-  const ValueKernels<float>& of(float) const { return of_float; }
-  const ValueKernels<double>& of(double) const { return of_double; }
-  auto widening(TypeTag<Float16>) const { return widen_float16; }
-  auto widening(TypeTag<BFloat16>) const { return widen_bfloat16; }
-  auto widening(TypeTag<Float8E4M3FN>) const { return widen_float8_e4m3fn; }
-  auto widening(TypeTag<Float8E5M2>) const { return widen_float8_e5m2; }
+  const StorageKernels<double>& of(TypeTag<double>) const { return of_float64; }
+  const StorageKernels<float>& of(TypeTag<float>) const { return of_float32; }
+  const StorageKernels<Float16>& of(TypeTag<Float16>) const { return of_float16; }
+  const StorageKernels<BFloat16>& of(TypeTag<BFloat16>) const { return of_bfloat16; }
+  const StorageKernels<Float8E4M3FN>& of(TypeTag<Float8E4M3FN>) const { return of_float8_e4m3fn; }
+  const StorageKernels<Float8E5M2>& of(TypeTag<Float8E5M2>) const { return of_float8_e5m2; }
 };
 
 const Kernels& scalar_kernels();
 const Kernels& avx2_kernels();
+const Kernels& avx512_kernels();
 
 // The table of current_isa().
 const Kernels& current_kernels();

@@ -10,29 +10,47 @@ inline std::uint32_t sub_histogram(std::int32_t lane, std::uint32_t rotation) {
   return (static_cast<std::uint32_t>(lane) + rotation) & 7u;
 }
 
-template <class Rule, class V>
-void count(const Rule& rule, const Block<V>& block, std::uint32_t* words) {
+template <class Rule, class T>
+void count(const Rule& rule, const Block<T>& block, std::uint32_t* words) {
   for (std::int32_t j = 0; j < block.size; ++j) {
-    ++words[place(rule, block.values[j]).cell * 8u + sub_histogram(j, block.rotation)];
+    ++words[place(rule, widen(block.values[j])).cell * 8u + sub_histogram(j, block.rotation)];
   }
 }
 
-template <class Rule, class V>
-void count_digits(const Rule& rule, const Block<V>& block, std::uint64_t* words) {
+template <class Rule, class T>
+void count_digits(const Rule& rule, const Block<T>& block, std::uint64_t* words) {
   for (std::int32_t j = 0; j < block.size; ++j) {
-    const Placed placed = place(rule, block.values[j]);
+    const Placed placed = place(rule, widen(block.values[j]));
     words[placed.cell * 8u + sub_histogram(j, block.rotation)] +=
-        (std::uint64_t{1} << 32) | placed.digit;
+        (std::uint64_t{1} << kDigitBits) | placed.digit;
   }
 }
 
-template <class V>
-bool add_moments(const Block<V>& block, MomentSums& sums) {
+template <class T>
+void count_dyadic(const DyadicRule& rule, const Block<T>& block, std::uint32_t* words,
+                  Extents<Widened<T>>* extents) {
+  count(rule, block, words);
+  if (extents != nullptr) {
+    add_extents(block, *extents);
+  }
+}
+
+template <class T>
+void count_dyadic_digits(const DyadicRule& rule, const Block<T>& block, std::uint64_t* words,
+                         Extents<Widened<T>>* extents) {
+  count_digits(rule, block, words);
+  if (extents != nullptr) {
+    add_extents(block, *extents);
+  }
+}
+
+template <class T>
+bool add_moments(const Block<T>& block, MomentSums& sums) {
   constexpr int kWide = MomentSums::kLanes;
   MomentSums added = sums;
   for (std::int32_t j = 0; j < block.size; j += kWide) {
     for (int lane = 0; lane < kWide; ++lane) {
-      const auto x = static_cast<double>(block.values[j + lane]);
+      const auto x = static_cast<double>(widen(block.values[j + lane]));
       const double d = x - added.shift;
       const double d2 = d * d;
       added.first[lane] += d;
@@ -55,39 +73,53 @@ bool add_moments(const Block<V>& block, MomentSums& sums) {
 }
 
 template <class T>
-void widen_block(const unsigned char* source, std::int64_t size, float* values) {
-  for (std::int64_t j = 0; j < size; ++j) {
-    T stored;
-    std::memcpy(&stored, source + j * static_cast<std::int64_t>(sizeof stored), sizeof stored);
-    values[j] = widen(stored);
-  }
-}
-
-template <class V>
-constexpr ValueKernels<V> value_kernels() {
-  return {count<UniformRule<V>, V>, count<DyadicRule, V>,     count_digits<DyadicRule, V>,
-          count<LogRule, V>,        count_digits<LogRule, V>, add_moments<V>};
+constexpr StorageKernels<T> storage_kernels() {
+  return {
+      count<UniformRule<Widened<T>>, T>, count_dyadic<T>, count_dyadic_digits<T>, count<LogRule, T>,
+      count_digits<LogRule, T>,          add_moments<T>};
 }
 
 }  // namespace
 
+template <class T>
+void add_extents(const Block<T>& block, Extents<Widened<T>>& extents) {
+  for (std::int32_t j = 0; j < block.size; ++j) {
+    const auto x = widen(block.values[j]);
+    const int lane = j & (Extents<Widened<T>>::kLanes - 1);
+    if (std::isfinite(x)) {
+      extents.zeros += x == 0 ? 1 : 0;
+      extents.minimum[lane] = x < extents.minimum[lane] ? x : extents.minimum[lane];
+      extents.maximum[lane] = x > extents.maximum[lane] ? x : extents.maximum[lane];
+    }
+  }
+}
+
+template void add_extents(const Block<double>&, Extents<double>&);
+template void add_extents(const Block<float>&, Extents<float>&);
+template void add_extents(const Block<Float16>&, Extents<float>&);
+template void add_extents(const Block<BFloat16>&, Extents<float>&);
+template void add_extents(const Block<Float8E4M3FN>&, Extents<float>&);
+template void add_extents(const Block<Float8E5M2>&, Extents<float>&);
+
 const Kernels& scalar_kernels() {
-  static const Kernels table = {
-      Isa::kScalar,           value_kernels<float>(), value_kernels<double>(),
-      widen_block<Float16>,   widen_block<BFloat16>,  widen_block<Float8E4M3FN>,
-      widen_block<Float8E5M2>};
+  static const Kernels table = {Isa::kScalar,
+                                storage_kernels<double>(),
+                                storage_kernels<float>(),
+                                storage_kernels<Float16>(),
+                                storage_kernels<BFloat16>(),
+                                storage_kernels<Float8E4M3FN>(),
+                                storage_kernels<Float8E5M2>()};
   return table;
 }
 
 const Kernels& current_kernels() {
-#ifdef IGFAST_HAVE_AVX2
-  if (current_isa() == Isa::kAvx2) {
-    return avx2_kernels();
-  }
-#else
-  (void)current_isa();
+  switch (current_isa()) {
+#ifdef IGFAST_HAVE_X86_ISAS
+    case Isa::kAvx512: return avx512_kernels();
+    case Isa::kAvx2: return avx2_kernels();
 #endif
-  return scalar_kernels();
+    default: return scalar_kernels();
+  }
 }
 
 }  // namespace igfast

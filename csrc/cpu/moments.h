@@ -40,8 +40,8 @@ double rounded_shift(double mean);
 // Takes the blocks of one chunk in order.
 class ChunkMoments {
  public:
-  template <class V>
-  void add(const Kernels& kernels, const Block<V>& block) {
+  template <class T>
+  void add(const Kernels& kernels, const Block<T>& block) {
     if (blocks_ == 0) {
       group_ = MomentSums(rounded_shift(block_mean(block)));
     } else if (blocks_ % kGroup == 0) {
@@ -50,9 +50,10 @@ class ChunkMoments {
     }
     ++blocks_;
     const bool full = block.last - block.first == kBlock;
-    if (!full || !kernels.of(V{}).moments(block, group_)) {
+    if (!full || !kernels.of(TypeTag<T>{}).moments(block, group_)) {
       for (std::int32_t j = block.first; j < block.last; ++j) {
-        add_value(group_, j & (MomentSums::kLanes - 1), static_cast<double>(block.values[j]));
+        add_value(group_, j & (MomentSums::kLanes - 1),
+                  static_cast<double>(widen(block.values[j])));
       }
     }
   }
@@ -65,11 +66,11 @@ class ChunkMoments {
  private:
   static constexpr std::int64_t kGroup = 16;
 
-  template <class V>
-  static double block_mean(const Block<V>& block) {
+  template <class T>
+  static double block_mean(const Block<T>& block) {
     MomentSums sums(0.0);
     for (std::int32_t j = block.first; j < block.last; ++j) {
-      add_value(sums, j & (MomentSums::kLanes - 1), static_cast<double>(block.values[j]));
+      add_value(sums, j & (MomentSums::kLanes - 1), static_cast<double>(widen(block.values[j])));
     }
     return central_sums(sums).mean;
   }

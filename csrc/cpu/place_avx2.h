@@ -5,16 +5,19 @@
 
 #include <immintrin.h>
 
+#include "cpu/lanes_avx2.h"
 #include "grid.h"
 
 namespace igfast {
 namespace {
 
-// coordinate: -2 NaN, -1 underflow, 0 .. bins - 1, bins overflow.
+// Eight times Placed of grid.h.
 struct PlacedLanes {
-  __m256i coordinate;
+  __m256i cell;
   __m256i digit;
 };
+
+constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
 inline __m256i join(__m128i low, __m128i high) {
   return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
@@ -31,8 +34,8 @@ inline __m256i high_words(__m256d low, __m256d high) {
   return _mm256_permute4x64_epi64(_mm256_castps_si256(odd), 0xd8);
 }
 
-inline __m256i clamp(__m256i coordinate, __m256i bins) {
-  return _mm256_min_epi32(_mm256_max_epi32(coordinate, _mm256_set1_epi32(-1)), bins);
+inline __m256i clamp(__m256i x, __m256i least, __m256i most) {
+  return _mm256_min_epi32(_mm256_max_epi32(x, least), most);
 }
 
 // The unmasked gathers of GCC 12 read an uninitialized variable and warn about it.
@@ -60,8 +63,8 @@ inline double power_of_two<double>(int exponent) {
 
 // ---- uniform ----
 // The value is compared with the threshold nearest its guess, whatever the data: values that sit
-// on edges, usual in narrow dtypes, cost the same as others. NaN is clamped to coordinate -1, where
-// it is not >= -inf and drops to -2.
+// on edges, usual in narrow dtypes, cost the same as others. NaN is clamped to threshold -1, where
+// it is not >= -inf and ends in cell 0.
 template <class V>
 class UniformLanes;
 
@@ -76,15 +79,14 @@ class UniformLanes<float> {
         scale_(_mm256_set1_ps(rule.scale)),
         most_(_mm256_set1_ps(static_cast<float>(rule.bins) + 1.0f)) {}
 
-  PlacedLanes operator()(const float* values) const {
-    const __m256 x = _mm256_loadu_ps(values);
+  PlacedLanes operator()(__m256 x) const {
     const __m256 raw = _mm256_mul_ps(_mm256_sub_ps(x, low_), scale_);
     // Operands in this order turn NaN into -1, where no comparison holds.
     const __m256 guess = _mm256_min_ps(_mm256_max_ps(raw, _mm256_set1_ps(-1.0f)), most_);
     const __m256i edge = _mm256_cvtps_epi32(guess);
     const __m256 threshold = gather(thresholds_, edge);
     const __m256i at_least = _mm256_castps_si256(_mm256_cmp_ps(x, threshold, _CMP_GE_OQ));
-    return {_mm256_sub_epi32(_mm256_sub_epi32(edge, _mm256_set1_epi32(1)), at_least), __m256i{}};
+    return {_mm256_sub_epi32(_mm256_add_epi32(edge, _mm256_set1_epi32(1)), at_least), __m256i{}};
   }
 
  private:
@@ -103,9 +105,7 @@ class UniformLanes<double> {
         scale_(_mm256_set1_pd(rule.scale)),
         most_(_mm256_set1_pd(static_cast<double>(rule.bins) + 1.0)) {}
 
-  PlacedLanes operator()(const double* values) const {
-    return {join(four(_mm256_loadu_pd(values)), four(_mm256_loadu_pd(values + 4))), __m256i{}};
-  }
+  PlacedLanes operator()(Doubles x) const { return {join(four(x.low), four(x.high)), __m256i{}}; }
 
  private:
   __m128i four(__m256d x) const {
@@ -115,11 +115,96 @@ class UniformLanes<double> {
     const __m256d threshold = gather(thresholds_, edge);
     const __m256d at_least = _mm256_cmp_pd(x, threshold, _CMP_GE_OQ);
     const __m128i mask = _mm256_castsi256_si128(narrow_masks(at_least, at_least));
-    return _mm_sub_epi32(_mm_sub_epi32(edge, _mm_set1_epi32(1)), mask);
+    return _mm_sub_epi32(_mm_add_epi32(edge, _mm_set1_epi32(1)), mask);
   }
 
   const double* thresholds_;
   __m256d low_, scale_, most_;
+};
+
+// The guess alone, where it is farther than the margin from every integer; says whether some value
+// was in doubt. NaN and infinity are.
+template <class V>
+class GuessLanes;
+
+template <>
+class GuessLanes<float> {
+ public:
+  explicit GuessLanes(const UniformRule<float>& rule)
+      : low_(_mm256_set1_ps(rule.low)),
+        scale_(_mm256_set1_ps(rule.scale)),
+        margin_(_mm256_set1_ps(rule.margin)),
+        bins_(_mm256_set1_ps(static_cast<float>(rule.bins))) {}
+
+  PlacedLanes operator()(__m256 x) {
+    const __m256 guess = _mm256_mul_ps(_mm256_sub_ps(x, low_), scale_);
+    const __m256 rest = _mm256_sub_ps(guess, _mm256_round_ps(guess, kNearest));
+    const __m256 distance = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), rest);
+    doubt_ = _mm256_or_ps(doubt_, _mm256_cmp_ps(distance, margin_, _CMP_NGT_UQ));
+    const __m256 inside = _mm256_min_ps(_mm256_max_ps(guess, _mm256_set1_ps(-1.0f)), bins_);
+    const __m256i bin = _mm256_cvttps_epi32(_mm256_floor_ps(inside));
+    return {_mm256_add_epi32(bin, _mm256_set1_epi32(2)), __m256i{}};
+  }
+
+  bool in_doubt() const { return _mm256_movemask_ps(doubt_) != 0; }
+
+ private:
+  __m256 low_, scale_, margin_, bins_;
+  __m256 doubt_ = _mm256_setzero_ps();
+};
+
+template <>
+class GuessLanes<double> {
+ public:
+  explicit GuessLanes(const UniformRule<double>& rule)
+      : low_(_mm256_set1_pd(rule.low)),
+        scale_(_mm256_set1_pd(rule.scale)),
+        margin_(_mm256_set1_pd(rule.margin)),
+        bins_(_mm256_set1_pd(static_cast<double>(rule.bins))) {}
+
+  PlacedLanes operator()(Doubles x) { return {join(cells(x.low), cells(x.high)), __m256i{}}; }
+
+  bool in_doubt() const { return _mm256_movemask_pd(doubt_) != 0; }
+
+ private:
+  __m128i cells(__m256d x) {
+    const __m256d guess = _mm256_mul_pd(_mm256_sub_pd(x, low_), scale_);
+    const __m256d rest = _mm256_sub_pd(guess, _mm256_round_pd(guess, kNearest));
+    const __m256d distance = _mm256_andnot_pd(_mm256_set1_pd(-0.0), rest);
+    doubt_ = _mm256_or_pd(doubt_, _mm256_cmp_pd(distance, margin_, _CMP_NGT_UQ));
+    const __m256d inside = _mm256_min_pd(_mm256_max_pd(guess, _mm256_set1_pd(-1.0)), bins_);
+    return _mm_add_epi32(_mm256_cvttpd_epi32(_mm256_floor_pd(inside)), _mm_set1_epi32(2));
+  }
+
+  __m256d low_, scale_, margin_, bins_;
+  __m256d doubt_ = _mm256_setzero_pd();
+};
+
+// The same for values of at most 11 significant bits, which may sit on edges without doubt.
+class NarrowGuessLanes {
+ public:
+  explicit NarrowGuessLanes(const UniformRule<float>& rule)
+      : low_(_mm256_set1_ps(rule.narrow_low)),
+        scale_(_mm256_set1_ps(rule.scale)),
+        least_(_mm256_set1_ps(rule.narrow_doubt)),
+        last_(_mm256_set1_ps(static_cast<float>(rule.bins - 1))),
+        beyond_(_mm256_set1_ps(rule.thresholds[rule.bins])) {}
+
+  PlacedLanes operator()(__m256 x) {
+    const __m256 magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
+    doubt_ = _mm256_or_ps(doubt_, _mm256_cmp_ps(magnitude, least_, _CMP_NGE_UQ));
+    const __m256 guess = _mm256_mul_ps(_mm256_sub_ps(x, low_), scale_);
+    const __m256 inside = _mm256_min_ps(_mm256_max_ps(guess, _mm256_set1_ps(-1.0f)), last_);
+    const __m256i bin = _mm256_cvttps_epi32(_mm256_floor_ps(inside));
+    const __m256i over = _mm256_castps_si256(_mm256_cmp_ps(x, beyond_, _CMP_GE_OQ));
+    return {_mm256_sub_epi32(_mm256_add_epi32(bin, _mm256_set1_epi32(2)), over), __m256i{}};
+  }
+
+  bool in_doubt() const { return _mm256_movemask_ps(doubt_) != 0; }
+
+ private:
+  __m256 low_, scale_, least_, last_, beyond_;
+  __m256 doubt_ = _mm256_setzero_ps();
 };
 
 // ---- dyadic ----
@@ -138,20 +223,20 @@ class DyadicLanes {
 
   explicit DyadicLanes(const DyadicRule& rule)
       : scale_(power_of_two<V>(8 - rule.exponent)),
-        origin_(_mm256_set1_epi32(static_cast<int>(rule.origin))),
-        bins_(_mm256_set1_epi32(rule.bins)) {}
+        underflow_(_mm256_set1_epi32(static_cast<int>(rule.origin) - 1)),
+        overflow_(_mm256_set1_epi32(static_cast<int>(rule.origin) + rule.bins)),
+        cell_zero_(_mm256_set1_epi32(static_cast<int>(rule.origin) - 2)) {}
 
-  PlacedLanes operator()(const float* values) const {
-    const __m256 x = _mm256_loadu_ps(values);
+  PlacedLanes operator()(__m256 x) const {
     const __m256 scaled = _mm256_floor_ps(_mm256_mul_ps(x, _mm256_set1_ps(scale_)));
     // Too large becomes 2^30, too small and NaN the smallest integer.
     const __m256i units = _mm256_cvttps_epi32(_mm256_min_ps(_mm256_set1_ps(0x1p30f), scaled));
     return finish(units, _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
   }
 
-  PlacedLanes operator()(const double* values) const {
-    const __m256d low = _mm256_loadu_pd(values);
-    const __m256d high = _mm256_loadu_pd(values + 4);
+  PlacedLanes operator()(Doubles x) const {
+    const __m256d low = x.low;
+    const __m256d high = x.high;
     return finish(join(units(low), units(high)),
                   narrow_masks(_mm256_cmp_pd(low, low, _CMP_UNORD_Q),
                                _mm256_cmp_pd(high, high, _CMP_UNORD_Q)));
@@ -164,13 +249,14 @@ class DyadicLanes {
   }
 
   PlacedLanes finish(__m256i units, __m256i nan) const {
-    const __m256i bin = _mm256_sub_epi32(_mm256_srai_epi32(units, 8), origin_);
-    return {_mm256_add_epi32(clamp(bin, bins_), nan),
+    const __m256i index = clamp(_mm256_srai_epi32(units, 8), underflow_, overflow_);
+    // NaN, clamped like an underflow, goes one cell further down.
+    return {_mm256_add_epi32(_mm256_sub_epi32(index, cell_zero_), nan),
             _mm256_and_si256(units, _mm256_set1_epi32(255))};
   }
 
   V scale_;
-  __m256i origin_, bins_;
+  __m256i underflow_, overflow_, cell_zero_;
 };
 
 // ---- log ----
@@ -190,19 +276,18 @@ class LogLanes {
         drop_(_mm_cvtsi32_si128(kMantissaBits - 8 - rule.mantissa_bits)),
         smallest_(_mm256_set1_epi32((rule.min_exponent + kBias) << (rule.mantissa_bits + 8))),
         beyond_(_mm256_set1_epi32(rule.half + 1)),
-        center_(_mm256_set1_epi32(rule.half - rule.first_bin)),
-        bins_(_mm256_set1_epi32(rule.bins)) {}
+        center_(_mm256_set1_epi32(rule.half - rule.first_bin + 2)),
+        overflow_(_mm256_set1_epi32(rule.bins + 2)) {}
 
-  PlacedLanes operator()(const float* values) const {
-    const __m256 x = _mm256_loadu_ps(values);
+  PlacedLanes operator()(__m256 x) const {
     const __m256 scaled = _mm256_floor_ps(_mm256_mul_ps(x, _mm256_set1_ps(central_scale_)));
     return finish(_mm256_castps_si256(x), _mm256_cvttps_epi32(scaled),
                   _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
   }
 
-  PlacedLanes operator()(const double* values) const {
-    const __m256d low = _mm256_loadu_pd(values);
-    const __m256d high = _mm256_loadu_pd(values + 4);
+  PlacedLanes operator()(Doubles x) const {
+    const __m256d low = x.low;
+    const __m256d high = x.high;
     return finish(high_words(low, high), join(central(low), central(high)),
                   narrow_masks(_mm256_cmp_pd(low, low, _CMP_UNORD_Q),
                                _mm256_cmp_pd(high, high, _CMP_UNORD_Q)));
@@ -224,17 +309,17 @@ class LogLanes {
     __m256i outward = _mm256_max_epi32(_mm256_srai_epi32(key, 8), _mm256_set1_epi32(-1));
     outward = _mm256_min_epi32(_mm256_sub_epi32(outward, _mm256_set1_epi32(-1)), beyond_);
     const __m256i mirrored = _mm256_sub_epi32(_mm256_xor_si256(outward, negative), negative);
-    const __m256i bin = clamp(_mm256_add_epi32(mirrored, center_), bins_);
-    const __m256i coordinate = _mm256_add_epi32(_mm256_or_si256(bin, nan), nan);
+    const __m256i cell =
+        clamp(_mm256_add_epi32(mirrored, center_), _mm256_set1_epi32(1), overflow_);
     const __m256i centered = _mm256_add_epi32(central, _mm256_set1_epi32(128));
     const __m256i digit =
         _mm256_blendv_epi8(_mm256_xor_si256(key, negative), centered, _mm256_srai_epi32(key, 31));
-    return {coordinate, _mm256_and_si256(digit, _mm256_set1_epi32(255))};
+    return {_mm256_andnot_si256(nan, cell), _mm256_and_si256(digit, _mm256_set1_epi32(255))};
   }
 
   V central_scale_;
   __m128i drop_;
-  __m256i smallest_, beyond_, center_, bins_;
+  __m256i smallest_, beyond_, center_, overflow_;
 };
 
 }  // namespace

@@ -4,19 +4,20 @@
 #include <array>
 #include <mutex>
 
+#include "cpu/kernels.h"
 #include "grid.h"
 
 namespace igfast {
-namespace {
 
-// Threads meet on a row only at the ends of their portions, so a few locks serve all rows.
 std::mutex& row_lock(std::int64_t row) {
   static std::mutex locks[16];
   return locks[row & 15];
 }
 
+namespace {
+
 std::int64_t count_of(std::uint32_t word) { return word; }
-std::int64_t count_of(std::uint64_t word) { return static_cast<std::int64_t>(word >> 32); }
+std::int64_t count_of(std::uint64_t word) { return static_cast<std::int64_t>(word >> kDigitBits); }
 
 // The sums of one cell by split. The number of splits is a template argument where it matters: a
 // model of many small tensors spends its time here.
@@ -52,7 +53,7 @@ void add_cells(const Word* words, const igf_histogram_args& args, const Window& 
     if constexpr (sizeof(Word) == sizeof(std::uint64_t)) {
       std::array<std::int64_t, kSplits> digits{};
       for (int sub = 0; sub < kLanes; ++sub) {
-        digits[sub % kSplits] += static_cast<std::uint32_t>(cell[sub]);
+        digits[sub % kSplits] += cell[sub] & ((Word{1} << kDigitBits) - 1);
       }
       for (int split = 0; split < kSplits; ++split) {
         args.offsets[first + split * bins + bin] += digits[split];

@@ -4,11 +4,16 @@
 #define IGFAST_CPU_ROW_WORDS_H
 
 #include <cstdint>
+#include <mutex>
 #include <vector>
 
 #include "backend.h"
 
 namespace igfast {
+
+// Of whoever adds to an output row. Threads meet on a row only at the ends of their portions, so a
+// few locks serve all rows.
+std::mutex& row_lock(std::int64_t row);
 
 // The part of the bins that one pass over the data fills.
 struct Window {
@@ -17,9 +22,10 @@ struct Window {
   bool counts_nan;
   bool counts_underflow;
   bool counts_overflow;
+  bool takes_extents;
 };
 
-// uint32: counts. uint64: count << 32 | sum of digits.
+// uint32: counts. uint64: count << kDigitBits | sum of digits.
 template <class Word>
 class RowWords {
  public:

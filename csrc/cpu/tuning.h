@@ -15,7 +15,7 @@ struct Tuning {
   static constexpr std::int64_t kPortionsPerThread = 8;
   // Below this many elements waking a thread costs more than it saves.
   static constexpr std::int64_t kElementsPerThread = std::int64_t{1} << 15;
-  // A lane's word sees at most 1/8 of the elements between drains: 2^26 / 8 * 255 < 2^32.
+  // A lane's word sees at most 1/8 of the elements between drains: 2^26 / 8 * 255 < 2^31.
   static constexpr std::int64_t kDrain = std::int64_t{1} << 26;
   // Words of one thread. Packed words of more cells are filled in several passes over the data.
   static constexpr std::int64_t kWordBytes = std::int64_t{7} << 19;  // 3.5 MiB

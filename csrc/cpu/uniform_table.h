@@ -2,6 +2,7 @@
 #ifndef IGFAST_CPU_UNIFORM_TABLE_H
 #define IGFAST_CPU_UNIFORM_TABLE_H
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -33,7 +34,9 @@ class UniformTable {
     rule_.bins = static_cast<std::int32_t>(bins);
     rule_.low = static_cast<V>(edges[0]);
     rule_.scale = static_cast<V>(static_cast<double>(bins) / (edges[bins] - edges[0]));
-    rule_.guess_is_close = guess_is_close();
+    rule_.margin = margin();
+    rule_.guess_is_close = rule_.margin <= V(kCloseGuess);
+    find_narrow_guess();
   }
 
   const UniformRule<V>& rule() const { return rule_; }
@@ -53,18 +56,61 @@ class UniformTable {
                : std::nextafter(rounded, std::numeric_limits<V>::infinity());
   }
 
-  // False as well where the guess overflows or is NaN.
-  bool guess_is_close() const {
+  // Infinite where the guess overflows or is NaN.
+  V margin() const {
+    V farthest = 0;
     for (std::int32_t b = 0; b <= rule_.bins; ++b) {
       const V at = rule_.thresholds[b];
       const V below = std::nextafter(at, -std::numeric_limits<V>::infinity());
       const V late = static_cast<V>(b) - uniform_guess(rule_, at);
       const V early = uniform_guess(rule_, below) - static_cast<V>(b);
-      if (!(late <= V(kCloseGuess)) || !(early <= V(kCloseGuess))) {
-        return false;
+      if (!std::isfinite(late) || !std::isfinite(early)) {
+        return std::numeric_limits<V>::infinity();
+      }
+      farthest = std::max({farthest, late, early});
+    }
+    return farthest;
+  }
+
+  // The closed last edge is compared with. Raises the guess by twice the margin, so that no
+  // threshold is late, and looks for the thresholds below which a narrow value is then early: in
+  // practice one at zero, where floats are dense.
+  void find_narrow_guess() {
+    constexpr V kInfinity = std::numeric_limits<V>::infinity();
+    rule_.narrow_low = rule_.low - 2 * rule_.margin / rule_.scale;
+    rule_.narrow_doubt = kInfinity;
+    if (!rule_.guess_is_close) {
+      return;
+    }
+    UniformRule<V> raised = rule_;
+    raised.low = rule_.narrow_low;
+    V doubt = 0;
+    for (std::int32_t b = 0; b < rule_.bins; ++b) {
+      const V at = rule_.thresholds[b];
+      const auto guess = static_cast<V>(b);
+      if (uniform_guess(raised, at) >= guess && uniform_guess(raised, narrow_below(at)) < guess) {
+        continue;
+      }
+      // Outside of +-doubt this threshold is far enough.
+      doubt = std::max({doubt, 2 * std::abs(at), std::numeric_limits<V>::min()});
+      while (!(uniform_guess(raised, doubt) >= guess && uniform_guess(raised, -doubt) < guess)) {
+        doubt *= 2;
+        if (!(doubt * rule_.scale < V(kCloseGuess))) {
+          return;
+        }
       }
     }
-    return true;
+    if (doubt * rule_.scale < V(kCloseGuess)) {
+      rule_.narrow_doubt = doubt;
+    }
+  }
+
+  // No value of 11 significant bits lies between the result and x.
+  static V narrow_below(V x) {
+    const V below = std::nextafter(x, -std::numeric_limits<V>::infinity());
+    int exponent;
+    const V mantissa = std::frexp(below, &exponent);
+    return std::ldexp(std::floor(mantissa * V(2048)), exponent - 11);
   }
 
   std::vector<V> storage_;

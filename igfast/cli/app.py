@@ -12,7 +12,7 @@ from rich.table import Table
 
 import igfast
 from igfast.cli.errors import friendly
-from igfast.cli.terminal import console_for
+from igfast.cli.terminal import console_for, print_table
 from igfast.cli.train import train
 
 app = typer.Typer(
@@ -42,7 +42,7 @@ Run = Annotated[Path, typer.Argument(metavar="RUN.igf", help="Run file.", show_d
 def report(
     run: Run,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="HTML file.  [default: RUN.html]")
+        Path | None, typer.Option("--output", "-o", help="HTML file.  (default: RUN.html)")
     ] = None,
 ) -> None:
     """Write a static HTML report of a run."""
@@ -61,7 +61,7 @@ def export(
         typer.Option("--format", "-f", help="By default from the name of --output, else csv."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File.  [default: RUN.FORMAT]")
+        Path | None, typer.Option("--output", "-o", help="File.  (default: RUN.FORMAT)")
     ] = None,
     quantity: Annotated[str, typer.Option(help="param, grad or update.")] = "param",
     estimator: Annotated[str, typer.Option(help="Of Γ and L: split, hellinger or node.")] = "split",
@@ -76,7 +76,10 @@ def export(
             f"{'|'.join(Format.__members__)}"
         )
     target = output or run.with_suffix(f".{chosen}")
-    WRITERS[chosen](igfast.open(run), target, quantity, estimator)
+    opened = igfast.open(run)
+    if quantity in opened.quantities and not len(opened.steps_of(quantity)):
+        raise ValueError(f"{run}: the run holds no record yet")
+    WRITERS[chosen](opened, target, quantity, estimator)
     console_for().print(f"{chosen}: {escape(str(target))}", highlight=False, soft_wrap=True)
 
 
@@ -110,7 +113,7 @@ def data(
             place = escape(str(found[0])) if found else f"[dim]igfast data {entry.name}[/]"
             table.add_row(entry.name, entry.title, entry.license, place)
         table.add_row("digits", "5,000 or 1,797 real digits", "", "Python package")
-        console.print(table, highlight=False)
+        print_table(table, console)
         places = ", then ".join(map(str, data_folders()))
         console.print(f"Looked in {escape(places)} (${DATA_VARIABLE} first).", soft_wrap=True)
         return
@@ -136,11 +139,17 @@ def info(
 ) -> None:
     """Show what igfast runs on; given a run file, also what is in it."""
     console = console_for()
-    facts = Table(box=None, show_header=False)
-    for key, value in igfast.show_config().items():
-        facts.add_row(key, escape(value))
-    console.print(facts, highlight=False)
+    found = igfast.show_config()
+    found.pop("version", None)  # of the compiled part, the same as that of igfast
     if run is not None:
         from igfast.cli.summary import print_summary
 
-        print_summary(igfast.open(run), console)
+        opened = igfast.open(run)
+        print_summary(opened, console)
+        if opened.config.get("versions", {}).get("igfast") == found["igfast"]:
+            del found["igfast"]  # the summary has named it
+        console.print("\ninstalled here:")
+    facts = Table(box=None, show_header=False)
+    for key, value in found.items():
+        facts.add_row(key, escape(value))
+    print_table(facts, console)

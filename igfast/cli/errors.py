@@ -36,6 +36,8 @@ def friendly(command: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
+        except typer.Exit:  # a RuntimeError
+            raise
         except ModuleNotFoundError as error:
             package = (error.name or "").partition(".")[0]
             if package not in EXTRAS or os.environ.get(DEBUG_VARIABLE):
@@ -46,7 +48,8 @@ def friendly(command: Callable[P, R]) -> Callable[P, R]:
                 raise
             fail(str(error), error)
         except KeyboardInterrupt as error:
-            fail("stopped", error, status=130)
+            console_for(stderr=True).print("stopped")
+            raise typer.Exit(130) from error
 
     return wrapped
 

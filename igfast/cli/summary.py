@@ -9,7 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from igfast.cli.terminal import print_table
 from igfast.export import curves, layer_names
+from igfast.report.collect import LEAST_LIMITED
+from igfast.report.windows import window_ends
 from igfast.trajectory import Trajectory
 
 
@@ -20,39 +23,87 @@ def print_summary(run: Trajectory, console: Console) -> None:
     for name, (steps, values) in run.scalars().items():
         if len(steps):
             console.print(f"{name}: {values[-1]:.4g} at step {steps[-1]:,}", highlight=False)
-    console.print(layer_table(run))
+    if _recorded(run) is None:
+        console.print("the run holds no record yet", highlight=False)
+    else:
+        print_table(layer_table(run), console)
 
 
 def layer_table(run: Trajectory) -> Table:
     """Per layer: Γ, H and C at the first and the last record, and the length L between them.
 
-    L is the adaptive length with its standard error, Γ (1/step) its slope at either end, H and C
-    normalized entropy and complexity on the layer's common grid. With one split only there is no
-    split estimate: Γ and L are then those of the Hellinger distance.
+    L is the adaptive length with its standard error, Γ (1/step) its slope in the report's first
+    and last window, H and C normalized entropy and complexity on the layer's common grid. As in
+    the report, a length below two standard errors is an upper limit, and fewer than four splits
+    give Γ and L of the Hellinger distance.
+
+    Raises
+    ------
+    ValueError
+        If the run holds no record.
     """
-    histograms = run.histograms(run.quantities[0])
-    estimator = "split" if histograms[0].splits > 1 else "hellinger"
-    found = curves(run, run.quantities[0], estimator)
+    quantity = _recorded(run)
+    if quantity is None:
+        raise ValueError("the run holds no record yet")
+    first, steps = run.histograms(quantity)[0], run.steps_of(quantity)
+    estimator = "split" if first.splits > 2 else "hellinger"
+    found = curves(run, quantity, estimator)
     table = Table(
-        title=f"{len(run.steps)} records, steps {run.steps[0]:,} to {run.steps[-1]:,}",
-        caption=f"first→last; L: {estimator} estimator, Γ: its slope in 1/step; H, C: normalized",
+        title=f"{len(steps)} records, steps {steps[0]:,} to {steps[-1]:,}",
+        caption=f"first→last; L: {estimator} estimator, Γ: its slope over the first and the last "
+        "tenth of a decade, 1/step; H, C: normalized\n"
+        "<: L is not resolved, two standard errors above it; –: too few elements, or no motion "
+        "or no error to tell",
+        title_justify="left",
+        caption_justify="left",
         box=None,
         pad_edge=False,
     )
     table.add_column("layer", overflow="fold", min_width=16)
     for title in ("Γ", "L", "H", "C"):
         table.add_column(title, justify="right", no_wrap=True)
-    for index, layer in enumerate(layer_names(run, run.quantities[0])):
+    sizes = [*first.numel.tolist(), int(first.numel.sum())]
+    ends = window_ends(steps)
+    slopes = np.diff(found["length"][ends], axis=0) / np.diff(steps[ends])[:, None]
+    for index, layer in enumerate(layer_names(run, quantity)):
         value = {name: curve[:, index] for name, curve in found.items()}
-        slope = np.diff(value["length"]) / np.diff(run.steps) if len(run.steps) > 1 else [np.nan]
+        length, error = float(value["length"][-1]), float(value["length_error"][-1])
+        shown = length_text(length, error, sizes[index])
+        moved = len(slopes) > 0 and "<" not in shown and shown != "–"
         table.add_row(
             escape(layer),
-            _pair(slope[0], slope[-1], ".1e"),
-            _pair(value["length"][-1], value["length_error"][-1], ".3f", "±"),
+            _slopes(slopes[0, index], slopes[-1, index]) if moved else "–",
+            shown,
             _pair(value["entropy"][0], value["entropy"][-1], ".3f"),
             _pair(value["complexity"][0], value["complexity"][-1], ".3f"),
         )
     return table
+
+
+def length_text(length: float, error: float, numel: int) -> str:
+    """A length with its standard error, an upper limit where it is not resolved, or a dash.
+
+    >>> length_text(0.7, 0.01, 1000), length_text(0.1, 0.1, 1000), length_text(0.1, 0.1, 10)
+    ('0.700±0.010', '< 0.30', '–')
+    """
+    known = np.isfinite(error) and error > 0
+    resolved = length > 2 * error if known else length > 0 and numel >= LEAST_LIMITED
+    if resolved:
+        return f"{length:.3f}±{error:.3f}" if known else f"{length:.3f}"
+    if not known or numel < LEAST_LIMITED:
+        return "–"
+    unit = 10.0 ** (np.floor(np.log10(length + 2 * error)) - 1)
+    digits = max(0, -round(np.log10(unit)))
+    return f"< {np.ceil((length + 2 * error) / unit - 1e-9) * unit:.{digits}f}"
+
+
+def _recorded(run: Trajectory) -> str | None:
+    """The first quantity that has records."""
+    return next((name for name in run.quantities if len(run.steps_of(name))), None)
+
+
+def _slopes(first: float, last: float) -> str:
+    return _pair(first if first > 0 else np.nan, last if last > 0 else np.nan, ".1e")
 
 
 def _description(config: dict[str, Any]) -> list[str]:
@@ -62,11 +113,14 @@ def _description(config: dict[str, Any]) -> list[str]:
         return []
     lines = [f"[bold yellow]! {escape(str(note))}[/]" for note in data.get("notes", ())]
     model = config.get("model", {})
+    wanted = data.get("requested", data.get("name"))
+    stand_in = "" if wanted == data.get("name") else f" (NOT {str(wanted).upper()})"
     lines.append(
         f"{settings.get('model')} {settings.get('widths')}, {model.get('parameters', 0):,} "
         f"parameters, {settings.get('activation')}; {settings.get('optimizer')}, learning rate "
         f"{settings.get('learning_rate')}, batch {settings.get('batch_size')}, "
-        f"seed {settings.get('seed')}; {data.get('name')} from {escape(str(data.get('source')))}"
+        f"seed {settings.get('seed')}; {data.get('name')}{stand_in} from "
+        f"{escape(str(data.get('source')))}"
     )
     versions = config.get("versions", {})
     lines.append(", ".join(f"{name} {value}" for name, value in versions.items()))

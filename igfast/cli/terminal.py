@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from rich.console import Console
+from rich.table import Table
 
 PIPE_WIDTH = 120
 
@@ -15,3 +16,14 @@ def console_for(*, stderr: bool = False) -> Console:
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
     return console
+
+
+def print_table(table: Table, console: Console) -> None:
+    """Print a table; without the blanks that fill its columns at the end of lines in a pipe."""
+    if console.is_terminal:
+        console.print(table, highlight=False)
+        return
+    with console.capture() as captured:
+        console.print(table, highlight=False)
+    for line in captured.get().splitlines():
+        console.print(line.rstrip(), highlight=False, markup=False, soft_wrap=True)

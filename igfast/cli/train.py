@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 import igfast
-from igfast.cli.terminal import console_for
+from igfast.cli.terminal import console_for, print_table
 from igfast.harness.data import DATASETS
 from igfast.harness.settings import ACTIVATIONS, MODELS, OPTIMIZERS, Settings
 
 DEFAULT = Settings()
+RATES = ", ".join(f"{name} {rate:g}" for name, rate in OPTIMIZERS.items())
+OPTIONS = {field.name: f"--{field.name.replace('_', '-')}" for field in fields(Settings)} | {
+    "learning_rate": "--lr", "widths": "--width", "quantities": "--quantity",
+    "width": "--width", "depth": "--depth",
+}  # fmt: skip
 WITH_RESUME = {"resume", "report", "download"}
 
 
@@ -23,17 +32,20 @@ def train(
     context: typer.Context,
     dataset: Annotated[str, typer.Option(help=", ".join(DATASETS))] = DEFAULT.dataset,
     model: Annotated[
-        str | None, typer.Option(help=f"{', '.join(MODELS)}  [default: by the data set]")
+        str | None, typer.Option(help=f"{', '.join(MODELS)}  (default: by the data set)")
     ] = None,
     width: Annotated[
         str | None,
-        typer.Option(help="Hidden width, or a list: 512,256  [default: by the model]"),
+        typer.Option(
+            help="Hidden width, or a list: 512,256  "
+            "(default: mlp 512,512; convnet 32,64,128; gpt 4 times 128)"
+        ),
     ] = None,
     depth: Annotated[
         int | None, typer.Option(help="Layers of --width, where that is one number.")
     ] = None,
     activation: Annotated[
-        str | None, typer.Option(help=f"{', '.join(ACTIVATIONS)}  [default: by the model]")
+        str | None, typer.Option(help=f"{', '.join(ACTIVATIONS)}  (default: by the model)")
     ] = None,
     context_length: Annotated[
         int, typer.Option("--context", help="Characters per example of text.")
@@ -41,37 +53,37 @@ def train(
     optimizer: Annotated[str, typer.Option(help=", ".join(OPTIMIZERS))] = DEFAULT.optimizer,
     learning_rate: Annotated[
         float | None,
-        typer.Option("--learning-rate", "--lr", help="[default: by the optimizer; sgd 0.045]"),
+        typer.Option("--learning-rate", "--lr", help=f"(default: {RATES})"),
     ] = None,
     weight_decay: Annotated[
-        float | None, typer.Option(help="[default: 0; adamw 0.01]", show_default=False)
+        float | None, typer.Option(help="(default: 0; adamw 0.01)", show_default=False)
     ] = None,
     epochs: Annotated[
-        float | None, typer.Option(help="May be a fraction.  [default: mlp 6, convnet 3, gpt 1]")
+        float | None, typer.Option(help="May be a fraction.  (default: mlp 6, convnet 3, gpt 1)")
     ] = None,
     batch_size: int = DEFAULT.batch_size,
     seed: int = DEFAULT.seed,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = DEFAULT.device,
     threads: Annotated[
         int | None,
-        typer.Option(help="CPU threads of PyTorch.  [default: 1 for mlp, else PyTorch's]"),
+        typer.Option(help="CPU threads of PyTorch.  (default: 1 for mlp, else PyTorch's)"),
     ] = None,
     records: Annotated[
         int, typer.Option(help="About how many records, dense at first.")
     ] = DEFAULT.records,
     every: Annotated[
-        int | None, typer.Option(help="Steps between records  [default: from --records]")
+        int | None, typer.Option(help="Steps between records  (default: from --records)")
     ] = None,
     evaluations: Annotated[
         int, typer.Option(help="About how many times losses are measured.")
     ] = DEFAULT.evaluations,
     evaluation_size: Annotated[
         int | None,
-        typer.Option(help="Examples of each part in an evaluation.  [default: by the model]"),
+        typer.Option(help="Examples of each part in an evaluation.  (default: by the model)"),
     ] = None,
     quantity: Annotated[
         list[str] | None,
-        typer.Option(help="param, grad, update; may be repeated  [default: param]"),
+        typer.Option(help="param, grad, update; may be repeated  (default: param)"),
     ] = None,
     bins: Annotated[int, typer.Option(help="Bins of a histogram.")] = DEFAULT.bins,
     splits: Annotated[int, typer.Option(help="Splits: 1, 2, 4 or 8.")] = DEFAULT.splits,
@@ -80,7 +92,7 @@ def train(
     ] = DEFAULT.checkpoint_every,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Run file.  [default: runs/NAME-OF-THE-RUN.igf]"),
+        typer.Option("--output", "-o", help="Run file.  (default: runs/NAME-OF-THE-RUN.igf)"),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run file.")] = False,
     resume: Annotated[
@@ -98,10 +110,11 @@ def train(
         settings = Settings.from_dict(checkpoint.load(resume)["config"]["settings"])
         path = resume
     else:
-        settings = Settings(
+        settings = _settings(
             dataset=dataset,
             model=model,
-            widths=parse_widths(width, depth),
+            width=width,
+            depth=depth,
             activation=activation,
             context=context_length,
             optimizer=optimizer,
@@ -120,11 +133,29 @@ def train(
             bins=bins,
             splits=splits,
             checkpoint_every=checkpoint_every,
-        ).resolved()
+        )
         path = output or default_path(settings)
         _make_room(path, overwrite)
     _run(settings, path, console, resume=resume is not None, download=download)
     _conclude(path, console, report=report)
+
+
+def _settings(width: str | None, depth: int | None, **choices: Any) -> Settings:
+    with _options_named():
+        return Settings(widths=parse_widths(width, depth), **choices).resolved()
+
+
+@contextmanager
+def _options_named() -> Iterator[None]:
+    """Errors name the option of the command line instead of the field of the settings."""
+    try:
+        yield
+    except (ValueError, FloatingPointError) as error:
+        names = "|".join(OPTIONS)
+        text = re.sub(rf"(?<!\S)({names})=", lambda m: f"{OPTIONS[m[1]]}=", str(error))
+        if text == str(error):
+            raise
+        raise type(error)(text) from error
 
 
 def parse_widths(width: str | None, depth: int | None) -> tuple[int, ...] | None:
@@ -164,10 +195,11 @@ def default_path(settings: Settings) -> Path:
 
 def _refuse_options(context: typer.Context) -> None:
     given = [
-        f"--{name.replace('_', '-')}"
-        for name in context.params
-        if name not in WITH_RESUME
-        and getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name is not None
+        and parameter.name not in WITH_RESUME
+        and getattr(context.get_parameter_source(parameter.name), "name", "") == "COMMANDLINE"
     ]
     if given:
         raise ValueError(
@@ -178,8 +210,7 @@ def _refuse_options(context: typer.Context) -> None:
 
 def _make_room(path: Path, overwrite: bool) -> None:
     """Make the folder of a new run; remove the run that lies there if that was asked for."""
-    from igfast.harness.checkpoint import checkpoint_path
-    from igfast.store import RunReader
+    from igfast.store import RunReader, StoreError
 
     if path.exists() and not overwrite:
         raise FileExistsError(
@@ -187,11 +218,20 @@ def _make_room(path: Path, overwrite: bool) -> None:
             "choose another --output"
         )
     if path.exists():
-        RunReader(path).close()  # raises if it is not a run: nothing else is ever removed
-        beside = [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm")]
-        for file in (path, *beside, checkpoint_path(path)):
-            file.unlink(missing_ok=True)
+        try:
+            RunReader(path).close()  # raises if it is not a run: nothing else is ever removed
+        except StoreError as error:
+            raise StoreError(f"{error}; not replaced") from error
+        _remove(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _remove(path: Path) -> None:
+    from igfast.harness.checkpoint import checkpoint_path
+
+    beside = [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm")]
+    for file in (path, *beside, checkpoint_path(path)):
+        file.unlink(missing_ok=True)
 
 
 def _run(settings: Settings, path: Path, console: Console, *, resume: bool, download: bool) -> None:
@@ -199,22 +239,40 @@ def _run(settings: Settings, path: Path, console: Console, *, resume: bool, down
     from igfast.harness.display import DownloadDisplay, TrainingDisplay
     from igfast.harness.training import train as train_network
 
-    with DownloadDisplay(console) as progress:
-        dataset = load(
-            settings.dataset, context=settings.context, download=download, progress=progress
-        )
     try:
-        with TrainingDisplay(console) as display:
+        with _options_named(), DownloadDisplay(console) as progress:
+            dataset = load(
+                settings.dataset, context=settings.context, download=download, progress=progress
+            )
+        with _options_named(), TrainingDisplay(console) as display:
             result = train_network(settings, dataset, path, observer=display, resume=resume)
-    except KeyboardInterrupt:
-        console.print(f"\nstopped; continue with: igfast train --resume {path}", soft_wrap=True)
-        raise
+    except KeyboardInterrupt as error:
+        console.print(f"\n{_stopped(path)}", highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(130) from error
     steps = result.outline.total_steps - result.outline.start_step
-    pace = f" ({result.seconds / steps * 1e3:.1f} ms/step)" if steps else ""
-    console.print(
-        f"\ntrained {steps:,} steps in {result.seconds:.1f} s{pace}",
-        highlight=False,
+    names = {"rest": "logging, checkpoints and display"}
+    pace = ", ".join(
+        f"{names.get(name, name)} {seconds / steps * 1e3:.2f}"
+        for name, seconds in result.parts.items()
+        if steps
     )
+    console.print(
+        f"\ntrained {steps:,} steps in {result.seconds:.1f} s"
+        + (f"; ms/step: {pace}" if pace else ""),
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _stopped(path: Path) -> str:
+    """What a run that Ctrl-C stopped leaves; one without a checkpoint leaves nothing."""
+    from igfast.harness import checkpoint
+
+    if not checkpoint.checkpoint_path(path).exists():
+        _remove(path)
+        return "stopped before the first record; nothing was saved"
+    step = checkpoint.load(path)["step"]
+    return f"stopped; will continue after step {step:,} with: igfast train --resume {path}"
 
 
 def _conclude(path: Path, console: Console, *, report: bool) -> None:
@@ -226,7 +284,7 @@ def _conclude(path: Path, console: Console, *, report: bool) -> None:
         console.print(f"[bold yellow]! {escape(note)}[/]", highlight=False)
     _, accuracy = run.scalars()["test_accuracy"]
     console.print(f"test accuracy {accuracy[-1]:.2%}", highlight=False)
-    console.print(layer_table(run))
+    print_table(layer_table(run), console)
     lines = [f"run file: {path}"]
     if report and find_spec("matplotlib") is None:
         lines.append("report:   needs matplotlib: pip install 'igfast[report]'")

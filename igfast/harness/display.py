@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from igfast.histograms import Histogram
 
 ROWS = 12
+LARGE = 5_000  # elements from which on a layer's live L is worth showing
+FEW = 3  # shown where no layer is large
 PLAIN_LINES = 20
 WINDOW = 20
 
@@ -39,8 +41,8 @@ WINDOW = 20
 class TrainingDisplay:
     """Observer of a run: Γ of each layer over the last ``WINDOW`` records, and L so far.
 
-    Both are the cheap split estimate between two records, L a sum over every ``WINDOW``-th; the
-    table at the end and the report choose the stride from the data.
+    Both are rough: the cheap split estimate between two records, L a sum over every ``WINDOW``-th,
+    since the run was resumed where it was. The table at the end and the report measure properly.
     """
 
     def __init__(self, console: Console) -> None:
@@ -90,10 +92,12 @@ class TrainingDisplay:
             self._console.print(
                 f"[bold yellow]! {escape(note)}[/]", highlight=False, soft_wrap=True
             )
+        same = data.requested == data.name
+        stand_in = "" if same else f" (NOT {data.requested.upper()})"
         widths = "-".join(str(width) for width in settings.widths or ())
         self._console.print(
             f"[bold]{settings.model}[/] {widths}, {outline.parameters:,} parameters, "
-            f"{settings.activation} | [bold]{data.name}[/] {len(data.train_inputs):,} + "
+            f"{settings.activation} | [bold]{data.name}[/]{stand_in} {len(data.train_inputs):,} + "
             f"{len(data.test_inputs):,} from {escape(data.source)}",
             highlight=False,
             soft_wrap=True,
@@ -103,10 +107,17 @@ class TrainingDisplay:
             f"{settings.batch_size}, {outline.total_steps:,} steps ({settings.epochs:g} epochs), "
             f"seed {settings.seed}, {settings.device}, {settings.threads} "
             + ("thread" if settings.threads == 1 else "threads")
-            + (f" | continued after step {outline.start_step:,}" if outline.start_step else ""),
+            + (f" | continued after step {outline.start_step:,}" if outline.resumed else ""),
             highlight=False,
             soft_wrap=True,
         )
+        if settings.splits < 4:
+            self._console.print(
+                f"--splits {settings.splits}: Γ and L are those of the Hellinger distance, which "
+                "depend on how often one records; for the split estimates take --splits 4 or 8",
+                highlight=False,
+                soft_wrap=True,
+            )
         self._task = self._progress.add_task(
             "train", total=outline.total_steps, completed=outline.start_step, pace=""
         )
@@ -157,35 +168,42 @@ class TrainingDisplay:
             largest = int(np.argmax(histogram.numel))
             shown.append(
                 f"{histogram.names[largest]}: Γ {self._velocity[largest]:.2e} "
-                f"L {self._length[largest]:.3f}"
+                f"L ≈ {self._length[largest]:.3f}{self._since}"
             )
         return shown
+
+    @property
+    def _since(self) -> str:
+        return " since resume" if self._outline is not None and self._outline.resumed else ""
 
     def _picture(self) -> Group:
         table = Table(box=None, pad_edge=False)
         for title, justify in (("layer", "left"), ("parameters", "right")):
             table.add_column(title, justify=justify)  # type: ignore[arg-type]
-        table.add_column("Γ now (1/step)", justify="right")
-        table.add_column("L so far", justify="right")
+        table.add_column("≈ Γ now (1/step)", justify="right")
+        table.add_column(f"≈ L{self._since}", justify="right")
         if self._velocity is not None:
             histogram = self._recent[-1][1]
             sizes = np.asarray(histogram.numel)
-            for layer in sorted(np.argsort(-sizes, kind="stable")[:ROWS].tolist()):
+            most = min(ROWS, int((sizes >= LARGE).sum())) or FEW
+            shown = sorted(np.argsort(-sizes, kind="stable")[:most].tolist())
+            for layer in shown:
                 table.add_row(
                     escape(histogram.names[layer]),
                     f"{sizes[layer]:,}",
                     f"{self._velocity[layer]:.2e}",
                     f"{self._length[layer]:.3f}",
                 )
-            if len(sizes) > ROWS:
-                table.add_row(f"and {len(sizes) - ROWS} smaller ones")
+            if len(sizes) > len(shown):
+                table.add_row(f"and {len(sizes) - len(shown)} smaller ones")
+            table.add_row("Γ, L: rough estimates")
         numbers = "  ".join(self._numbers()[: 3 if self._scalars else 1])
         return Group(self._progress, Text(numbers), table)
 
 
 def _distance(earlier: Histogram, later: Histogram) -> NDArray[np.float64]:
     """Γ dt of each layer between two records; 0 for an empty layer."""
-    estimator = "split" if later.splits > 1 else "hellinger"
+    estimator = "split" if later.splits > 2 else "hellinger"
     distance = information_velocity(earlier, later, estimator=estimator)
     return np.nan_to_num(np.asarray(distance, dtype=np.float64))
 

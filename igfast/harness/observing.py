@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,6 +23,7 @@ class Outline:
     steps_per_epoch: int
     total_steps: int
     start_step: int
+    resumed: bool = False
 
 
 class Observer(Protocol):
@@ -53,7 +54,11 @@ class Silent:
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished run took."""
+    """What a finished run took; ``parts`` says what the seconds went to.
+
+    On a GPU, work runs on after the call that started it and counts where it is waited for.
+    """
 
     outline: Outline
     seconds: float
+    parts: dict[str, float] = field(default_factory=dict)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import platform
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,8 +24,10 @@ import igfast
 from igfast import schedules
 from igfast.harness import checkpoint, models
 from igfast.harness.data import Dataset
+from igfast.harness.interrupting import deferred
 from igfast.harness.observing import Observer, Outline, Result, Silent
 from igfast.harness.settings import Settings
+from igfast.harness.stopwatch import Stopwatch
 from igfast.monitor import Monitor
 
 
@@ -107,7 +108,7 @@ def _train(
         optimizer.load_state_dict(state["optimizer"])
         step = state["step"]
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    outline = Outline(settings, dataset, path, parameters, steps_per_epoch, total, step)
+    outline = Outline(settings, dataset, path, parameters, steps_per_epoch, total, step, resume)
     observer.started(outline)
 
     def save() -> None:
@@ -115,27 +116,39 @@ def _train(
         checkpoint.save(path, {"step": step, "config": config, **tensors})
 
     inputs, targets = dataset.train_inputs.to(device), dataset.train_targets.to(device)
-    began = time.perf_counter()
-    with Monitor(
-        model,
-        optimizer,
-        every=is_record,
-        quantities=settings.quantities,
-        bins=settings.bins,
-        splits=settings.splits,
-        store=path,
-        config=config,
-        resume=resume,
-        step=step,
-    ) as monitor:
+    watch = Stopwatch()
+    # before the monitor's hook, which is all that optimizer.step() does after it
+    optimizer.register_step_post_hook(lambda *_: watch.start("recording"))
+    watch.start("recording")
+    with (
+        deferred() as interruption,
+        Monitor(
+            model,
+            optimizer,
+            every=is_record,
+            quantities=settings.quantities,
+            bins=settings.bins,
+            splits=settings.splits,
+            store=path,
+            config=config,
+            resume=resume,
+            step=step,
+        ) as monitor,
+    ):
         if not resume:
+            watch.start("evaluation")
             scalars = evaluate_both(model, dataset, settings, device)
+            watch.start("rest")
             observer.recorded(step, None, monitor.last["param"])
             observer.evaluated(step, scalars)
             monitor.log(step, **scalars)
             save()
         saved = step
         for chosen in batches(size, settings, step, total):
+            if interruption.wanted:  # only here do model, optimizer and step belong together
+                save()
+                raise KeyboardInterrupt
+            watch.start("training")
             loss = batch_loss(model(inputs[chosen]), targets[chosen])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -143,8 +156,10 @@ def _train(
             step += 1
             scalars = dict[str, float]()
             if step in evaluations:
+                watch.start("evaluation")
                 scalars = evaluate_both(model, dataset, settings, device)
                 observer.evaluated(step, scalars)
+            watch.start("rest")
             if is_record(step):
                 scalars["batch_loss"] = finite(loss.item(), step, settings)
                 observer.recorded(step, scalars["batch_loss"], monitor.last["param"])
@@ -153,7 +168,8 @@ def _train(
             if is_record(step) and (step - saved >= settings.checkpoint_every or step == total):
                 save()
                 saved = step
-    return Result(outline, time.perf_counter() - began)
+    parts = watch.stop()
+    return Result(outline, sum(parts.values()), parts)
 
 
 def batches(size: int, settings: Settings, start: int, total: int) -> Iterator[Tensor]:
@@ -223,7 +239,8 @@ def record_schedule(total: int, settings: Settings) -> schedules.Schedule:
     """20 records per decade of steps, and one every ``every`` steps; the last step too."""
     early = min(20 * math.log10(total), settings.records / 2)
     every = settings.every or max(1, math.ceil(total / (settings.records - early)))
-    return schedules.any_of(every, schedules.log_spaced(20), lambda step: step == total)
+    last = schedules.dense(around=total, radius=0)
+    return schedules.any_of(every, schedules.log_spaced(20), last)
 
 
 def evaluation_steps(total: int, count: int) -> set[int]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import operator
 import os
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -16,15 +15,11 @@ from ..grids import Grid
 from ..histograms import Histogram
 from ..schedules import Schedule, resolve
 from ..sinks import Guarded, Record
-from ..store import RunReader, RunWriter
-from . import arguments
-from .measuring import (
-    Measurement,
-    Updates,
-    check_tensors,
-    read_gradients,
-    read_parameters,
-)
+from ..store import RunWriter
+from . import arguments, parts, reduction, sharding, storing
+from .group import connect, together
+from .measuring import Measured, check_tensors
+from .quantities import Quantities
 from .selection import Patterns, named_tensors, select
 
 
@@ -36,7 +31,7 @@ class Monitor:
 
     Parameters
     ----------
-    model : torch module or mapping of str to array
+    model : torch module, mapping of str to array, or Parts
         Tied parameters are measured once, frozen ones too.
     optimizer : torch optimizer or sequence of them, optional
         Its post-step hook drives the monitor: a step is a completed ``optimizer.step()``, so steps
@@ -70,6 +65,9 @@ class Monitor:
         Optimizer steps completed so far. Needed to resume: that of the checkpoint which was loaded.
         Stored records after it are dropped; the trajectory, automatic bins included, goes on
         as if it had not been interrupted.
+    group : torch process group, optional
+        Ranks that train this model together and all make this Monitor; by default all processes.
+        Their shards are added up, and rank 0 writes the store and the sinks.
 
     Raises
     ------
@@ -79,6 +77,8 @@ class Monitor:
         If ``store`` exists and ``resume`` is false.
     StoreError
         If the store cannot be written, or holds another model.
+    RankError
+        If another rank failed, here or at a record.
 
     Examples
     --------
@@ -111,19 +111,40 @@ class Monitor:
         config: Mapping[str, Any] | None = None,
         resume: bool = False,
         step: int | None = None,
+        group: Any = None,
     ) -> None:
-        self._schedule = resolve(every)
-        self._optimizers = arguments.optimizers(optimizer)
-        path = arguments.store_path(store)
-        tensors = select(named_tensors(model), include, exclude)
-        dtypes = dict(zip(tensors, check_tensors(tensors), strict=True))
-        chosen = arguments.check_quantities(quantities, tensors, bool(self._optimizers))
-        self._settings = arguments.settings_of(grid, bins, splits, offsets)
-        self._stepped = [arguments.names_in(one, tensors) for one in self._optimizers]
-        self._updates: Updates | None = None
-        self._measurements = {name: self._measurement(name, tensors) for name in chosen}
-        self._sinks = [Guarded(sink) for sink in sinks]
-        self._step = arguments.start_step(step, resume, path)
+        self._group = connect(group)
+        self._layout: sharding.Layout | None = None
+        self._failure: Exception | None = None
+        with together(self._group):
+            self._schedule = resolve(every)
+            self._optimizers = arguments.optimizers(optimizer)
+            path = arguments.store_path(store)
+            self._adapter = parts.adapter_of(model)
+            if self._adapter is not None:
+                parts.check_quantities(quantities, self._group)
+                model = parts.tensors_of(self._adapter, "param")
+            tensors = select(named_tensors(sharding.unwrapped(model)), include, exclude)
+            dtypes = dict(zip(tensors, check_tensors(tensors), strict=True))
+            chosen = arguments.check_quantities(quantities, tensors, bool(self._optimizers))
+            self._settings = arguments.settings_of(grid, bins, splits, offsets)
+            self._stepped = [arguments.names_in(one, tensors) for one in self._optimizers]
+            self._sinks = [Guarded(sink) for sink in sinks]
+            self._step = arguments.start_step(step, resume, path)
+            if self._group is not None:
+                shares = (
+                    sharding.shares_of(tensors, dtypes, self._group.number)
+                    if self._adapter is None
+                    else parts.entries_of(self._adapter, dtypes)
+                )
+        if self._group is not None:
+            self._layout = sharding.agreed(self._group, shares)
+        stepped = {name for names in self._stepped for name in names}
+        source = Quantities(tensors, stepped, self._adapter, self._group, self._layout)
+        self._measurements = {name: source.measurement(name, self._settings) for name in chosen}
+        self._updates = source.updates
+        if self._group is not None:
+            reduction.make_room(self._group, self._measurements)
         self._resumed = False
         self._recorded: int | None = None
         self._wanted_next: bool | None = None
@@ -131,17 +152,34 @@ class Monitor:
         self._started = self._closed = False
         self.last: dict[str, Histogram] = {}
         self._writer: RunWriter | None = None
-        if path is None:
-            return
-        described = arguments.describe(config, every, self._settings, chosen, include, exclude)
-        self._writer = RunWriter(path, config=described, resume=resume)
-        try:
-            self._define_layers(tensors, dtypes)
-            if resume and self._writer.last_step is not None:
-                self._resume(self._writer, step)
-        except BaseException:
-            self._writer.close()
-            raise
+        earlier: dict[str, Measured] = {}
+        with together(self._group):
+            if path is not None and self._leads:
+                described = arguments.describe(
+                    config, every, self._settings, chosen, include, exclude
+                )
+                self._writer = RunWriter(path, config=described, resume=resume)
+                try:
+                    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+                    if self._layout is not None:
+                        shapes, dtypes = self._layout.shapes, self._layout.dtypes
+                    storing.define_layers(self._writer, self._measurements, shapes, dtypes)
+                    if resume and self._writer.last_step is not None:
+                        earlier = storing.resume(self._writer, self._measurements, step)
+                        self._resumed, self._recorded = True, self._writer.last_step
+                except BaseException:
+                    self._writer.close()
+                    raise
+        if self._group is not None and resume:
+            known = (self._resumed, self._recorded, earlier)
+            self._resumed, self._recorded, earlier = self._group.from_first(known)
+        for quantity, (histogram, moments) in earlier.items():
+            self._measurements[quantity].resume(histogram, moments)
+
+    @property
+    def _leads(self) -> bool:
+        """Whether this rank writes."""
+        return self._group is None or self._group.rank == 0
 
     @property
     def step(self) -> int:
@@ -199,30 +237,47 @@ class Monitor:
 
         Reading a number from a GPU tensor waits for the GPU: log what you have at hand.
         """
+        if self._optimizers and not self._started:
+            raise RuntimeError(
+                "this Monitor has not started and would record nothing; use it in a with "
+                "statement, or call start()"
+            )
         values = {name: arguments.number(name, value) for name, value in scalars.items()}
         if self._writer is not None:
-            self._writer.write_scalars(step, values)
+            self._guard(partial(self._writer.write_scalars, step, values))
 
     def flush(self) -> None:
         """Return when everything recorded is committed to the store and the sinks have flushed."""
+        if self._failure is not None:
+            raise self._failure
         if self._writer is not None:
             self._writer.flush()
-        for sink in self._sinks:
-            sink.flush()
+        if self._leads:
+            for sink in self._sinks:
+                sink.flush()
 
     def close(self) -> None:
         """Detach from the optimizer, finish the store and the sinks."""
         if self._closed:
             return
         self._closed = True
+        if self._optimizers and not self._started:
+            warnings.warn(
+                "this Monitor was closed without having started: it recorded nothing; use it in a "
+                "with statement, or call start()",
+                stacklevel=2,
+            )
         for handle in self._handles:
             handle.remove()
         self._handles = []
-        for sink in self._sinks:
-            sink.flush()
-            sink.close()
+        if self._leads:
+            for sink in self._sinks:
+                sink.flush()
+                sink.close()
         if self._writer is not None:
             self._writer.close()
+        if self._failure is not None:
+            raise self._failure
 
     def __enter__(self) -> Monitor:
         try:
@@ -245,60 +300,10 @@ class Monitor:
         except Exception as second:  # must not hide what ended the training
             warnings.warn(f"closing the monitor failed as well: {second!r}", stacklevel=2)
 
-    def _measurement(self, quantity: str, tensors: dict[str, Any]) -> Measurement:
-        if quantity == "param":
-            read = partial(read_parameters, tensors)
-            return Measurement(read, tuple(tensors), self._settings)
-        if quantity == "grad":
-            return Measurement(partial(read_gradients, tensors), tuple(tensors), self._settings)
-        stepped = {name for names in self._stepped for name in names}
-        changing = {name: tensor for name, tensor in tensors.items() if name in stepped}
-        if not changing:
-            raise ValueError(
-                'quantities: "update" needs parameters that the optimizer changes, but it has none '
-                "of the selected ones"
-            )
-        self._updates = Updates(changing)
-        return Measurement(self._updates.read, tuple(changing), self._settings)
-
-    def _define_layers(self, tensors: dict[str, Any], dtypes: dict[str, str]) -> None:
-        assert self._writer is not None
-        for quantity, measurement in self._measurements.items():
-            names = measurement.layers
-            kept = [dtypes[name] for name in names]
-            if quantity == "update":  # as measuring.Updates takes differences
-                kept = [dtype if dtype == "float64" else "float32" for dtype in kept]
-            shapes = [tuple(tensors[name].shape) for name in names]
-            self._writer.define_layers(quantity, names, shapes, kept)
-
-    def _resume(self, writer: RunWriter, step: int | None) -> None:
-        """Rewind the store to where training goes on, and take up its bins."""
-        if step is None:
-            raise ValueError(
-                "resume=True needs step=, the optimizer steps that the loaded checkpoint had "
-                f"completed; the last record in the store is at step {writer.last_step}"
-            )
-        with contextlib.closing(RunReader(writer.path)) as reader:
-            earlier = [
-                (measurement, quantity)
-                for quantity, measurement in self._measurements.items()
-                if len(reader.steps_of(quantity))
-            ]
-            for measurement, quantity in earlier:
-                measurement.check(reader.histogram(quantity, -1))
-            writer.rewind(self._step)  # only now: nothing is dropped for a run that cannot go on
-            self._resumed = True
-            reader.refresh()
-            for measurement, quantity in earlier:
-                if len(reader.steps_of(quantity)):
-                    moments = reader.last_moments(quantity)
-                    measurement.resume(reader.histogram(quantity, -1), moments)
-        self._recorded = writer.last_step
-
     def _before_step(self, names: tuple[str, ...], *_: Any) -> None:
         assert self._updates is not None
         if self._wanted():
-            self._updates.copy(names)
+            self._guard(partial(self._updates.copy, names))
 
     def _after_step(self, optimizer: Any, *_: Any) -> None:
         # fused optimizers are stepped even where the gradient scaler found infinities, and skip
@@ -321,19 +326,37 @@ class Monitor:
 
     def _measure(self, quantities: Sequence[str]) -> None:
         now = time.time()
-        measured = {}
-        for quantity in quantities:
-            if quantity in self._measurements:
-                found = self._measurements[quantity]()
-                if found is not None:
-                    measured[quantity] = found
+        measurements = {q: self._measurements[q] for q in quantities if q in self._measurements}
+        membership = 0
+        if self._group is None:
+            found = {quantity: measure() for quantity, measure in measurements.items()}
+            measured = {quantity: one for quantity, one in found.items() if one is not None}
+        else:
+            assert self._layout is not None
+            if self._failure is not None:
+                self._group.fail(self._failure)
+            measured = reduction.record(self._group, self._step, measurements)
+            membership = self._layout.membership
         if not measured:
             return
         if self._writer is not None:
-            self._writer.write_record(self._step, now, measured)
+            write = partial(self._writer.write_record, membership=membership)
+            self._guard(partial(write, self._step, now, measured))
         self._recorded = self._step
         self.last = {quantity: histogram for quantity, (histogram, _) in measured.items()}
         moments = {quantity: one for quantity, (_, one) in measured.items()}
         record = Record(self._step, now, self.last, moments)
-        for sink in self._sinks:
-            sink.write(self._step, record)
+        if self._leads:
+            for sink in self._sinks:
+                sink.write(self._step, record)
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        """What one rank does alone: where there are others, all raise its error, at a record."""
+        try:
+            work()
+        except Exception as error:
+            if self._group is None:
+                raise
+            if self._failure is None:
+                warnings.warn(f"{error} (all ranks stop at the next record)", stacklevel=3)
+                self._failure = error

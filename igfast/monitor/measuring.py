@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
 
 from .. import _arrays
 from ..grids import Grid
 from ..histograms import Histogram
-from ..plan import Plan
+from ..outputs import Outputs
+from ..plan import FirstBins, Plan
 from ..summary import Moments
+from .sharding import Layout, local_of
 
 Tensors = Mapping[str, Any]
 Measured = tuple[Histogram, Moments]
@@ -25,6 +29,12 @@ class Settings:
     offsets: bool
 
 
+class Others(FirstBins, Protocol):
+    """The other ranks."""
+
+    def any(self, here: bool) -> bool: ...
+
+
 class Measurement:
     """Histograms and moments of one quantity, record after record.
 
@@ -33,14 +43,25 @@ class Measurement:
     read : function
         Returns the tensors now, the same names each time, or None where there is nothing to
         measure at this record.
+    layout : Layout, optional
+        Where other ranks hold other parts of the layers.
+    whole : bool
+        Whether the parts must be all elements of every layer, and not fewer.
     """
 
     def __init__(
-        self, read: Callable[[], Tensors | None], layers: tuple[str, ...], settings: Settings
+        self,
+        read: Callable[[], Tensors | None],
+        layers: tuple[str, ...],
+        settings: Settings,
+        layout: Layout | None = None,
+        whole: bool = False,
     ) -> None:
         self.layers = layers
         self._read = read
         self._settings = settings
+        self._layout = layout
+        self._whole = whole
         self._plan: Plan | None = None
         self._earlier: Measured | None = None
 
@@ -69,19 +90,64 @@ class Measurement:
         tensors = self._read()
         if tensors is None:
             return None
-        if self._plan is None:
-            s = self._settings
-            self._plan = Plan(
-                tensors, grid=s.grid, splits=s.splits, offsets=s.offsets, moments=True
-            )
-            if self._earlier is not None:
-                self._plan.resume(*self._earlier)
-                self._earlier = None
-        else:
-            self._plan.rebind(tensors)
-        histogram, moments = self._plan()
-        self._plan.release()  # gradients and updates must not outlive their step
+        histogram, moments = self._bound(tensors)()
+        self._release()
         return histogram, moments
+
+    def count_part(self, first: Others) -> tuple[Outputs, bool] | None:
+        """Count this rank's part; None if it begins with this record and no rank has anything.
+
+        Returns
+        -------
+        Outputs, bool
+            Counts for :meth:`finish`, and whether this rank has anything to measure.
+        """
+        assert self._layout is not None
+        tensors = self._read()
+        plan = self._bound(self._layout.local(self.layers, tensors))
+        if plan.unsettled and not first.any(tensors is not None):
+            return None
+        found = plan.count(first=first)
+        self._release()
+        return found, tensors is not None
+
+    def finish(self, found: Outputs) -> Measured:
+        """What has been counted, to which other ranks' counts were added."""
+        assert self._plan is not None
+        assert self._layout is not None
+        wanted = self._layout.numel(self.layers)
+        if self._whole and found.numel is not None and (found.numel != wanted).any():
+            row = int(np.argmax(found.numel != wanted))
+            raise ValueError(
+                f"the ranks' parts of {self.layers[row]!r} have {found.numel[row]} elements, the "
+                f"whole has {wanted[row]}; all ranks of its mesh must be in the Monitor's group"
+            )
+        histogram, moments = self._plan.finish(found)
+        return histogram, moments
+
+    def bins(self) -> bytes:
+        """The automatic bins that the last count was on."""
+        bins = None if self._plan is None else self._plan.bins
+        return b"" if bins is None else bins[0].tobytes() + bins[1].tobytes()
+
+    def _bound(self, tensors: Tensors) -> Plan:
+        """The plan for these tensors."""
+        if self._plan is not None:
+            self._plan.rebind(tensors)
+            return self._plan
+        s = self._settings
+        starts = None if self._layout is None else self._layout.starts(self.layers)
+        self._plan = Plan(
+            tensors, grid=s.grid, splits=s.splits, offsets=s.offsets, moments=True, starts=starts
+        )
+        if self._earlier is not None:
+            self._plan.resume(*self._earlier)
+            self._earlier = None
+        return self._plan
+
+    def _release(self) -> None:
+        assert self._plan is not None
+        self._plan.release()  # gradients and updates must not outlive their step
 
 
 def read_parameters(parameters: Tensors) -> Tensors | None:
@@ -95,9 +161,13 @@ def read_gradients(parameters: Tensors) -> Tensors | None:
     if all(gradient is None for gradient in gradients.values()):
         return None
     return {
-        name: parameters[name].detach().new_empty(0) if gradient is None else _dense(gradient)
+        name: _empty(parameters[name]) if gradient is None else _dense(gradient)
         for name, gradient in gradients.items()
     }
+
+
+def _empty(tensor: Any) -> Any:
+    return local_of(tensor).detach().new_empty(0)
 
 
 def _dense(gradient: Any) -> Any:
@@ -111,15 +181,16 @@ class Updates:
     Differences of 16- and 8-bit parameters are taken in float32, of others in their own dtype.
     """
 
-    def __init__(self, parameters: Tensors) -> None:
+    def __init__(self, parameters: Tensors, part: Callable[[str, Any], Any] | None = None) -> None:
         self._parameters = parameters
+        self._part = part  # what this rank measures of a parameter
         self._before: dict[str, Any] = {}
 
     def copy(self, names: tuple[str, ...]) -> None:
         """Copy these parameters, unless this step's copy is already there."""
         for name in names:
             if name not in self._before:
-                self._before[name] = _wide(self._parameters[name].detach()).clone()
+                self._before[name] = _wide(self._now(name)).clone()
 
     def read(self) -> Tensors | None:
         """Δθ; an empty tensor for a parameter whose optimizer did not step. Drops the copies."""
@@ -127,8 +198,8 @@ class Updates:
         if not before:
             return None
         updates = {}
-        for name, parameter in self._parameters.items():
-            now = parameter.detach()
+        for name in self._parameters:
+            now = self._now(name)
             if name in before:
                 # after − before, written over the copy
                 updates[name] = before.pop(name).neg_().add_(_wide(now))
@@ -140,6 +211,10 @@ class Updates:
         """Forget copies that will not be read."""
         self._before = {}
 
+    def _now(self, name: str) -> Any:
+        parameter = self._parameters[name]
+        return parameter.detach() if self._part is None else self._part(name, parameter)
+
 
 def _wide(tensor: Any) -> Any:
     return tensor.float() if tensor.element_size() < 4 else tensor
@@ -147,4 +222,5 @@ def _wide(tensor: Any) -> Any:
 
 def check_tensors(tensors: Tensors) -> tuple[str, ...]:
     """Refuse what cannot be measured, at construction; returns the dtypes."""
-    return _arrays.batch(tensors, "Monitor", ordered=False).dtypes
+    parts = {name: local_of(tensor) for name, tensor in tensors.items()}
+    return _arrays.batch(parts, "Monitor", ordered=False).dtypes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -69,3 +70,11 @@ def config_json(config: Mapping[str, Any]) -> str:
                 "strings, lists or dicts"
             ) from error
     return json.dumps(dict(config))
+
+
+def int64(name: str, value: int) -> int:
+    """The integer that SQLite can keep, or an error that names the argument."""
+    number = operator.index(value)  # SQLite would keep a NumPy integer as a blob
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"{name} must fit in 64 bits, got {number}; count from the run's start")
+    return number

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import warnings
 from pathlib import Path
 
 from .schema import APPLICATION_ID, SCHEMA_VERSION, StoreError
@@ -131,6 +132,20 @@ def _copy_with_log(path: Path, copy: Path) -> None:
     )
 
 
+def set_journal(db: sqlite3.Connection, path: Path) -> str:
+    """Write-ahead log; rollback journal where shared memory is not to be had."""
+    with contextlib.suppress(sqlite3.OperationalError):
+        if db.execute("PRAGMA journal_mode=WAL").fetchone()[0] == "wal":
+            return "wal"
+    mode = str(db.execute("PRAGMA journal_mode=DELETE").fetchone()[0])
+    warnings.warn(
+        f"{str(path)!r} is on a file system without a write-ahead log; using "
+        f"journal_mode={mode}: safe, but slower, and readers may have to wait",
+        stacklevel=4,
+    )
+    return mode
+
+
 def check_target(path: Path, resume: bool) -> bool:
     """Whether a run is there to be continued."""
     directory = path.absolute().parent
@@ -178,3 +193,19 @@ def is_unborn(path: Path) -> bool:
             return bool(tables == 0 and id == 0)
     except sqlite3.Error:
         return False
+
+
+def other_layers(
+    path: Path, quantity: str, stored: list[tuple[str, str]], given: list[tuple[str, str]]
+) -> str:
+    """Why a run with the stored layers cannot go on with the given ones."""
+    for position, (old, new) in enumerate(zip(stored, given, strict=False)):
+        if old != new:
+            what = f"layer {position} is {old[0]!r} {old[1]} there and {new[0]!r} {new[1]} here"
+            break
+    else:
+        what = f"it has {len(stored)} layers there and {len(given)} here"
+    return (
+        f"{str(path)!r} holds another model under {quantity!r}: {what}; resume with the same model "
+        "and patterns, or choose another path"
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import zlib
+import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..histograms import Histogram
 from ..summary import FIELDS, Moments
-from . import codec
+from . import codec, rows
 from .encoding import FLOAT_FIELDS, INTEGER_FIELDS, grid_from_json
 from .opening import check_header, open_read_only
 from .schema import StoreError, database_errors
@@ -58,6 +59,7 @@ class RunReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._lock = threading.RLock()
         check_header(self.path)
         with database_errors(self.path, "opening"):
             self._db, self._copy = open_read_only(self.path)
@@ -69,44 +71,24 @@ class RunReader:
 
     def refresh(self) -> None:
         """See what a writer has added since."""
-        with self._reading():
-            self._db.execute("BEGIN")  # one snapshot for all tables
-            try:
-                self._load()
-            except (KeyError, TypeError, ValueError) as error:
-                raise StoreError(
-                    f"{str(self.path)!r} is damaged: {error!r} in its tables; restore it from a "
-                    "copy"
-                ) from error
-            finally:
-                self._db.execute("ROLLBACK")
+        with self._snapshot():
+            self._load()
 
     def _load(self) -> None:
         db = self._db
-        meta = {key: json.loads(text) for key, text in db.execute("SELECT key, value FROM meta")}
+        meta = {key: json.loads(text) for key, text in rows.read(db, "meta")}
         self.config: dict[str, Any] = meta["config"]
         self.info = {key: meta[key] for key in ("igfast", "created")}
         self.resumes = [
             {"wall_time": t, "igfast": version, "config": json.loads(text)}
-            for t, version, text in db.execute(
-                "SELECT wall_time, igfast, config FROM resumes ORDER BY id"
-            )
+            for _, t, version, text in rows.read(db, "resumes")
         ]
-        query = "SELECT step, wall_time, membership FROM records ORDER BY step"
-        rows = db.execute(query).fetchall()
-        self.steps: Int = np.array([row[0] for row in rows], np.int64)
-        self.wall_times = np.array([row[1] for row in rows], np.float64)
-        self.memberships: Int = np.array([row[2] for row in rows], np.int64)
-        self._ids = {n: id for id, n in db.execute("SELECT id, name FROM quantities ORDER BY id")}
+        self._ids = {name: id for id, name in rows.read(db, "quantities")}
         self.quantities = tuple(self._ids)
-        if not all(isinstance(name, str) for name in self.quantities):
-            raise TypeError(f"quantities {self.quantities}")
+        stored = rows.read(db, "layers")
         self._layers: dict[str, tuple[tuple[str, ...], list[tuple[int, ...]], list[str], Int]] = {}
         for name, id in self._ids.items():
-            layers = db.execute(
-                "SELECT name, shape, dtype, numel FROM layers WHERE quantity=? ORDER BY position",
-                (id,),
-            ).fetchall()
+            layers = [row[2:] for row in stored if row[0] == id]
             shapes = [tuple(json.loads(row[1])) for row in layers]
             numel = np.array([row[3] for row in layers], np.int64)
             self._layers[name] = (
@@ -115,12 +97,19 @@ class RunReader:
                 [row[2] for row in layers],
                 numel,
             )
-        grids = db.execute("SELECT id, json FROM grids")
-        self._grids = {id: (text, grid_from_json(text)) for id, text in grids}
+        self._grids = {id: (text, grid_from_json(text)) for id, text in rows.read(db, "grids")}
+        self._load_records()
+
+    def _load_records(self) -> None:
+        records, held = rows.read_records(self._db)
+        self.steps: Int = np.array([row[0] for row in records], np.int64)
+        self.wall_times = np.array([row[1] for row in records], np.float64)
+        self.memberships: Int = np.array([row[2] for row in records], np.int64)
         self._steps: dict[str, Int] = {}
-        query = "SELECT step FROM histograms WHERE quantity=? ORDER BY step"
+        self._moment_steps: dict[str, Int] = {}
         for name, id in self._ids.items():
-            self._steps[name] = np.array([row[0] for row in db.execute(query, (id,))], np.int64)
+            self._steps[name] = np.array(held.get(id, ()), np.int64)
+            self._moment_steps[name] = np.array(held.get(-1 - id, ()), np.int64)
 
     def layers(self, quantity: str = "param") -> tuple[str, ...]:
         """Names of a quantity's layers."""
@@ -168,7 +157,7 @@ class RunReader:
         names = self.layers(quantity)
         steps = self.steps_of(quantity)
         step, id = int(steps[range(len(steps))[index]]), self._ids[quantity]
-        rows = range(len(names)) if layers is None else [_position(names, x) for x in layers]
+        chosen = range(len(names)) if layers is None else [_position(names, x) for x in layers]
         with self._reading(), self._decoding(quantity, step):
             row = self._db.execute(
                 "SELECT grid, splits, codec, directory, segments FROM histograms"
@@ -176,10 +165,7 @@ class RunReader:
                 (step, id),
             ).fetchone()
             if row is None:
-                raise StoreError(
-                    f"{str(self.path)!r} no longer holds step {step}: its writer has rewound the "
-                    "run; call refresh() or open it again"
-                )
+                raise self._rewound(step)
             grid, splits, coding, directory, segments = row
             if coding != codec.HISTOGRAM_CODEC:
                 raise codec.DamagedRecord(f"unknown codec {coding}")
@@ -191,7 +177,7 @@ class RunReader:
                 self._identity(quantity, text),
                 splits=splits,
                 bins=grid.bins,
-                layers=rows,
+                layers=chosen,
             )
         edges = grid.edges() if grid.kind == "uniform" else None
         return Histogram(
@@ -200,11 +186,11 @@ class RunReader:
             nan=cells.nan,
             numel=cells.numel,
             grid=grid,
-            names=tuple(names[row] for row in rows),
+            names=tuple(names[row] for row in chosen),
             offsets=None if cells.offsets is None else cells.offsets / 256.0,
             exponents=cells.exponents,
             origins=cells.origins,
-            uniform_edges=edges[list(rows)] if edges is not None and edges.ndim == 2 else edges,
+            uniform_edges=edges[list(chosen)] if edges is not None and edges.ndim == 2 else edges,
         )
 
     def histogram_series(
@@ -217,13 +203,15 @@ class RunReader:
         """(T', L) arrays by the names of the fields of ``Moments``, at :meth:`moment_steps`."""
         id, names = self._ids[self._known(quantity)], self.layers(quantity)
         integers, floats = [], []
-        query = "SELECT step, codec, data FROM moments WHERE quantity=? ORDER BY step"
+        steps = self._moment_steps[quantity].tolist()
+        query = "SELECT step, codec, data FROM moments WHERE quantity=? AND step<=? ORDER BY step"
         with self._reading():
-            for step, coding, data in self._db.execute(query, (id,)):
-                with self._decoding(quantity, step):
-                    if coding != codec.MOMENTS_CODEC:
-                        raise codec.DamagedRecord(f"unknown codec {coding}")
-                    i, f = codec.decode_moments(data, step, self._identity(quantity))
+            found_rows = iter(self._db.execute(query, (id, steps[-1] if steps else -(2**63))))
+            for step in steps:
+                found_step, coding, data = next(found_rows, (None, 0, b""))
+                if found_step != step:
+                    raise self._rewound(step)
+                i, f = self._decode_moments(quantity, step, coding, data)
                 integers.append(i)
                 floats.append(f)
         count = len(integers)
@@ -234,32 +222,28 @@ class RunReader:
 
     def moment_steps(self, quantity: str = "param") -> Int:
         """Steps at which a quantity has moments: those of its histograms, unless left out."""
-        id = self._ids[self._known(quantity)]
-        query = "SELECT step FROM moments WHERE quantity=? ORDER BY step"
-        with self._reading():
-            return np.array([row[0] for row in self._db.execute(query, (id,))], np.int64)
+        return self._moment_steps[self._known(quantity)]
 
     def last_moments(self, quantity: str) -> Moments | None:
         """Moments that belong to the last histogram of a quantity, if they were recorded."""
-        steps, id = self.steps_of(quantity), self._ids[quantity]
-        with self._reading():
-            row = self._db.execute(
-                "SELECT step, data FROM moments WHERE quantity=? ORDER BY step DESC LIMIT 1", (id,)
-            ).fetchone()
-        if row is None or not len(steps) or row[0] != steps[-1]:
+        steps = self.steps_of(quantity)
+        if not len(steps) or steps[-1] not in self._moment_steps[quantity]:
             return None
-        with self._decoding(quantity, row[0]):
-            integers, floats = codec.decode_moments(row[1], row[0], self._identity(quantity))
+        step = int(steps[-1])
+        query = "SELECT codec, data FROM moments WHERE step=? AND quantity=?"
+        with self._reading():
+            row = self._db.execute(query, (step, self._ids[quantity])).fetchone()
+            if row is None:
+                raise self._rewound(step)
+            integers, floats = self._decode_moments(quantity, step, *row)
         columns = dict(zip(FIELDS, (*integers, *floats), strict=True))
         return Moments(**columns, names=self.layers(quantity))
 
     def scalars(self) -> dict[str, tuple[Int, NDArray[np.float64]]]:
         """By name: steps and values."""
         found: dict[str, tuple[list[int], list[float]]] = {}
-        with self._reading():
-            for step, name, value in self._db.execute(
-                "SELECT step, name, value FROM scalars ORDER BY step"
-            ):
+        with self._snapshot():
+            for step, name, value in rows.read_scalars(self._db):
                 steps, values = found.setdefault(name, ([], []))
                 steps.append(step)
                 values.append(np.nan if value is None else value)
@@ -314,18 +298,47 @@ class RunReader:
     ) -> tuple[tuple[str, ...], list[tuple[int, ...]], list[str], Int]:
         return self._layers[self._known(quantity)]
 
+    def _rewound(self, step: int) -> StoreError:
+        return StoreError(
+            f"{str(self.path)!r} no longer holds step {step}: its writer has rewound the run; call "
+            "refresh() or open it again, and if that fails, restore the file from a copy"
+        )
+
+    def _decode_moments(
+        self, quantity: str, step: int, coding: int, data: bytes
+    ) -> tuple[Int, NDArray[np.float64]]:
+        with self._decoding(quantity, step):
+            if coding != codec.MOMENTS_CODEC:
+                raise codec.DamagedRecord(f"unknown codec {coding}")
+            return codec.decode_moments(data, step, self._identity(quantity))
+
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
-        with database_errors(self.path, "reading"):
-            yield
+        with self._lock, database_errors(self.path, "reading"):
+            try:
+                yield
+            except (sqlite3.Error, StoreError, codec.DamagedRecord):
+                raise
+            except Exception as error:  # whatever else damaged bytes lead to
+                raise codec.DamagedRecord(f"{error!r} in its tables") from error
+
+    @contextlib.contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Reading of several tables in one state."""
+        with self._reading():
+            self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def _decoding(self, quantity: str, step: int) -> Iterator[None]:
         try:
             yield
-        except StoreError:
+        except (sqlite3.Error, StoreError):
             raise
-        except (ValueError, KeyError, IndexError, TypeError, zlib.error) as error:
+        except Exception as error:  # whatever damaged bytes lead to
             raise StoreError(
                 f"{str(self.path)!r} is damaged at step {step} of {quantity!r}: {error}; restore "
                 "it from a copy"

@@ -7,27 +7,35 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from .codec import DamagedRecord
+
 APPLICATION_ID = 0x49474653  # "IGFS", at byte 68 of the file
 SCHEMA_VERSION = 1
 
+# crc: see rows.py
 TABLES = (
     # key -> JSON text: config, igfast (version), created (UTC, ISO 8601), writer
-    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL)"
+    " WITHOUT ROWID",
     # one row for every time an existing run was opened to be continued
     "CREATE TABLE resumes (id INTEGER PRIMARY KEY, wall_time REAL NOT NULL, igfast TEXT NOT NULL,"
-    " config TEXT NOT NULL)",
-    "CREATE TABLE quantities (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    " config TEXT NOT NULL, crc INTEGER NOT NULL)",
+    "CREATE TABLE quantities (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " crc INTEGER NOT NULL)",
     # numel is that of the whole tensor; shape is a JSON list
     "CREATE TABLE layers (quantity INTEGER NOT NULL REFERENCES quantities, position INTEGER NOT"
     " NULL, name TEXT NOT NULL, shape TEXT NOT NULL, dtype TEXT NOT NULL, numel INTEGER NOT NULL,"
-    " PRIMARY KEY (quantity, position)) WITHOUT ROWID",
+    " crc INTEGER NOT NULL, PRIMARY KEY (quantity, position)) WITHOUT ROWID",
     # JSON of the fields of igfast.Grid, written once for each distinct grid
-    "CREATE TABLE grids (id INTEGER PRIMARY KEY, json TEXT NOT NULL UNIQUE)",
-    # membership changes when parameters are dealt to splits anew
+    "CREATE TABLE grids (id INTEGER PRIMARY KEY, json TEXT NOT NULL UNIQUE, crc INTEGER NOT NULL)",
+    # membership changes when parameters are dealt to splits anew; crc covers also which
+    # histograms and moments belong to the record
     "CREATE TABLE records (step INTEGER PRIMARY KEY, wall_time REAL NOT NULL,"
-    " membership INTEGER NOT NULL DEFAULT 0)",
+    " membership INTEGER NOT NULL DEFAULT 0, crc INTEGER NOT NULL)",
     "CREATE TABLE scalars (step INTEGER NOT NULL, name TEXT NOT NULL, value REAL,"
-    " PRIMARY KEY (step, name)) WITHOUT ROWID",
+    " crc INTEGER NOT NULL, PRIMARY KEY (step, name)) WITHOUT ROWID",
+    'CREATE TABLE totals (name TEXT PRIMARY KEY, "rows" INTEGER NOT NULL, "sum" INTEGER NOT NULL)'
+    " WITHOUT ROWID",
     # blobs last, so that SQLite reads the small columns without following overflow pages
     "CREATE TABLE histograms (step INTEGER NOT NULL, quantity INTEGER NOT NULL REFERENCES"
     " quantities, grid INTEGER NOT NULL REFERENCES grids, splits INTEGER NOT NULL, codec INTEGER"
@@ -35,6 +43,7 @@ TABLES = (
     "CREATE TABLE moments (step INTEGER NOT NULL, quantity INTEGER NOT NULL REFERENCES quantities,"
     " codec INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (step, quantity))",
 )
+_OURS = (sqlite3.ProgrammingError, sqlite3.InterfaceError)  # wrong calls, whatever the file holds
 STEP_TABLES = ("records", "scalars", "histograms", "moments")
 
 
@@ -44,9 +53,11 @@ class StoreError(ValueError):
 
 @contextlib.contextmanager
 def database_errors(path: Path, doing: str) -> Iterator[None]:
-    """Turn SQLite's errors into a StoreError that names the file and the remedy."""
+    """Turn SQLite's errors and damage into a StoreError that names the file and the remedy."""
     try:
         yield
+    except DamagedRecord as error:
+        raise StoreError(f"{str(path)!r} is damaged: {error}; restore it from a copy") from error
     except (sqlite3.Error, UnicodeDecodeError) as error:
         text = str(error)
         if "locked" in text or "busy" in text:
@@ -57,6 +68,8 @@ def database_errors(path: Path, doing: str) -> Iterator[None]:
             remedy = "free disk space, then resume the run; what was recorded so far is safe"
         elif "closed" in text:
             remedy = "it was closed before; open it again"
+        elif "transaction" in text or "misuse" in text or isinstance(error, _OURS):
+            remedy = "the file is unharmed; open it anew in each process and thread that uses it"
         elif "disk I/O" in text:
             remedy = "the disk or network file system failed; check it, then open the run again"
         else:

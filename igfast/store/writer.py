@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import json
 import math
-import operator
 import os
 import sqlite3
+import threading
 import time
 import uuid
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -20,9 +18,10 @@ from typing import Any
 from ..config import __version__
 from ..histograms import Histogram
 from ..summary import Moments
-from . import codec, schema
-from .encoding import config_json, grid_json, moment_arrays, to_cells
-from .opening import check_target, connect, exists
+from . import codec, rows, schema
+from .encoding import config_json, grid_json, int64, moment_arrays, to_cells
+from .opening import check_target, connect, exists, other_layers, set_journal
+from .processes import check_process, keep_inherited
 from .schema import StoreError, database_errors
 
 CLOSE_MILLISECONDS = 200  # how long to wait for readers when closing
@@ -30,6 +29,9 @@ CLOSE_MILLISECONDS = 200  # how long to wait for readers when closing
 
 class RunWriter:
     """Writes a run file; each record is safe from a killed process once its call returned.
+
+    Threads may share a writer. A process forked from the one that made it may not: there, writing
+    raises RuntimeError and closing does nothing.
 
     Parameters
     ----------
@@ -68,6 +70,9 @@ class RunWriter:
         self.path = Path(path)
         self.journal = ""
         text = config_json(config)
+        self._process = os.getpid()
+        self._lock = threading.RLock()
+        self._totals = rows.Totals()
         self._token = uuid.uuid4().hex
         self._quantities: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._grids: dict[str, int] = {}
@@ -82,6 +87,7 @@ class RunWriter:
             except BaseException:
                 self._db.close()
                 raise
+        keep_inherited(self, self._db)
 
     def _last_step(self) -> int | None:
         found: tuple[int | None] = self._db.execute("SELECT max(step) FROM records").fetchone()
@@ -89,40 +95,25 @@ class RunWriter:
 
     def _initialize(self, config: str, begun: bool) -> None:
         db = self._db
-        version = __version__
         # NORMAL: a commit survives the process; after a power cut the last ones may be missing
         db.execute("PRAGMA synchronous=NORMAL")
         with self._transaction(owned=False):
             if not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-                for table in schema.TABLES:
-                    db.execute(table)
-                created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-                rows = {"config": config, "igfast": json.dumps(version)}
-                rows |= {"created": json.dumps(created)}
-                db.executemany("INSERT INTO meta VALUES (?, ?)", rows.items())
-                db.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
-                db.execute(f"PRAGMA user_version={schema.SCHEMA_VERSION}")
+                rows.create(db, self._totals, config)
             elif not begun:  # another process was faster
                 raise exists(self.path)
             else:
                 self._resumed_with = config
-            db.execute("REPLACE INTO meta VALUES ('writer', ?)", (json.dumps(self._token),))
+                self._totals.load(db)
+                for table in rows.COLUMNS:
+                    rows.read(db, table)
+                self._grids = self._stored_grids()
+            owner = db.execute("SELECT crc FROM meta WHERE key='writer'").fetchall()
+            self._totals.remove("meta", owner)
+            db.execute("DELETE FROM meta WHERE key='writer'")
+            self._totals.insert(db, "meta", ("writer", json.dumps(self._token)))
         # after the schema: the header in the file itself then already names the application
-        self.journal = self._set_journal()
-        self._grids = {text: id for id, text in db.execute("SELECT id, json FROM grids")}
-
-    def _set_journal(self) -> str:
-        """Write-ahead log; rollback journal where shared memory is not to be had."""
-        with contextlib.suppress(sqlite3.OperationalError):
-            if self._db.execute("PRAGMA journal_mode=WAL").fetchone()[0] == "wal":
-                return "wal"
-        mode = str(self._db.execute("PRAGMA journal_mode=DELETE").fetchone()[0])
-        warnings.warn(
-            f"{str(self.path)!r} is on a file system without a write-ahead log; using "
-            f"journal_mode={mode}: safe, but slower, and readers may have to wait",
-            stacklevel=4,
-        )
-        return mode
+        self.journal = set_journal(db, self.path)
 
     @property
     def last_step(self) -> int | None:
@@ -148,27 +139,21 @@ class RunWriter:
                 f"{quantity!r} needs at least one layer and a shape and a dtype for each, got "
                 f"{len(names)} names, {len(shapes)} shapes and {len(dtypes)} dtypes"
             )
-        rows = [(n, json.dumps([int(a) for a in s])) for n, s in zip(names, shapes, strict=True)]
+        given = [(n, json.dumps([int(a) for a in s])) for n, s in zip(names, shapes, strict=True)]
         with self._transaction():
-            found = self._db.execute("SELECT id FROM quantities WHERE name=?", (quantity,))
-            known = found.fetchone()
-            if known is None:
-                cursor = self._db.execute("INSERT INTO quantities (name) VALUES (?)", (quantity,))
-                id = int(cursor.lastrowid or 0)
-                self._db.executemany(
-                    "INSERT INTO layers VALUES (?, ?, ?, ?, ?, ?)",
-                    [
-                        (id, i, name, shape, dtype, math.prod(json.loads(shape)))
-                        for i, ((name, shape), dtype) in enumerate(zip(rows, dtypes, strict=True))
-                    ],
-                )
+            known = {name: id for id, name in rows.read(self._db, "quantities")}
+            id = known.get(quantity, len(known) + 1)
+            if quantity not in known:
+                self._totals.insert(self._db, "quantities", (id, quantity))
+                for i, ((name, shape), dtype) in enumerate(zip(given, dtypes, strict=True)):
+                    numel = math.prod(json.loads(shape))
+                    self._totals.insert(self._db, "layers", (id, i, name, shape, dtype, numel))
             else:
-                id = known[0]
-                query = "SELECT name, shape FROM layers WHERE quantity=? ORDER BY position"
-                stored = self._db.execute(query, (id,)).fetchall()
-                if stored != rows:
-                    raise StoreError(_difference(self.path, quantity, stored, rows))
-        self._quantities[quantity] = (id, tuple(names))
+                layers = rows.read(self._db, "layers")
+                stored = [(name, shape) for of, _, name, shape, *_ in layers if of == id]
+                if stored != given:
+                    raise StoreError(other_layers(self.path, quantity, stored, given))
+            self._quantities[quantity] = (id, tuple(names))
 
     def write_record(
         self,
@@ -184,7 +169,8 @@ class RunWriter:
         Parameters
         ----------
         step : int
-            Not below the steps written before; the same step again replaces its record.
+            Not below the steps written before; the same step again replaces its record. Of 64
+            bits, with sign.
         wall_time : float
             Seconds since the epoch.
         quantities : mapping of str to (Histogram, Moments or None)
@@ -193,8 +179,15 @@ class RunWriter:
         membership : int
             Changes when elements are dealt to splits anew (resharding); split estimators never
             difference across a change.
+
+        Raises
+        ------
+        ValueError
+            If the step goes back or leaves 64 bits, or a histogram has other layers than defined.
+        RuntimeError
+            In a process forked from the one that made this writer.
         """
-        step = operator.index(step)  # SQLite would keep a NumPy integer as a blob
+        step, membership = int64("step", step), int64("membership", membership)
         histograms, moments = [], []
         for quantity, (histogram, moment) in quantities.items():
             id = self._layers_of(quantity, histogram.names)
@@ -212,40 +205,55 @@ class RunWriter:
             db = self._db
             for table in ("histograms", "moments"):
                 db.execute(f"DELETE FROM {table} WHERE step=?", (step,))
-            record = (step, float(wall_time), int(membership))
-            db.execute("REPLACE INTO records VALUES (?, ?, ?)", record)
+            again = db.execute("SELECT crc FROM records WHERE step=?", (step,)).fetchall()
+            self._totals.remove("records", again)
+            held = [*(row[1] for row in histograms), *(-1 - row[1] for row in moments)]
+            mark = rows.record_mark(step, float(wall_time), membership, held)
+            record = (step, float(wall_time), membership, mark)
+            db.execute("REPLACE INTO records VALUES (?, ?, ?, ?)", record)
+            self._totals.add("records", mark)
             db.executemany(
                 "INSERT INTO histograms VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [(*row[:2], self._grid_id(row[2]), *row[3:]) for row in histograms],
             )
             db.executemany("INSERT INTO moments VALUES (?, ?, ?, ?)", moments)
             self._put_scalars(step, scalars or {})
-        self._last, self._rewound, self._resumed_with = step, True, None
+            self._commit()
+            self._last, self._rewound, self._resumed_with = step, True, None
 
     def write_scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Write and commit named numbers at a step; they need no record at that step."""
+        step = int64("step", step)
         with self._transaction():
             self._put_scalars(step, values)
 
     def rewind(self, step: int) -> None:
         """Drop everything after ``step``: training goes on from there."""
+        step = int64("step", step)
         with self._transaction():
             self._note_resume()
-            self._drop(operator.index(step) + 1)
-            self._last = self._last_step()
-        self._rewound, self._resumed_with = True, None
+            self._drop("step>?", step)
+            last = self._last_step()
+            self._commit()
+            self._last, self._rewound, self._resumed_with = last, True, None
 
     def flush(self) -> None:
         """Wait until everything written is committed (it is, on return of each call)."""
+        if os.getpid() == self._process:
+            with self._lock:  # another thread's transaction
+                pass
 
     def close(self) -> None:
         """Close the file and leave a single plain one, unless a reader still has it open."""
-        if self.journal == "wal":
-            with contextlib.suppress(sqlite3.Error):  # every record is committed already
-                self._db.execute(f"PRAGMA busy_timeout={CLOSE_MILLISECONDS}")
-                self._db.execute("PRAGMA journal_mode=DELETE")
-            self.journal = ""
-        self._db.close()
+        if os.getpid() != self._process:
+            return
+        with self._lock:
+            if self.journal == "wal":
+                with contextlib.suppress(sqlite3.Error):  # every record is committed already
+                    self._db.execute(f"PRAGMA busy_timeout={CLOSE_MILLISECONDS}")
+                    self._db.execute("PRAGMA journal_mode=DELETE")
+                self.journal = ""
+            self._db.close()
 
     def __enter__(self) -> RunWriter:
         return self
@@ -261,7 +269,7 @@ class RunWriter:
     def _before(self, step: int) -> None:
         if not self._rewound:
             self._note_resume()
-            self._drop(step)
+            self._drop("step>=?", step)
         elif self._last is not None and step < self._last:
             raise ValueError(
                 f"step must not go back, got {step} after {self._last}; call rewind({step}) first"
@@ -270,18 +278,25 @@ class RunWriter:
     def _note_resume(self) -> None:
         """Keep when and with what the run was continued, once it is."""
         if self._resumed_with is not None:
-            row = (time.time(), __version__, self._resumed_with)
-            query = "INSERT INTO resumes (wall_time, igfast, config) VALUES (?, ?, ?)"
-            self._db.execute(query, row)
+            id = self._totals.count("resumes") + 1
+            row = (id, time.time(), __version__, self._resumed_with)
+            self._totals.insert(self._db, "resumes", row)
 
-    def _drop(self, step: int) -> None:
+    def _drop(self, condition: str, step: int) -> None:
         for table in schema.STEP_TABLES:
-            self._db.execute(f"DELETE FROM {table} WHERE step>=?", (step,))
+            if table in rows.SUMMED:
+                query = f"SELECT crc FROM {table} WHERE {condition}"
+                self._totals.remove(table, self._db.execute(query, (step,)))
+            self._db.execute(f"DELETE FROM {table} WHERE {condition}", (step,))
 
     def _put_scalars(self, step: int, values: Mapping[str, float]) -> None:
-        # SQLite keeps NaN as NULL
-        rows = [(operator.index(step), name, float(value)) for name, value in values.items()]
-        self._db.executemany("REPLACE INTO scalars VALUES (?, ?, ?)", rows)
+        for name, value in values.items():
+            number = float(value)  # SQLite keeps NaN as NULL
+            mark = rows.scalar_mark(step, name, number)
+            query = "SELECT crc FROM scalars WHERE step=? AND name=?"
+            self._totals.remove("scalars", self._db.execute(query, (step, name)).fetchall())
+            self._db.execute("REPLACE INTO scalars VALUES (?, ?, ?, ?)", (step, name, number, mark))
+            self._totals.add("scalars", mark)
 
     def _layers_of(self, quantity: str, names: tuple[str, ...]) -> int:
         if quantity not in self._quantities:
@@ -294,48 +309,45 @@ class RunWriter:
             )
         return id
 
+    def _stored_grids(self) -> dict[str, int]:
+        return {text: id for id, text in self._db.execute("SELECT id, json FROM grids")}
+
     def _grid_id(self, text: str) -> int:
         if text not in self._grids:
-            cursor = self._db.execute("INSERT INTO grids (json) VALUES (?)", (text,))
-            self._grids[text] = int(cursor.lastrowid or 0)
+            id = len(self._grids) + 1
+            self._totals.insert(self._db, "grids", (id, text))
+            self._grids[text] = id
         return self._grids[text]
 
     @contextlib.contextmanager
     def _transaction(self, owned: bool = True) -> Iterator[None]:
-        with database_errors(self.path, "writing"):
+        check_process(self.path, self._process)
+        with self._lock, database_errors(self.path, "writing"):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 if owned:
                     self._check_owner()
                 yield
-                self._db.execute("COMMIT")
+                self._commit()
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-                self._grids = {
-                    text: id for id, text in self._db.execute("SELECT id, json FROM grids")
-                }
+                if owned:
+                    self._totals.load(self._db)
+                    self._grids = self._stored_grids()
                 raise
 
+    def _commit(self) -> None:
+        """Also before the end of a transaction's block, for what may be said only after it."""
+        if self._db.in_transaction:
+            self._totals.save(self._db)
+            self._db.execute("COMMIT")
+
     def _check_owner(self) -> None:
-        (owner,) = self._db.execute("SELECT value FROM meta WHERE key='writer'").fetchone()
-        if json.loads(owner) != self._token:
+        owner = self._db.execute("SELECT value FROM meta WHERE key='writer'").fetchone()
+        if owner != (json.dumps(self._token),):
+            rows.read(self._db, "meta")  # the reason may be damage
             raise StoreError(
                 f"another writer has resumed {str(self.path)!r} since this one opened it; only one "
                 "may write: stop this run or give it a path of its own"
             )
-
-
-def _difference(
-    path: Path, quantity: str, stored: list[tuple[str, str]], given: list[tuple[str, str]]
-) -> str:
-    for position, (old, new) in enumerate(zip(stored, given, strict=False)):
-        if old != new:
-            what = f"layer {position} is {old[0]!r} {old[1]} there and {new[0]!r} {new[1]} here"
-            break
-    else:
-        what = f"it has {len(stored)} layers there and {len(given)} here"
-    return (
-        f"{str(path)!r} holds another model under {quantity!r}: {what}; resume with the same model "
-        "and patterns, or choose another path"
-    )

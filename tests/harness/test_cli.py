@@ -16,8 +16,11 @@ from typer.testing import CliRunner, Result
 
 import igfast
 from igfast.cli.app import app
+from igfast.cli.summary import length_text
 from igfast.cli.train import parse_widths
 from igfast.harness.catalog import CATALOG, MNIST, RemoteFile
+from igfast.report.collect import collect
+from igfast.report.windows import average
 from igfast.store import RunWriter
 
 SMALL = ["--width", "16,8", "--epochs", "2", "--batch-size", "32", "--records", "15"]
@@ -53,6 +56,8 @@ def test_train_prints_progress_table_and_next_steps(small_mnist: Path, tmp_path:
     assert "mlp 16-8, 12,786 parameters, leaky_relu" in out
     assert "step 20/20" in out
     assert "trained 20 steps in" in out
+    for activity in ("training", "recording", "evaluation"):
+        assert f"{activity} " in out.partition("; ms/step: ")[2].splitlines()[0]
     for name in ("linear.0.weight", "linear.2.bias", "model"):
         assert name in out
     assert f"run file: {path}" in out
@@ -67,9 +72,18 @@ def test_table_is_that_of_the_trajectory(run: Path) -> None:
     trajectory = igfast.open(run)
     length, error = trajectory.length("linear.0.weight", error=True)
     entropy = trajectory.entropy("linear.0.weight")
+    assert length[-1] > 2 * error[-1]
     assert f"{length[-1]:.3f}±{error[-1]:.3f}" in line
+    motion = collect(trajectory).main
+    column = next(one.column for one in motion.layers if one.name == "linear.0.weight")
+    slope = average(motion).slope[:, column]
+    assert "→".join(f"{end:.1e}" if end > 0 else "–" for end in (slope[0], slope[-1])) in line
+    bias = next(one for one in result.stdout.splitlines() if one.startswith("linear.1.bias"))
+    assert bias.split()[1:3] == ["–", "–"]
+    assert result.stdout.count(igfast.__version__) == 1
+    assert result.stdout.index("seed 0") < result.stdout.index("installed here")
+    assert all(one == one.rstrip() for one in result.stdout.splitlines())
     assert f"{entropy[0]:.3f}→{entropy[-1]:.3f}" in line
-    assert "igfast" in result.stdout
     assert "seed 0; mnist from" in result.stdout
 
 
@@ -99,6 +113,47 @@ def test_stand_in_is_announced_in_terminal_and_run(tmp_path: Path) -> None:
     assert config["data"]["name"] == "digits"
     assert config["data"]["notes"][0].startswith("NOT MNIST")
     assert config["settings"]["dataset"] == "mnist"
+
+
+@pytest.mark.parametrize(
+    ("length", "error", "numel", "text"),
+    [
+        (0.7, 0.01, 1000, "0.700±0.010"),
+        (0.01, 0.19, 1000, "< 0.39"),
+        (0.1, 0.01, 10, "0.100±0.010"),
+        (0.1, 0.1, 10, "–"),
+        (0.0, 0.0, 1000, "–"),
+        (0.5, np.nan, 199, "–"),
+        (0.5, np.nan, 200, "0.500"),
+    ],
+)
+def test_unresolved_lengths(length: float, error: float, numel: int, text: str) -> None:
+    assert length_text(length, error, numel) == text
+
+
+def test_run_without_records(tmp_path: Path) -> None:
+    path = tmp_path / "empty.igf"
+    with RunWriter(path, config={}) as writer:
+        writer.define_layers("param", ["w"], [(100,)], ["float64"])
+    result = call("info", path)
+    assert result.exit_code == 0, result.output
+    assert "the run holds no record yet" in result.stdout
+    assert "the run holds no record yet" in error_of("export", path)
+
+
+def test_interruption_before_anything_was_saved(
+    small_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("igfast.harness.training.evaluate_both", interrupt)
+    path = tmp_path / "run.igf"
+    result = call("train", *SMALL, "--output", path)
+    assert result.exit_code == 130
+    assert "stopped before the first record; nothing was saved" in result.stdout
+    assert result.stderr == ""
+    assert not path.exists()
 
 
 def test_export_csv(run: Path) -> None:
@@ -196,7 +251,7 @@ def test_resume_continues_and_takes_no_other_options(run: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "continued after step 20" in result.stdout
     message = error_of("train", "--resume", run, "--seed", 4, "--lr", 0.1)
-    assert "leave out --seed, --learning-rate" in message
+    assert "leave out --learning-rate, --seed" in message
 
 
 def test_overwrite_replaces_a_run_and_nothing_else(run: Path, tmp_path: Path) -> None:
@@ -208,19 +263,21 @@ def test_overwrite_replaces_a_run_and_nothing_else(run: Path, tmp_path: Path) ->
     precious = tmp_path / "precious.txt"
     precious.write_text("not a run")
     assert "not an igfast run" in error_of("train", *SMALL, "--output", precious, "--overwrite")
+    refusal = error_of("train", *SMALL, "--output", precious, "--overwrite")
+    assert refusal.rstrip().endswith("; not replaced")
     assert precious.read_text() == "not a run"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "--dataset", "minst"], "dataset='minst': choose one of mnist, fashion-mnist"),
-        (["train", "--model", "vgg"], "model='vgg': choose one of mlp, convnet, gpt"),
-        (["train", "--optimizer", "sdg"], "optimizer='sdg': choose one of sgd, momentum"),
-        (["train", "--activation", "x"], "activation='x': choose one of relu, leaky_relu"),
-        (["train", "--lr", "-1"], "learning_rate=-1.0: must be a positive number"),
-        (["train", "--width", "a,b"], "width='a,b': a number, or numbers as 512,256"),
-        (["train", "--depth", "2"], "depth=2: say also how wide"),
+        (["train", "--dataset", "minst"], "--dataset='minst': choose one of mnist, fashion-mnist"),
+        (["train", "--model", "vgg"], "--model='vgg': choose one of mlp, convnet, gpt"),
+        (["train", "--optimizer", "sdg"], "--optimizer='sdg': choose one of sgd, momentum"),
+        (["train", "--activation", "x"], "--activation='x': choose one of relu, leaky_relu"),
+        (["train", "--lr", "-1"], "--lr=-1.0: must be a positive number"),
+        (["train", "--width", "a,b"], "--width='a,b': a number, or numbers as 512,256"),
+        (["train", "--depth", "2"], "--depth=2: say also how wide"),
         (["train", "--resume", "nowhere.igf"], "nowhere.igf does not exist"),
         (["report", "nowhere.igf"], "nowhere.igf"),
         (["info", "nowhere.igf"], "nowhere.igf"),
@@ -237,7 +294,7 @@ def test_mistakes_are_told_in_a_sentence(
 
 def test_device_and_model_mistakes(small_mnist: Path, tmp_path: Path) -> None:
     path = tmp_path / "run.igf"
-    assert "device='gpu'" in error_of("train", *SMALL, "--device", "gpu", "-o", path)
+    assert "--device='gpu'" in error_of("train", *SMALL, "--device", "gpu", "-o", path)
     assert "works on text" in error_of(
         "train", "--model", "gpt", "--width", "32", "--no-download", "-o", path
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,8 @@ def outline(small_mnist: Path) -> Outline:
     return Outline(settings, dataset, Path("run.igf"), 1234, 10, 60, 0)
 
 
-def record(shift: float, layers: int = 1) -> Histogram:
-    x = np.random.default_rng(0).normal(size=20_000)
+def record(shift: float, layers: int = 1, size: int = 20_000) -> Histogram:
+    x = np.random.default_rng(0).normal(size=size)
     grid = igfast.Grid.dyadic(256, exponent=-4)
     found: Histogram = igfast.histogram(
         {f"layer{index}": x + shift for index in range(layers)}, grid=grid, splits=4
@@ -48,7 +49,10 @@ def test_plain_lines_hold_loss_velocity_and_length(outline: Outline) -> None:
     last = lines[-1]
     assert last.startswith("step 60/60  loss 0.5000  test loss 0.2500  test accuracy 50.00%")
     # a normal distribution that moves by 0.1 of its width per step, seen as a chord of length 6
-    velocity, length = float(last.split("Γ ")[1].split()[0]), float(last.split("L ")[1].split()[0])
+    velocity, length = (
+        float(last.split("Γ ")[1].split()[0]),
+        float(last.split("L ≈ ")[1].split()[0]),
+    )
     assert length == pytest.approx(60 * velocity, rel=0.02)
     assert "\x1b[" not in stream.getvalue()
 
@@ -60,7 +64,7 @@ def test_length_is_summed_over_windows(outline: Outline) -> None:
         for step in range(61):  # three windows of 20 records, each a shift by 0.2
             display.recorded(step, 0.5, record(0.01 * step))
     line = stream.getvalue().splitlines()[-1]
-    assert float(line.split("L ")[1].split()[0]) == pytest.approx(0.6, rel=0.02)
+    assert float(line.split("L ≈ ")[1].split()[0]) == pytest.approx(0.6, rel=0.02)
     assert float(line.split("Γ ")[1].split()[0]) == pytest.approx(0.01, rel=0.02)
 
 
@@ -76,7 +80,40 @@ def test_terminal_shows_the_largest_layers(outline: Outline) -> None:
     assert "layer11" in shown
     assert "layer12" not in shown
     assert "and 3 smaller ones" in shown
+    assert "≈ L" in shown
+    assert "rough estimates" in shown
     assert "60/60" in shown
+
+
+def test_small_layers_are_left_out_of_the_live_table(outline: Outline) -> None:
+    stream = io.StringIO()
+    with TrainingDisplay(Console(file=stream, force_terminal=True, width=100)) as display:
+        display.started(outline)
+        display.recorded(0, None, record(0.0, layers=5, size=4_999))
+        display.recorded(60, 0.5, record(0.1, layers=5, size=4_999))
+    shown = stream.getvalue()
+    assert "layer2" in shown
+    assert "layer3" not in shown  # none is large: three of them
+    assert "and 2 smaller ones" in shown
+
+
+def test_resumed_run_says_where_it_goes_on_and_since_when_length_counts(outline: Outline) -> None:
+    stream = io.StringIO()
+    with TrainingDisplay(Console(file=stream, width=200)) as display:
+        display.started(replace(outline, resumed=True))
+        display.recorded(10, 0.5, record(0.0))
+        display.recorded(60, 0.5, record(0.1))
+    assert "continued after step 0" in stream.getvalue()
+    assert stream.getvalue().splitlines()[-1].split("  ")[2].endswith(" since resume")
+
+
+@pytest.mark.parametrize(("splits", "said"), [(1, 1), (2, 1), (4, 0), (8, 0)])
+def test_too_few_splits_are_told_at_the_start(outline: Outline, splits: int, said: int) -> None:
+    stream = io.StringIO()
+    settings = replace(outline.settings, splits=splits)
+    with TrainingDisplay(Console(file=stream, width=200)) as display:
+        display.started(replace(outline, settings=settings))
+    assert stream.getvalue().count("take --splits 4 or 8") == said
 
 
 def test_download_bar_appears_with_the_first_byte() -> None:

@@ -19,6 +19,7 @@ from igfast.harness.checkpoint import CheckpointError
 from igfast.harness.data import Dataset
 from igfast.harness.settings import Settings
 from igfast.harness.training import train
+from igfast.histograms import Histogram
 from igfast.store import RunReader
 
 from .runs import SMALL, Listener, assert_same_run
@@ -99,6 +100,28 @@ def test_killed_run_continues_to_the_same_end(small_mnist: Path, tmp_path: Path)
     assert resumed.returncode == 0, resumed.stderr
     assert "continued after step" in resumed.stdout
     assert_same_run(killed, whole)
+
+
+class Presser(Listener):
+    """Presses Ctrl-C at a step."""
+
+    def recorded(self, step: int, loss: float | None, histogram: Histogram) -> None:
+        super().recorded(step, loss, histogram)
+        if step == 3:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_interrupted_run_is_saved_where_it_stopped(mnist: Dataset, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole.igf", tmp_path / "broken.igf"
+    settings = replace(SMALL, checkpoint_every=1000)
+    train(settings, mnist, whole, observer=Listener())
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(settings, mnist, broken, observer=Presser())
+    assert signal.getsignal(signal.SIGINT) is before
+    assert checkpoint.load(broken)["step"] == 3
+    train(settings, mnist, broken, observer=Listener(), resume=True)
+    assert_same_run(whole, broken)
 
 
 def _recorded(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -186,8 +187,16 @@ def kernel() -> Kernel:
     return Kernel()
 
 
-@pytest.fixture(params=_core.available_isas())
+# The CUDA kernels in the block simulator too where IGFAST_TEST_SIMULATOR is set (several minutes).
+ISAS = [*_core.available_isas(), *(["sim"] if os.environ.get("IGFAST_TEST_SIMULATOR") else [])]
+
+
+@pytest.fixture(params=ISAS)
 def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "sim":
+        request.getfixturevalue("simulator")
+        yield request.param
+        return
     _core.set_isa(request.param)
     assert _core.isa() == request.param
     yield request.param

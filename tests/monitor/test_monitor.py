@@ -236,3 +236,12 @@ def test_recording_a_recorded_step_keeps_its_update(model, tmp_path):
     with RunReader(tmp_path / "run.igf") as run:
         assert run.steps.tolist() == [0, 3]
         assert run.steps_of("update").tolist() == [3]
+
+
+def test_a_monitor_that_never_started_says_so():
+    layer = torch.nn.Linear(2, 2)
+    monitor = igfast.Monitor(layer, torch.optim.SGD(layer.parameters(), lr=0.1))
+    with pytest.raises(RuntimeError, match=r"has not started .* with statement, or call start"):
+        monitor.log(1, loss=2.0)
+    with pytest.warns(UserWarning, match="closed without having started: it recorded nothing"):
+        monitor.close()

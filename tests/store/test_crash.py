@@ -187,6 +187,99 @@ def test_damaged_files_give_the_truth_or_an_error(tmp_path, whole):
     assert len(errors) > 30
 
 
+def everything(path: Path) -> dict[str, str]:
+    """All that a reader and a trajectory give, as text that tells any two values apart."""
+    with RunReader(path) as run:
+        found = {
+            "steps": run.steps.tolist(),
+            "wall_times": run.wall_times.tolist(),
+            "memberships": run.memberships_of().tolist(),
+            "scalars": [(n, s.tolist(), v.tolist()) for n, (s, v) in run.scalars().items()],
+            "described": [run.config, run.info, run.resumes, run.quantities],
+            "layers": [run.layers(), run.dtypes(), run.shapes(), run.numel().tolist()],
+            "histograms": [
+                (h.grid, h.split_counts.tolist(), h.split_outside.tolist(), h.offsets.tolist())
+                for h in run.histogram_series()
+            ],
+            "moments": {name: values.tolist() for name, values in run.moments().items()},
+            "moment_steps": run.moment_steps().tolist(),
+        }
+    igfast.open(path).velocity()
+    return {name: repr(value) for name, value in found.items()}
+
+
+def damaged_copies(data: bytes, number: int):
+    """Flipped bytes and zeroed blocks, half of them in the bytes that steer SQLite's pages."""
+    chance = random.Random(2)
+    for i in range(number):
+        at = chance.randrange(len(data))
+        if i % 2:  # page header, cell pointers, first cells; and the last cells of the page
+            at = at // 4096 * 4096 + chance.choice(
+                [chance.randrange(60), 4095 - chance.randrange(60)]
+            )
+        size = 2000 if i % 10 == 0 else 1
+        new = bytes(size) if size > 1 else bytes([chance.randrange(256)])
+        yield (data[:at] + new + data[at + size :])[: len(data)]
+
+
+def small_run(path: Path) -> bytes:
+    x = np.random.default_rng(0).normal(size=1000)
+    with RunWriter(path, config={"lr": 0.1, "name": "a run" * 5}) as writer:
+        writer.define_layers("param", ["a"], [(1000,)], ["float64"])
+        for step in range(6):
+            record = igfast.histogram(
+                {"a": x + step}, splits=4, offsets=True, moments=True, bins=16
+            )
+            writer.write_record(step, 100.0 + step, {"param": record}, {"loss": 1 / (step + 1)})
+    return path.read_bytes()
+
+
+def test_damage_in_any_table_gives_the_truth_or_an_error(tmp_path):
+    data, path = small_run(tmp_path / "run.igf"), tmp_path / "damaged.igf"
+    wanted = everything(tmp_path / "run.igf")
+    errors = 0
+    for damaged in damaged_copies(data, 400):
+        path.write_bytes(damaged)
+        try:
+            assert everything(path) == wanted
+        except StoreError:
+            errors += 1
+    assert errors > 60
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE scalars SET value=0.75 WHERE step=2",
+        "UPDATE scalars SET step=9 WHERE step=2",
+        "DELETE FROM scalars WHERE step=5",
+        "UPDATE records SET wall_time=7 WHERE step=2",
+        "UPDATE records SET membership=7 WHERE step=2",
+        "DELETE FROM records WHERE step=5",
+        "DELETE FROM histograms WHERE step=5",
+        "DELETE FROM moments WHERE step=0",
+        "UPDATE layers SET dtype='float32'",
+        "UPDATE layers SET numel=1001",
+        "DELETE FROM layers",
+        "UPDATE meta SET value='{\"lr\": 0.2}' WHERE key='config'",
+        "DELETE FROM meta WHERE key='config'",
+        "UPDATE grids SET json='{}'",
+        f"UPDATE grids SET json='{'[' * 5000}'",
+        "DELETE FROM grids",
+        "DELETE FROM quantities",
+        "DELETE FROM totals",
+    ],
+)
+def test_a_changed_or_missing_row_is_found(tmp_path, damage):
+    path = tmp_path / "run.igf"
+    small_run(path)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute(damage).rowcount > 0
+        db.commit()
+    with pytest.raises(StoreError, match=r"run\.igf' is damaged: .*; restore it from a copy"):
+        everything(path)
+
+
 def test_damage_in_one_record_leaves_the_others(tmp_path, whole):
     data, records = whole
     path = tmp_path / "run.igf"

@@ -1,0 +1,149 @@
+// AVX-512 loops (F, BW, DQ, VL). This file alone is compiled for them: it must define nothing that
+// the linker could share with other files, so it calls no inline function of a header but
+// intrinsics.
+#include <immintrin.h>
+
+#include <type_traits>
+
+#include "cpu/kernels.h"
+#include "cpu/lanes_avx512.h"
+#include "cpu/place_avx512.h"
+#include "cpu/sums_avx512.h"
+#include "cpu/word_groups.h"
+
+namespace igfast {
+namespace {
+
+// Sub-histograms of sixteen lanes.
+inline __m512i sub_histograms(std::uint32_t rotation) {
+  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
+  const __m512i turned = _mm512_add_epi32(lane, _mm512_set1_epi32(static_cast<int>(rotation)));
+  return _mm512_and_si512(turned, _mm512_set1_epi32(7));
+}
+
+// Places 32 values, placer(lanes) -> PlacedLanes for sixteen.
+template <class Placer, class T, class Word>
+inline void place_group(Placer& placer, const T* values, __m512i sub, WordGroup<Word>& group) {
+  for (std::int32_t j = 0; j < kWordGroup; j += 16) {
+    const PlacedLanes placed = placer(load_lanes(values + j));
+    const __m512i index = _mm512_add_epi32(_mm512_slli_epi32(placed.cell, 3), sub);
+    _mm512_store_si512(group.indices + j, index);
+    if constexpr (sizeof(Word) == sizeof(std::uint64_t)) {
+      const __m512i one = _mm512_set1_epi32(static_cast<int>(std::uint32_t{1} << kDigitBits));
+      const __m512i increment = _mm512_or_si512(placed.digit, one);
+      _mm512_store_si512(group.increments + j, increment);
+    }
+  }
+}
+
+template <class Placer, class T, class Word>
+inline void count_lanes(Placer& placer, const Block<T>& block, Word* words) {
+  const __m512i sub = sub_histograms(block.rotation);
+  count_groups(block.size, words, [&](std::int32_t first, WordGroup<Word>& group) {
+    prefetch_ahead(block.values + first);
+    place_group(placer, block.values + first, sub, group);
+  });
+}
+
+// Compares with the table only where the guess may be wrong: seldom, or often (values that sit on
+// edges, very many bins), when the block gives up guessing.
+template <class T>
+void count_uniform(const UniformRule<Widened<T>>& rule, const Block<T>& block,
+                   std::uint32_t* words) {
+  using V = Widened<T>;
+  using Guess = std::conditional_t<sizeof(T) < sizeof(V), NarrowGuessLanes, GuessLanes<V>>;
+  if (!UniformLanes<V>::holds(rule)) {
+    scalar_kernels().of(TypeTag<T>{}).uniform(rule, block, words);
+    return;
+  }
+  const UniformLanes<V> exact(rule);
+  const __m512i sub = sub_histograms(block.rotation);
+  int patience = 2;
+  count_groups(block.size, words, [&](std::int32_t first, WordGroup<std::uint32_t>& group) {
+    const T* values = block.values + first;
+    prefetch_ahead(values);
+    if (patience > 0) {
+      Guess guess(rule);
+      place_group(guess, values, sub, group);
+      if (!guess.in_doubt()) {
+        return;
+      }
+      --patience;
+    }
+    place_group(exact, values, sub, group);
+  });
+}
+
+// Passes every value by the extremes on its way to the placer.
+template <class Placer, class V>
+struct Watched {
+  Placer placer;
+  ExtremeLanes<V> extremes;
+
+  template <class Lanes>
+  PlacedLanes operator()(Lanes x) {
+    extremes.add(x);
+    return placer(x);
+  }
+};
+
+template <class T, class Word>
+void count_dyadic(const DyadicRule& rule, const Block<T>& block, Word* words,
+                  Extents<Widened<T>>* extents) {
+  using Placer = DyadicLanes<Widened<T>>;
+  if (!Placer::holds(rule)) {
+    if constexpr (sizeof(Word) == sizeof(std::uint64_t)) {
+      scalar_kernels().of(TypeTag<T>{}).dyadic_digits(rule, block, words, extents);
+    } else {
+      scalar_kernels().of(TypeTag<T>{}).dyadic(rule, block, words, extents);
+    }
+  } else if (extents == nullptr) {
+    const Placer placer(rule);
+    count_lanes(placer, block, words);
+  } else {
+    Watched<Placer, Widened<T>> watched{Placer(rule), {}};
+    count_lanes(watched, block, words);
+    if (watched.extremes.finite()) {
+      watched.extremes.store(*extents);
+    } else {
+      add_extents(block, *extents);
+    }
+  }
+}
+
+template <class T, class Word>
+void count_log(const LogRule& rule, const Block<T>& block, Word* words) {
+  if (LogLanes<Widened<T>>::holds(rule)) {
+    const LogLanes<Widened<T>> placer(rule);
+    count_lanes(placer, block, words);
+  } else if constexpr (sizeof(Word) == sizeof(std::uint64_t)) {
+    scalar_kernels().of(TypeTag<T>{}).log_digits(rule, block, words);
+  } else {
+    scalar_kernels().of(TypeTag<T>{}).log(rule, block, words);
+  }
+}
+
+template <class T>
+constexpr StorageKernels<T> storage_kernels() {
+  return {count_uniform<T>,
+          count_dyadic<T, std::uint32_t>,
+          count_dyadic<T, std::uint64_t>,
+          count_log<T, std::uint32_t>,
+          count_log<T, std::uint64_t>,
+          add_moments<T>};
+}
+
+}  // namespace
+
+const Kernels& avx512_kernels() {
+  static const Kernels table = {Isa::kAvx512,
+                                storage_kernels<double>(),
+                                storage_kernels<float>(),
+                                storage_kernels<Float16>(),
+                                storage_kernels<BFloat16>(),
+                                storage_kernels<Float8E4M3FN>(),
+                                storage_kernels<Float8E5M2>()};
+  return table;
+}
+
+}  // namespace igfast

@@ -1,0 +1,173 @@
+// Moments and extents of a block. Included by kernels_avx512.cpp only, within which it must stay:
+// everything here is in an unnamed namespace.
+#ifndef IGFAST_CPU_SUMS_AVX512_H
+#define IGFAST_CPU_SUMS_AVX512_H
+
+#include <immintrin.h>
+
+#include "cpu/kernels.h"
+#include "cpu/lanes_avx512.h"
+
+namespace igfast {
+namespace {
+
+// The eight lanes of MomentSums.
+struct PowerSums {
+  __m512d first, second, third, fourth;
+
+  explicit PowerSums(const MomentSums& sums)
+      : first(_mm512_loadu_pd(sums.first)),
+        second(_mm512_loadu_pd(sums.second)),
+        third(_mm512_loadu_pd(sums.third)),
+        fourth(_mm512_loadu_pd(sums.fourth)) {}
+
+  void add(__m512d x, __m512d shift) {
+    const __m512d d = _mm512_sub_pd(x, shift);
+    const __m512d d2 = _mm512_mul_pd(d, d);
+    first = _mm512_add_pd(first, d);
+    second = _mm512_add_pd(second, d2);
+    third = _mm512_add_pd(third, _mm512_mul_pd(d2, d));
+    fourth = _mm512_add_pd(fourth, _mm512_mul_pd(d2, d2));
+  }
+
+  bool finite() const {  // inf - inf and NaN - NaN are not equal to zero
+    const __m512d zero = _mm512_sub_pd(first, first);
+    return _mm512_cmp_pd_mask(zero, _mm512_setzero_pd(), _CMP_EQ_OQ) == 0xff;
+  }
+
+  void store(MomentSums& sums) const {
+    _mm512_storeu_pd(sums.first, first);
+    _mm512_storeu_pd(sums.second, second);
+    _mm512_storeu_pd(sums.third, third);
+    _mm512_storeu_pd(sums.fourth, fourth);
+  }
+};
+
+// x < minimum ? x : minimum: a NaN leaves it as it is.
+template <class V>
+class ExtremeLanes;
+
+template <>
+class ExtremeLanes<float> {
+ public:
+  void add(__m512 x) {
+    minimum_ = _mm512_min_ps(x, minimum_);
+    maximum_ = _mm512_max_ps(x, maximum_);
+    const __mmask16 is_zero = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_EQ_OQ);
+    zeros_ = _mm512_mask_add_epi32(zeros_, is_zero, zeros_, _mm512_set1_epi32(1));
+  }
+
+  bool finite() const {
+    const __m512 infinity = _mm512_set1_ps(__builtin_inff());
+    const __m512 negative = _mm512_sub_ps(_mm512_setzero_ps(), infinity);
+    return (_mm512_cmp_ps_mask(minimum_, negative, _CMP_EQ_OQ) |
+            _mm512_cmp_ps_mask(maximum_, infinity, _CMP_EQ_OQ)) == 0;
+  }
+
+  void store(Extents<float>& extents) const {
+    float* least = extents.minimum;
+    float* most = extents.maximum;
+    const __m256 below = _mm256_min_ps(half(minimum_, 0), half(minimum_, 1));
+    const __m256 above = _mm256_max_ps(half(maximum_, 0), half(maximum_, 1));
+    _mm256_storeu_ps(least, _mm256_min_ps(below, _mm256_loadu_ps(least)));
+    _mm256_storeu_ps(most, _mm256_max_ps(above, _mm256_loadu_ps(most)));
+    extents.zeros += zeros();
+  }
+
+  // Of lanes j and j + 8: eight lanes of double.
+  __m512d minimum() const {
+    const Doubles halves = to_double(minimum_);
+    return _mm512_min_pd(halves.low, halves.high);
+  }
+
+  __m512d maximum() const {
+    const Doubles halves = to_double(maximum_);
+    return _mm512_max_pd(halves.low, halves.high);
+  }
+
+  std::int64_t zeros() const { return _mm512_reduce_add_epi32(zeros_); }
+
+ private:
+  static __m256 half(__m512 x, int which) {
+    return which == 0 ? _mm512_castps512_ps256(x) : _mm512_extractf32x8_ps(x, 1);
+  }
+
+  __m512 minimum_ = _mm512_set1_ps(__builtin_inff());
+  __m512 maximum_ = _mm512_set1_ps(-__builtin_inff());
+  __m512i zeros_ = _mm512_setzero_si512();
+};
+
+template <>
+class ExtremeLanes<double> {
+ public:
+  void add(Doubles x) {
+    for (const __m512d half : {x.low, x.high}) {
+      minimum_ = _mm512_min_pd(half, minimum_);
+      maximum_ = _mm512_max_pd(half, maximum_);
+      const __mmask8 is_zero = _mm512_cmp_pd_mask(half, _mm512_setzero_pd(), _CMP_EQ_OQ);
+      zeros_ = _mm512_mask_add_epi64(zeros_, is_zero, zeros_, _mm512_set1_epi64(1));
+    }
+  }
+
+  bool finite() const {
+    const __m512d infinity = _mm512_set1_pd(__builtin_inf());
+    const __m512d negative = _mm512_sub_pd(_mm512_setzero_pd(), infinity);
+    return (_mm512_cmp_pd_mask(minimum_, negative, _CMP_EQ_OQ) |
+            _mm512_cmp_pd_mask(maximum_, infinity, _CMP_EQ_OQ)) == 0;
+  }
+
+  void store(Extents<double>& extents) const {
+    double* least = extents.minimum;
+    double* most = extents.maximum;
+    _mm512_storeu_pd(least, _mm512_min_pd(minimum_, _mm512_loadu_pd(least)));
+    _mm512_storeu_pd(most, _mm512_max_pd(maximum_, _mm512_loadu_pd(most)));
+    extents.zeros += zeros();
+  }
+
+  __m512d minimum() const { return minimum_; }
+  __m512d maximum() const { return maximum_; }
+  std::int64_t zeros() const { return _mm512_reduce_add_epi64(zeros_); }
+
+ private:
+  __m512d minimum_ = _mm512_set1_pd(__builtin_inf());
+  __m512d maximum_ = _mm512_set1_pd(-__builtin_inf());
+  __m512i zeros_ = _mm512_setzero_si512();
+};
+
+// Calls take(lanes) for every sixteen values of the block, in order.
+template <class T, class Take>
+inline void for_lanes(const Block<T>& block, const Take& take) {
+  for (std::int32_t first = 0; first < block.size; first += Block<T>::kGroup) {
+    prefetch_ahead(block.values + first);
+    for (std::int32_t j = first; j < first + Block<T>::kGroup; j += 16) {
+      take(load_lanes(block.values + j));
+    }
+  }
+}
+
+template <class T>
+bool add_moments(const Block<T>& block, MomentSums& sums) {
+  const __m512d shift = _mm512_set1_pd(sums.shift);
+  PowerSums powers(sums);
+  ExtremeLanes<Widened<T>> extremes;
+  for_lanes(block, [&](auto x) {
+    const Doubles wide = to_double(x);
+    powers.add(wide.low, shift);
+    powers.add(wide.high, shift);
+    extremes.add(x);
+  });
+  if (!powers.finite()) {
+    return false;
+  }
+  powers.store(sums);
+  _mm512_storeu_pd(sums.minimum, _mm512_min_pd(extremes.minimum(), _mm512_loadu_pd(sums.minimum)));
+  _mm512_storeu_pd(sums.maximum, _mm512_max_pd(extremes.maximum(), _mm512_loadu_pd(sums.maximum)));
+  sums.zeros += extremes.zeros();
+  sums.count += block.size;
+  return true;
+}
+
+}  // namespace
+}  // namespace igfast
+
+#endif

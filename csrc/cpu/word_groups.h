@@ -1,0 +1,53 @@
+// The counting half of a vector kernel: increments the words whose indices the placing half wrote.
+// Included by the ISA files only, within which it must stay: everything here is in an unnamed
+// namespace.
+#ifndef IGFAST_CPU_WORD_GROUPS_H
+#define IGFAST_CPU_WORD_GROUPS_H
+
+#include <cstdint>
+
+namespace igfast {
+namespace {
+
+constexpr std::int32_t kWordGroup = 32;  // Block::kGroup
+
+template <class Word>
+struct WordGroup {
+  alignas(64) std::uint32_t indices[kWordGroup];
+  alignas(64) std::uint32_t increments[sizeof(Word) == 8 ? kWordGroup : 1];
+
+  // Two indices to a load: these loads read from the store buffer, where each costs dearly.
+  void count(Word* words) const {
+    for (std::int32_t j = 0; j < kWordGroup; j += 2) {
+      std::uint64_t pair;
+      __builtin_memcpy(&pair, indices + j, sizeof pair);
+      if constexpr (sizeof(Word) == 8) {
+        words[static_cast<std::uint32_t>(pair)] += increments[j];
+        words[pair >> 32] += increments[j + 1];
+      } else {
+        ++words[static_cast<std::uint32_t>(pair)];
+        ++words[pair >> 32];
+      }
+    }
+  }
+};
+
+// place(first, group) places the values first .. first + 31 of a block of `size`, a multiple of 32.
+// A group is placed while the one before is counted: neither half fills the processor.
+template <class Word, class Place>
+inline void count_groups(std::int32_t size, Word* words, const Place& place) {
+  WordGroup<Word> groups[2];
+  place(0, groups[0]);
+  for (std::int32_t first = 0; first < size; first += kWordGroup) {
+    const std::int32_t next = first + kWordGroup;
+    if (next < size) {
+      place(next, groups[next / kWordGroup & 1]);
+    }
+    groups[first / kWordGroup & 1].count(words);
+  }
+}
+
+}  // namespace
+}  // namespace igfast
+
+#endif

@@ -1,0 +1,66 @@
+// What the host side needs of a device: memory, copies, launches. Two implementations: the CUDA
+// runtime, and the block simulator of the tests. Failures are std::runtime_error.
+#ifndef IGFAST_CUDA_RUNTIME_H
+#define IGFAST_CUDA_RUNTIME_H
+
+#include <cstddef>
+#include <string>
+
+#include "cuda/device.cuh"
+
+namespace igfast {
+
+struct DeviceLimits {
+  int multiprocessors;
+  std::size_t shared_per_block;  // with opt-in
+};
+
+// Why there is no device to compute on, or "" where there is one.
+std::string why_no_device();
+// Runtime and driver versions and the devices, one line.
+std::string describe_devices();
+
+// Makes a device current for a scope.
+class DeviceScope {
+ public:
+  explicit DeviceScope(int device);
+  ~DeviceScope();
+  DeviceScope(const DeviceScope&) = delete;
+  DeviceScope& operator=(const DeviceScope&) = delete;
+
+ private:
+  int previous_;
+};
+
+int current_device();
+DeviceLimits device_limits();  // of the current device
+void* device_allocate(std::size_t bytes);
+void device_free(void* memory);
+void copy_to_device(void* to, const void* from, std::size_t bytes, void* stream);
+void clear_device(void* memory, std::size_t bytes, void* stream);
+void synchronize(void* stream);
+
+// Allows `shared` bytes of dynamic shared memory; returns how many blocks fit a multiprocessor.
+int prepare_kernel(const void* kernel, int threads, std::size_t shared);
+
+#ifdef IGFAST_SIMULATOR
+template <class Arguments>
+void launch(void (*kernel)(Arguments), int blocks, int threads, std::size_t shared, void*,
+            const Arguments& arguments) {
+  simulator::run(blocks, threads, shared, [&] { kernel(arguments); });
+}
+#else
+void launch_kernel(const void* kernel, int blocks, int threads, std::size_t shared, void* stream,
+                   void** arguments);
+
+template <class Arguments>
+void launch(void (*kernel)(Arguments), int blocks, int threads, std::size_t shared, void* stream,
+            Arguments arguments) {
+  void* list[] = {&arguments};
+  launch_kernel(reinterpret_cast<const void*>(kernel), blocks, threads, shared, stream, list);
+}
+#endif
+
+}  // namespace igfast
+
+#endif

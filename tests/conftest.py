@@ -1,0 +1,101 @@
+"""The block simulator of the CUDA kernels, built once and kept until a source changes."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from igfast import _core
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = [
+    *(f"csrc/cuda/{name}" for name in ("kernels.cu", "measures.cu", "plan.cu", "backend.cu")),
+    "csrc/cuda/layout.cpp",
+    "tests/simulator/simulator.cpp",
+    "tests/simulator/runtime.cpp",
+]
+FLAGS = [
+    "-std=c++17",
+    "-O1",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+]
+FLAGS += ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-DIGFAST_SIMULATOR"]
+FLAGS += [f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'tests' / 'simulator'}"]
+SCHEDULES = {"forward": 0, "reverse": 1, "random": 2}
+
+
+class Simulator:
+    """The kernels' source, compiled by the C++ compiler; memory is the host's."""
+
+    def __init__(self, path: Path) -> None:
+        self.library = _core.DeviceLibrary(str(path))
+        self._control = ctypes.CDLL(str(path))
+        self._control.igf_simulator_schedule.argtypes = [ctypes.c_int, ctypes.c_ulonglong]
+        self._control.igf_simulator_device.argtypes = [ctypes.c_int, ctypes.c_ulonglong]
+
+    def schedule(self, name: str, seed: int = 0) -> None:
+        self._control.igf_simulator_schedule(SCHEDULES[name], seed)
+
+    def device(self, multiprocessors: int = 2, shared: int = 99 * 1024) -> None:
+        self._control.igf_simulator_device(multiprocessors, shared)
+
+    def sites(self) -> list[str]:
+        """Meeting points of threads that kernels have reached so far."""
+        text = ctypes.create_string_buffer(256)
+        found = []
+        for index in range(self._control.igf_simulator_site_count()):
+            self._control.igf_simulator_describe_site(index, text, len(text))
+            found.append(text.value.decode())
+        return found
+
+    def disable(self, site: int, disabled: bool = True) -> None:
+        self._control.igf_simulator_disable_site(site, int(disabled))
+
+    def reset(self) -> None:
+        self.schedule("forward")
+        self.device()
+        for site in range(len(self.sites())):
+            self.disable(site, False)
+
+
+@pytest.fixture(scope="session")
+def built_simulator() -> Simulator:
+    compiler = os.environ.get("CXX") or shutil.which("g++")
+    if compiler is None:
+        pytest.skip("the block simulator needs g++")
+    files = [p for p in (ROOT / "csrc").rglob("*") if p.suffix in (".h", ".cuh", ".cu", ".cpp")]
+    files += (ROOT / "tests" / "simulator").iterdir()
+    digest = hashlib.sha256(" ".join([compiler, *FLAGS]).encode())
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    folder = ROOT / "build" / "simulator"
+    library = folder / f"simulator-{digest.hexdigest()[:16]}.so"
+    if not library.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = library.with_suffix(f".{os.getpid()}")
+        sources = [str(ROOT / source) for source in SOURCES]
+        subprocess.run(
+            [compiler, *FLAGS, "-x", "c++", *sources, "-shared", "-o", str(partial)], check=True
+        )
+        partial.replace(library)
+    return Simulator(library)
+
+
+@pytest.fixture
+def simulator(built_simulator: Simulator):
+    """The simulator with its default device and schedule; host arrays go to it for the test."""
+    built_simulator.reset()
+    _core.use_host_library(built_simulator.library)
+    assert _core.backend() == _core.isa() == "sim"
+    yield built_simulator
+    _core.use_host_library(None)
+    built_simulator.reset()

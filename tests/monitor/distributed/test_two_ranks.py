@@ -1,0 +1,35 @@
+"""Two processes against one: every record of every quantity is the unsharded one."""
+
+from __future__ import annotations
+
+import pytest
+
+from .launching import Outcomes
+
+CASES = (
+    "replicas",
+    "sharded",
+    "a_copy_before_a_step_fails",
+    "mixed_precision",
+    "bfloat16_parameters",
+    "cpu_offload",
+    "non_finite_and_outlying",
+    "training_is_the_same_bit_for_bit",
+    "resumed",
+    "refused",
+    "a_rank_fails_at_construction",
+    "a_full_disk_stops_all_ranks_at_the_next_record",
+    "adapted",
+    "three_collectives",
+    "ranks_out_of_step",
+)
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    return Outcomes("cases_of_two", 2, tmp_path_factory.mktemp("two"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_case(outcomes, case):
+    outcomes.check(case)

@@ -1,0 +1,24 @@
+// What tests control: the schedule, and mutations.
+#ifndef IGFAST_SIMULATOR_CONTROL_H
+#define IGFAST_SIMULATOR_CONTROL_H
+
+namespace simulator {
+
+enum class Schedule { kForward = 0, kReverse = 1, kRandom = 2 };
+
+}  // namespace simulator
+
+#define IGF_VISIBLE __attribute__((visibility("default")))
+
+extern "C" {
+IGF_VISIBLE void igf_simulator_schedule(int schedule, unsigned long long seed);
+// Sites are listed once a kernel has reached them.
+IGF_VISIBLE int igf_simulator_site_count(void);
+IGF_VISIBLE void igf_simulator_describe_site(int index, char* text, int size);
+// A disabled barrier is left out; a disabled shuffle has one lane with a wrong mask.
+IGF_VISIBLE void igf_simulator_disable_site(int index, int disabled);
+// Multiprocessors and shared memory per block of the simulated device.
+IGF_VISIBLE void igf_simulator_device(int multiprocessors, unsigned long long shared);
+}
+
+#endif
