@@ -1,4 +1,4 @@
-"""Times callables side by side: interleaved, so that a slow moment of the machine hits all alike."""
+"""Times callables side by side: interleaved, so that a slow moment of the machine hits all."""
 
 from __future__ import annotations
 

@@ -46,11 +46,14 @@ struct UniformRule {
   // How far the guess, which is monotone in x, is from b at the two V around any threshold b. A
   // guess farther than that from every integer lies on the right side of all thresholds.
   V margin;
-  // For values of at most 11 significant bits, of which none lies just below an edge: a guess from
-  // `narrow_low`, raised a little, is on the right side of all thresholds, on edges too, unless
-  // |x| < narrow_doubt (infinite where no such bound was found).
+  // For values of at most 11 significant bits, few of which lie near an edge: a guess from
+  // `narrow_low`, raised a little, is on the right side of all thresholds, unless
+  // |x| < narrow_doubt (infinite where no such bound was found), or it is at most narrow_tie above
+  // an integer whose bit is set in `narrow_ties`: then the value belongs to the bin below.
   V narrow_low;
   V narrow_doubt;
+  V narrow_tie;
+  std::uint32_t narrow_ties[8];
   // Whether the margin is at most a quarter. Then any x lies between the neighbors of the threshold
   // nearest its guess, and one comparison with that threshold decides.
   bool guess_is_close;

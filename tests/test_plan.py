@@ -1,7 +1,11 @@
 """Plans: automatic bins, repeated calls, moments, and arguments that are refused."""
 
 import importlib.util
+import os
+import signal
 import sys
+import threading
+import time
 import weakref
 from pathlib import Path
 
@@ -300,3 +304,41 @@ def test_combs_are_warned_about(options):
 def test_bad_threads(threads):
     with pytest.raises(ValueError, match="threads must be from 1 to 1024"):
         igfast.set_num_threads(threads)
+
+
+def test_moments_beyond_float64():
+    m = igfast.moments({"huge": np.full(5000, 1.7e308), "wide": np.array([1e100, -1e100] * 50)})
+    assert m.sum_squares[0] == np.inf
+    assert m.l2[0] == np.inf
+    assert not m.kurtosis[1] < -2  # NaN rather than an impossible number
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process")
+def test_a_fork_during_a_call_does_not_hang_the_child():
+    layers = {str(i): NORMAL for i in range(32)}
+    plan = igfast.Plan(layers, grid=Grid.dyadic(256, exponent=-5), splits=8, offsets=True)
+    stop = threading.Event()
+
+    def count():
+        while not stop.is_set():
+            plan()
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    try:
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                igfast.histogram(layers, grid=plan.grid, splits=8, offsets=True)
+                os._exit(0)
+            end = time.monotonic() + 60
+            while (done := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < end:
+                time.sleep(0.005)
+            if done == (0, 0):
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+            assert done == (child, 0)
+    finally:
+        stop.set()
+        thread.join()

@@ -88,11 +88,12 @@ template <class Word>
 class HistogramWorker {
  public:
   HistogramWorker(const Kernels& kernels, const igf_histogram_args& args, const Window& window,
-                  std::vector<CentralSums>* partials)
+                  std::vector<CentralSums>* partials, RowLocks& locks)
       : kernels_(kernels),
         args_(args),
         window_(window),
         partials_(partials),
+        locks_(locks),
         rules_(args.grid, window),
         words_(window.bins) {}
 
@@ -121,9 +122,9 @@ class HistogramWorker {
 
   void finish() {
     if (filled_ > 0) {
-      words_.flush(args_, window_, row_, padding_);
+      words_.flush(args_, window_, row_, padding_, locks_);
       if (window_.takes_extents) {
-        extents_.flush(args_.extents, row_);
+        extents_.flush(args_.extents, row_, locks_);
       }
       filled_ = 0;
       padding_ = 0;
@@ -142,6 +143,7 @@ class HistogramWorker {
   const igf_histogram_args& args_;
   const Window& window_;
   std::vector<CentralSums>* partials_;
+  RowLocks& locks_;
   RowRules rules_;
   RowWords<Word> words_;
   std::int64_t row_ = -1;
@@ -153,8 +155,9 @@ class HistogramWorker {
 template <class Word>
 void histogram_pass(igf_histogram_args& args, const Kernels& kernels, const Work& work,
                     const Window& window, std::vector<CentralSums>* partials) {
+  RowLocks locks;
   args.threads_used = work.share(work.useful_threads(args.threads), [&] {
-    return std::make_unique<HistogramWorker<Word>>(kernels, args, window, partials);
+    return std::make_unique<HistogramWorker<Word>>(kernels, args, window, partials, locks);
   });
 }
 

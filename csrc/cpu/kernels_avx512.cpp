@@ -58,7 +58,8 @@ void count_uniform(const UniformRule<Widened<T>>& rule, const Block<T>& block,
   }
   const UniformLanes<V> exact(rule);
   const __m512i sub = sub_histograms(block.rotation);
-  int patience = 2;
+  const bool hopeless = sizeof(T) < sizeof(V) && rule.narrow_doubt == __builtin_inff();
+  int patience = hopeless ? 0 : 2;
   count_groups(block.size, words, [&](std::int32_t first, WordGroup<std::uint32_t>& group) {
     const T* values = block.values + first;
     prefetch_ahead(values);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 
 #include "cpu/float_environment.h"
@@ -43,6 +44,9 @@ double rounded_shift(double mean) {
   return std::isfinite(shift) ? shift : 0.0;
 }
 
+// Rounding may leave a sum of squares below zero; NaN, where powers overflowed, stays NaN.
+double not_negative(double sum) { return sum < 0.0 ? 0.0 : sum; }
+
 CentralSums central_sums(const MomentSums& sums) {
   CentralSums result;
   result.nan = sums.nan;
@@ -64,11 +68,14 @@ CentralSums central_sums(const MomentSums& sums) {
     result.maximum = std::max(result.maximum, sums.maximum[lane]);
   }
   result.sum = n * shift + s1;
-  result.squares = std::max(0.0, (s2 + 2.0 * shift * s1) + n * (shift * shift));
+  result.squares = not_negative((s2 + 2.0 * shift * s1) + n * (shift * shift));
+  if (std::isnan(result.squares)) {  // only an overflow makes it so
+    result.squares = std::numeric_limits<double>::infinity();
+  }
   result.mean = shift + mu;
-  result.m2 = std::max(0.0, s2 - mu * s1);
+  result.m2 = not_negative(s2 - mu * s1);
   result.m3 = s3 - mu * (3.0 * s2 - 2.0 * mu * s1);
-  result.m4 = std::max(0.0, s4 - mu * (4.0 * s3 - mu * (6.0 * s2 - 3.0 * mu * s1)));
+  result.m4 = not_negative(s4 - mu * (4.0 * s3 - mu * (6.0 * s2 - 3.0 * mu * s1)));
   return result;
 }
 

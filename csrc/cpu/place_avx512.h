@@ -183,22 +183,33 @@ class NarrowGuessLanes {
       : low_(_mm512_set1_ps(rule.narrow_low)),
         scale_(_mm512_set1_ps(rule.scale)),
         least_(_mm512_set1_ps(rule.narrow_doubt)),
-        last_(_mm512_set1_ps(static_cast<float>(rule.bins - 1))),
-        beyond_(_mm512_set1_ps(rule.thresholds[rule.bins])) {}
+        last_(_mm512_set1_ps(static_cast<float>(rule.bins) - 0.5f)),
+        beyond_(_mm512_set1_ps(rule.thresholds[rule.bins])),
+        tie_(_mm512_set1_ps(rule.narrow_tie)),
+        ties_(_mm512_broadcast_i32x8(load16(rule.narrow_ties))) {}
 
   PlacedLanes operator()(__m512 x) {
     doubt_ |= _mm512_cmp_ps_mask(_mm512_abs_ps(x), least_, _CMP_NGE_UQ);
     const __m512 guess = _mm512_mul_ps(_mm512_sub_ps(x, low_), scale_);
-    const __m512 inside = _mm512_min_ps(_mm512_max_ps(guess, _mm512_set1_ps(-1.0f)), last_);
-    const __m512i cell = _mm512_add_epi32(floor_to_int(inside), _mm512_set1_epi32(2));
+    // Clamped half way between integers, where no tie is.
+    const __m512 inside = _mm512_min_ps(_mm512_max_ps(guess, _mm512_set1_ps(-0.5f)), last_);
+    const __m512i bin = floor_to_int(inside);
+    const __m512i word = _mm512_permutexvar_epi32(_mm512_srli_epi32(bin, 5), ties_);
+    const __m512i bit = _mm512_srlv_epi32(word, _mm512_and_si512(bin, _mm512_set1_epi32(31)));
+    const __m512i one = _mm512_set1_epi32(1);
+    const __mmask16 near = _mm512_cmp_ps_mask(_mm512_reduce_ps(inside, kDown), tie_, _CMP_LE_OQ);
+    const __mmask16 down = _mm512_mask_test_epi32_mask(near, bit, one);
     const __mmask16 over = _mm512_cmp_ps_mask(x, beyond_, _CMP_GE_OQ);
-    return {_mm512_mask_add_epi32(cell, over, cell, _mm512_set1_epi32(1)), __m512i{}};
+    const __m512i base = _mm512_add_epi32(bin, _mm512_set1_epi32(2));
+    const __m512i cell = _mm512_mask_sub_epi32(base, down, base, one);
+    return {_mm512_mask_add_epi32(cell, over, cell, one), __m512i{}};
   }
 
   bool in_doubt() const { return doubt_ != 0; }
 
  private:
-  __m512 low_, scale_, least_, last_, beyond_;
+  __m512 low_, scale_, least_, last_, beyond_, tie_;
+  __m512i ties_;
   __mmask16 doubt_ = 0;
 };
 

@@ -27,8 +27,8 @@ class RowExtents {
   Extents<double>& of(double) { return of_double_; }
 
   // Adds to row `row` of the output, under the row's lock, and clears.
-  void flush(const igf_extents_output& output, std::int64_t row) {
-    const std::lock_guard<std::mutex> lock(row_lock(row));
+  void flush(const igf_extents_output& output, std::int64_t row, RowLocks& locks) {
+    const std::lock_guard<std::mutex> lock(locks.of(row));
     add(of_float_, output, row);
     add(of_double_, output, row);
     of_float_ = Extents<float>();

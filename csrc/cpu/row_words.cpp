@@ -9,11 +9,6 @@
 
 namespace igfast {
 
-std::mutex& row_lock(std::int64_t row) {
-  static std::mutex locks[16];
-  return locks[row & 15];
-}
-
 namespace {
 
 std::int64_t count_of(std::uint32_t word) { return word; }
@@ -70,8 +65,8 @@ RowWords<Word>::RowWords(std::int64_t bins)
 
 template <class Word>
 void RowWords<Word>::flush(const igf_histogram_args& args, const Window& window, std::int64_t row,
-                           std::int64_t padding) {
-  const std::lock_guard<std::mutex> lock(row_lock(row));
+                           std::int64_t padding, RowLocks& locks) {
+  const std::lock_guard<std::mutex> lock(locks.of(row));
   if (window.counts_nan) {
     args.nan[row] += split_counts<1>(words_.data() + kNanCell * kLanes)[0] - padding;
   }

@@ -12,8 +12,15 @@
 namespace igfast {
 
 // Of whoever adds to an output row. Threads meet on a row only at the ends of their portions, so a
-// few locks serve all rows.
-std::mutex& row_lock(std::int64_t row);
+// few locks serve all rows. They belong to one call: a process forked during it must not inherit
+// them locked.
+class RowLocks {
+ public:
+  std::mutex& of(std::int64_t row) { return locks_[row & 15]; }
+
+ private:
+  std::mutex locks_[16];
+};
 
 // The part of the bins that one pass over the data fills.
 struct Window {
@@ -36,7 +43,7 @@ class RowWords {
   // Adds to row `row` of the outputs, under a lock shared with the other threads, and clears.
   // `padding` NaN were put in by the caller and are not elements.
   void flush(const igf_histogram_args& args, const Window& window, std::int64_t row,
-             std::int64_t padding);
+             std::int64_t padding, RowLocks& locks);
 
  private:
   std::vector<Word> words_;

@@ -1,5 +1,6 @@
 #include "cpu/thread_pool.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -105,15 +106,20 @@ class Pool {
 // A forked child has none of its parent's threads, and perhaps a locked mutex: it starts afresh.
 // Pools are never destroyed, so that no thread is joined while the process exits.
 Pool& pool() {
-  static std::mutex guard;
-  static Pool* current = nullptr;
-  static long owner = -1;
-  const std::lock_guard<std::mutex> lock(guard);
-  if (current == nullptr || owner != process_id()) {
-    current = new Pool;
-    owner = process_id();
+  struct Owned {
+    Pool pool;
+    long process;
+  };
+  static std::atomic<Owned*> current{nullptr};  // no lock, which a fork could leave taken
+  Owned* owned = current.load(std::memory_order_acquire);
+  while (owned == nullptr || owned->process != process_id()) {
+    auto* fresh = new Owned{{}, process_id()};
+    if (current.compare_exchange_strong(owned, fresh)) {
+      return fresh->pool;
+    }
+    delete fresh;
   }
-  return *current;
+  return owned->pool;
 }
 
 }  // namespace

@@ -72,45 +72,59 @@ class UniformTable {
     return farthest;
   }
 
-  // The closed last edge is compared with. Raises the guess by twice the margin, so that no
-  // threshold is late, and looks for the thresholds below which a narrow value is then early: in
-  // practice one at zero, where floats are dense.
+  // Raises the guess by twice the margin, so that no threshold is late, and looks for narrow values
+  // below a threshold that are then early. Decimal edges have such ties: 0.5 lies below the edge
+  // that should be 0.5 and was rounded up. The closed last edge is compared with.
   void find_narrow_guess() {
     constexpr V kInfinity = std::numeric_limits<V>::infinity();
     rule_.narrow_low = rule_.low - 2 * rule_.margin / rule_.scale;
+    rule_.narrow_tie = 4 * rule_.margin;
     rule_.narrow_doubt = kInfinity;
-    if (!rule_.guess_is_close) {
+    std::fill_n(rule_.narrow_ties, 8, 0u);
+    if (!(rule_.narrow_tie < V(kCloseGuess))) {
       return;
     }
     UniformRule<V> raised = rule_;
     raised.low = rule_.narrow_low;
     V doubt = 0;
+    bool ties = false;
     for (std::int32_t b = 0; b < rule_.bins; ++b) {
       const V at = rule_.thresholds[b];
+      const V below = std::nextafter(at, -kInfinity);
       const auto guess = static_cast<V>(b);
-      if (uniform_guess(raised, at) >= guess && uniform_guess(raised, narrow_below(at)) < guess) {
-        continue;
+      if (uniform_guess(raised, at) >= guess) {
+        if (uniform_guess(raised, narrow(below, [](V x) { return std::floor(x); })) < guess) {
+          continue;
+        }
+        const V tie = guess + rule_.narrow_tie;
+        if (uniform_guess(raised, below) <= tie &&
+            uniform_guess(raised, narrow(at, [](V x) { return std::ceil(x); })) > tie) {
+          ties = true;
+          rule_.narrow_ties[b / 32 % 8] |= 1u << b % 32;
+          continue;
+        }
       }
-      // Outside of +-doubt this threshold is far enough.
+      // An edge near zero, where floats are dense: far enough outside of +-doubt.
       doubt = std::max({doubt, 2 * std::abs(at), std::numeric_limits<V>::min()});
-      while (!(uniform_guess(raised, doubt) >= guess && uniform_guess(raised, -doubt) < guess)) {
+      while (!(uniform_guess(raised, doubt) > guess + rule_.narrow_tie &&
+               uniform_guess(raised, -doubt) < guess)) {
         doubt *= 2;
         if (!(doubt * rule_.scale < V(kCloseGuess))) {
           return;
         }
       }
     }
-    if (doubt * rule_.scale < V(kCloseGuess)) {
+    if (doubt * rule_.scale < V(kCloseGuess) && (!ties || rule_.bins <= 256)) {
       rule_.narrow_doubt = doubt;
     }
   }
 
-  // No value of 11 significant bits lies between the result and x.
-  static V narrow_below(V x) {
-    const V below = std::nextafter(x, -std::numeric_limits<V>::infinity());
+  // x rounded to 11 significant bits.
+  template <class Round>
+  static V narrow(V x, Round&& round) {
     int exponent;
-    const V mantissa = std::frexp(below, &exponent);
-    return std::ldexp(std::floor(mantissa * V(2048)), exponent - 11);
+    const V mantissa = std::frexp(x, &exponent);
+    return std::ldexp(round(mantissa * V(2048)), exponent - 11);
   }
 
   std::vector<V> storage_;

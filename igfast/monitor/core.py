@@ -125,6 +125,8 @@ class Monitor:
                 parts.check_quantities(quantities, self._group)
                 model = parts.tensors_of(self._adapter, "param")
             tensors = select(named_tensors(sharding.unwrapped(model)), include, exclude)
+            self._model = None if self._adapter is not None else sharding.unwrapped(model)
+            self._tensors = tensors
             dtypes = dict(zip(tensors, check_tensors(tensors), strict=True))
             chosen = arguments.check_quantities(quantities, tensors, bool(self._optimizers))
             self._settings = arguments.settings_of(grid, bins, splits, offsets)
@@ -324,7 +326,23 @@ class Monitor:
             self._wanted_next = bool(self._schedule(self._step + 1))
         return self._wanted_next
 
+    def _notice_replaced(self) -> None:
+        """Warn, once, of parameters that are no longer the tensors this monitor measures."""
+        if self._model is None:
+            return
+        now = named_tensors(self._model)
+        replaced = [name for name, tensor in self._tensors.items() if now.get(name) is not tensor]
+        if replaced:
+            self._model = None
+            warnings.warn(
+                f"parameter {replaced[0]!r} (of {len(replaced)}) was replaced since this Monitor "
+                "was made, which still measures the tensors that it was given; make a new Monitor "
+                "after replacing parameters",
+                stacklevel=3,
+            )
+
     def _measure(self, quantities: Sequence[str]) -> None:
+        self._notice_replaced()
         now = time.time()
         measurements = {q: self._measurements[q] for q in quantities if q in self._measurements}
         membership = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -74,10 +74,17 @@ class Measurement:
             If grid, splits or offsets differ.
         """
         there = Settings(histogram.grid, histogram.splits, histogram.offsets is not None)
-        if there != self._settings:
+        pairs = {
+            field.name: (getattr(there, field.name), getattr(self._settings, field.name))
+            for field in fields(Settings)
+        }
+        differing = [
+            f"{name} {old} there, {new} here" for name, (old, new) in pairs.items() if old != new
+        ]
+        if differing:
             raise ValueError(
-                f"the stored run was taken with {there}, this one with {self._settings}; resume "
-                "with the same grid, bins, splits and offsets"
+                f"the stored run was taken otherwise ({'; '.join(differing)}); resume with the "
+                "same grid, bins, splits and offsets"
             )
 
     def resume(self, histogram: Histogram, moments: Moments | None) -> None:

@@ -245,3 +245,15 @@ def test_a_monitor_that_never_started_says_so():
         monitor.log(1, loss=2.0)
     with pytest.warns(UserWarning, match="closed without having started: it recorded nothing"):
         monitor.close()
+
+
+def test_replaced_parameters_are_warned_about():
+    layer = torch.nn.Linear(2, 2)
+    with igfast.Monitor(layer, every=1) as monitor:
+        monitor.record(0)
+        layer.weight = torch.nn.Parameter(torch.ones(2, 2))
+        with pytest.warns(
+            UserWarning, match=r"'weight' \(of 1\) was replaced .* make a new Monitor"
+        ):
+            monitor.record(1)
+        monitor.record(2)
