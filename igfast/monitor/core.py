@@ -328,7 +328,7 @@ class Monitor:
 
     def _notice_replaced(self) -> None:
         """Warn, once, of parameters that are no longer the tensors this monitor measures."""
-        if self._model is None:
+        if self._model is None or self._group is not None:  # sharded ones come and go
             return
         now = named_tensors(self._model)
         replaced = [name for name, tensor in self._tensors.items() if now.get(name) is not tensor]
