@@ -121,7 +121,7 @@ def test_what_cannot_be_resumed(tmp_path):
         run_to(path, 24, resume=True)
     with pytest.raises(FileExistsError, match="pass resume=True"):
         run_to(path, 24)
-    with pytest.raises(ValueError, match=r"otherwise .*64 bins.* there.*32 bins.* here.*resume with"):
+    with pytest.raises(ValueError, match=r"wise .*64 bins.* there.*32 bins.* here.*resume with"):
         run_to(path, 24, resume=True, step=8, bins=32)
     with pytest.raises(ValueError, match="resume with the same grid"):
         run_to(path, 24, resume=True, step=8, splits=2)
