@@ -52,6 +52,8 @@ def pytest_benchmark_update_commit_info(config, commit_info):
 
 
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        item.add_marker(pytest.mark.filterwarnings("ignore"))  # of the peers, and of fine bins
     if "huge" not in (config.getoption("-m") or ""):
         skip = pytest.mark.skip(reason="needs gigabytes and minutes: -m huge")
         for item in items:

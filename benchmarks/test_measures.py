@@ -16,7 +16,8 @@ BETWEEN = {
     "js_divergence": igfast.js_divergence,
     "fisher_rao_distance": igfast.fisher_rao_distance,
     "alpha_divergence": lambda p, q: igfast.alpha_divergence(p, q, alpha=0.5),
-    "renyi_divergence": lambda p, q: igfast.renyi_divergence(p, q, alpha=0.5),
+    "renyi_divergence": lambda p, q: igfast.renyi_divergence(p, q, order=0.5),
+    "bregman_divergence": lambda p, q: igfast.bregman_divergence(p, q, "squared_euclidean"),
     "wasserstein_distance": igfast.wasserstein_distance,
     "information_velocity": igfast.information_velocity,
 }

@@ -53,6 +53,7 @@ struct UniformRule {
   V narrow_low;
   V narrow_doubt;
   V narrow_tie;
+  bool has_ties;
   std::uint32_t narrow_ties[8];
   // Whether the margin is at most a quarter. Then any x lies between the neighbors of the threshold
   // nearest its guess, and one comparison with that threshold decides.

@@ -2,8 +2,6 @@
 // linker could share with other files, so it calls no inline function of a header but intrinsics.
 #include <immintrin.h>
 
-#include <type_traits>
-
 #include "cpu/kernels.h"
 #include "cpu/lanes_avx2.h"
 #include "cpu/place_avx2.h"
@@ -45,20 +43,12 @@ inline void count_lanes(Placer& placer, const Block<T>& block, Word* words) {
 }
 
 // Compares with the table only where the guess may be wrong: seldom, or often (values that sit on
-// edges, very many bins), when the block gives up guessing.
-template <class T>
-void count_uniform(const UniformRule<Widened<T>>& rule, const Block<T>& block,
-                   std::uint32_t* words) {
-  using V = Widened<T>;
-  using Guess = std::conditional_t<sizeof(T) < sizeof(V), NarrowGuessLanes, GuessLanes<V>>;
-  if (!UniformLanes<V>::holds(rule)) {
-    scalar_kernels().of(TypeTag<T>{}).uniform(rule, block, words);
-    return;
-  }
-  const UniformLanes<V> exact(rule);
+// edges, very many bins), when the block gives up guessing after `patience` groups.
+template <class Guess, class T>
+inline void count_guessed(const UniformRule<Widened<T>>& rule, const Block<T>& block,
+                          std::uint32_t* words, int patience) {
+  const UniformLanes<Widened<T>> exact(rule);
   const __m256i sub = sub_histograms(block.rotation);
-  const bool hopeless = sizeof(T) < sizeof(V) && rule.narrow_doubt == __builtin_inff();
-  int patience = hopeless ? 0 : 2;
   count_groups(block.size, words, [&](std::int32_t first, WordGroup<std::uint32_t>& group) {
     const T* values = block.values + first;
     prefetch_ahead(values);
@@ -72,6 +62,24 @@ void count_uniform(const UniformRule<Widened<T>>& rule, const Block<T>& block,
     }
     place_group(exact, values, sub, group);
   });
+}
+
+template <class T>
+void count_uniform(const UniformRule<Widened<T>>& rule, const Block<T>& block,
+                   std::uint32_t* words) {
+  using V = Widened<T>;
+  constexpr int kPatience = 2;
+  if (!UniformLanes<V>::holds(rule)) {
+    scalar_kernels().of(TypeTag<T>{}).uniform(rule, block, words);
+  } else if constexpr (sizeof(T) == sizeof(V)) {
+    count_guessed<GuessLanes<V>>(rule, block, words, kPatience);
+  } else if (rule.narrow_doubt == __builtin_inff()) {
+    count_guessed<NarrowGuessLanes<false>>(rule, block, words, 0);
+  } else if (rule.has_ties) {
+    count_guessed<NarrowGuessLanes<true>>(rule, block, words, kPatience);
+  } else {
+    count_guessed<NarrowGuessLanes<false>>(rule, block, words, kPatience);
+  }
 }
 
 // Passes every value by the extremes on its way to the placer.

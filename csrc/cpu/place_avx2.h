@@ -181,6 +181,7 @@ class GuessLanes<double> {
 };
 
 // The same for values of at most 11 significant bits, which may sit on edges without doubt.
+template <bool kTies>
 class NarrowGuessLanes {
  public:
   explicit NarrowGuessLanes(const UniformRule<float>& rule)
@@ -200,14 +201,17 @@ class NarrowGuessLanes {
     const __m256 inside = _mm256_min_ps(_mm256_max_ps(guess, _mm256_set1_ps(-0.5f)), last_);
     const __m256 floor = _mm256_floor_ps(inside);
     const __m256i bin = _mm256_cvttps_epi32(floor);
-    const __m256i word = _mm256_permutevar8x32_epi32(ties_, _mm256_srli_epi32(bin, 5));
-    const __m256i bit = _mm256_srlv_epi32(word, _mm256_and_si256(bin, _mm256_set1_epi32(31)));
-    const __m256 near = _mm256_cmp_ps(_mm256_sub_ps(inside, floor), tie_, _CMP_LE_OQ);
-    const __m256i down =
-        _mm256_and_si256(_mm256_castps_si256(near), _mm256_and_si256(bit, _mm256_set1_epi32(1)));
     const __m256i over = _mm256_castps_si256(_mm256_cmp_ps(x, beyond_, _CMP_GE_OQ));
-    const __m256i cell = _mm256_sub_epi32(_mm256_add_epi32(bin, _mm256_set1_epi32(2)), over);
-    return {_mm256_sub_epi32(cell, down), __m256i{}};
+    __m256i cell = _mm256_sub_epi32(_mm256_add_epi32(bin, _mm256_set1_epi32(2)), over);
+    if constexpr (kTies) {
+      const __m256i word = _mm256_permutevar8x32_epi32(ties_, _mm256_srli_epi32(bin, 5));
+      const __m256i bit = _mm256_srlv_epi32(word, _mm256_and_si256(bin, _mm256_set1_epi32(31)));
+      const __m256 near = _mm256_cmp_ps(_mm256_sub_ps(inside, floor), tie_, _CMP_LE_OQ);
+      const __m256i down =
+          _mm256_and_si256(_mm256_castps_si256(near), _mm256_and_si256(bit, _mm256_set1_epi32(1)));
+      cell = _mm256_sub_epi32(cell, down);
+    }
+    return {cell, __m256i{}};
   }
 
   bool in_doubt() const { return _mm256_movemask_ps(doubt_) != 0; }

@@ -177,6 +177,7 @@ class GuessLanes<double> {
 };
 
 // The same for values of at most 11 significant bits, which may sit on edges without doubt.
+template <bool kTies>
 class NarrowGuessLanes {
  public:
   explicit NarrowGuessLanes(const UniformRule<float>& rule)
@@ -194,15 +195,17 @@ class NarrowGuessLanes {
     // Clamped half way between integers, where no tie is.
     const __m512 inside = _mm512_min_ps(_mm512_max_ps(guess, _mm512_set1_ps(-0.5f)), last_);
     const __m512i bin = floor_to_int(inside);
-    const __m512i word = _mm512_permutexvar_epi32(_mm512_srli_epi32(bin, 5), ties_);
-    const __m512i bit = _mm512_srlv_epi32(word, _mm512_and_si512(bin, _mm512_set1_epi32(31)));
     const __m512i one = _mm512_set1_epi32(1);
-    const __mmask16 near = _mm512_cmp_ps_mask(_mm512_reduce_ps(inside, kDown), tie_, _CMP_LE_OQ);
-    const __mmask16 down = _mm512_mask_test_epi32_mask(near, bit, one);
     const __mmask16 over = _mm512_cmp_ps_mask(x, beyond_, _CMP_GE_OQ);
-    const __m512i base = _mm512_add_epi32(bin, _mm512_set1_epi32(2));
-    const __m512i cell = _mm512_mask_sub_epi32(base, down, base, one);
-    return {_mm512_mask_add_epi32(cell, over, cell, one), __m512i{}};
+    __m512i cell = _mm512_add_epi32(bin, _mm512_set1_epi32(2));
+    cell = _mm512_mask_add_epi32(cell, over, cell, one);
+    if constexpr (kTies) {
+      const __m512i word = _mm512_permutexvar_epi32(_mm512_srli_epi32(bin, 5), ties_);
+      const __m512i bit = _mm512_rorv_epi32(word, bin);  // by bin modulo 32
+      const __mmask16 near = _mm512_cmp_ps_mask(_mm512_reduce_ps(inside, kDown), tie_, _CMP_LE_OQ);
+      cell = _mm512_mask_sub_epi32(cell, _mm512_mask_test_epi32_mask(near, bit, one), cell, one);
+    }
+    return {cell, __m512i{}};
   }
 
   bool in_doubt() const { return doubt_ != 0; }

@@ -80,6 +80,7 @@ class UniformTable {
     rule_.narrow_low = rule_.low - 2 * rule_.margin / rule_.scale;
     rule_.narrow_tie = 4 * rule_.margin;
     rule_.narrow_doubt = kInfinity;
+    rule_.has_ties = false;
     std::fill_n(rule_.narrow_ties, 8, 0u);
     if (!(rule_.narrow_tie < V(kCloseGuess))) {
       return;
@@ -87,7 +88,6 @@ class UniformTable {
     UniformRule<V> raised = rule_;
     raised.low = rule_.narrow_low;
     V doubt = 0;
-    bool ties = false;
     for (std::int32_t b = 0; b < rule_.bins; ++b) {
       const V at = rule_.thresholds[b];
       const V below = std::nextafter(at, -kInfinity);
@@ -99,7 +99,7 @@ class UniformTable {
         const V tie = guess + rule_.narrow_tie;
         if (uniform_guess(raised, below) <= tie &&
             uniform_guess(raised, narrow(at, [](V x) { return std::ceil(x); })) > tie) {
-          ties = true;
+          rule_.has_ties = true;
           rule_.narrow_ties[b / 32 % 8] |= 1u << b % 32;
           continue;
         }
@@ -114,7 +114,7 @@ class UniformTable {
         }
       }
     }
-    if (doubt * rule_.scale < V(kCloseGuess) && (!ties || rule_.bins <= 256)) {
+    if (doubt * rule_.scale < V(kCloseGuess) && (!rule_.has_ties || rule_.bins <= 256)) {
       rule_.narrow_doubt = doubt;
     }
   }

@@ -89,3 +89,14 @@ def test_edges_of_each_row(kernel, isa):
 def test_edges_need_not_be_equidistant(kernel, isa, dtype, edge_values):
     edges = np.array([-3.0, -2.9, 0.0, 1e-6, 0.5, 200.0])
     kernel.check(edge_values(edges, dtype), kernel.Uniform(edges))
+
+
+@pytest.mark.parametrize("bins", [64, 256, 1024])
+@pytest.mark.parametrize("low_high", [(-1.3, 1.1), (-1, 1), (-0.1, 0.1), (0.3, 0.8), (-3, 5)])
+@pytest.mark.parametrize("name", ["float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"])
+def test_narrow_values_on_and_beside_decimal_edges(kernel, isa, patterns, name, bins, low_high):
+    """Decimal edges meet many narrow values, some rounded above them and some below."""
+    x = patterns(kernel.floats[name])
+    wide = x.astype(np.float32)
+    ordinary = x[np.isfinite(wide) & (np.abs(wide) > 1e-3) & (np.abs(wide) < 8)]
+    kernel.check(np.repeat(ordinary, 2), kernel.Uniform(np.linspace(*low_high, bins + 1)))
