@@ -54,11 +54,16 @@ if importlib.util.find_spec("boost_histogram"):
 
 
 # ---- loggers: what they do to a tensor before anything is written ----
+# SummaryWriter's default edges: powers of 1.1 from 1e-12 below 1e20, mirrored, and 0.
+_POWERS = 1e-12 * 1.1 ** np.arange(773)
+TENSORBOARD_EDGES = np.concatenate([-_POWERS[::-1], [0.0], _POWERS]).tolist()
+
+
 def tensorboard(values: torch.Tensor) -> object:
-    """SummaryWriter.add_histogram up to the protocol buffer: its default 1,549 log bins."""
+    """SummaryWriter.add_histogram up to the protocol buffer."""
     from torch.utils.tensorboard.summary import histogram
 
-    return histogram("w", values.numpy(), "tensorflow")
+    return histogram("w", values.numpy(), TENSORBOARD_EDGES)
 
 
 def wandb(values: torch.Tensor) -> object:
