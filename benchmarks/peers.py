@@ -55,7 +55,7 @@ if importlib.util.find_spec("boost_histogram"):
 
 # ---- loggers: what they do to a tensor before anything is written ----
 # SummaryWriter's default edges: powers of 1.1 from 1e-12 below 1e20, mirrored, and 0.
-_POWERS = 1e-12 * 1.1 ** np.arange(773)
+_POWERS = 1e-12 * 1.1 ** np.arange(774)
 TENSORBOARD_EDGES = np.concatenate([-_POWERS[::-1], [0.0], _POWERS]).tolist()
 
 
