@@ -21,7 +21,7 @@ from .. import alignment
 from ..alignment import Bins, CommonGrid
 from ..grids import MAX_BINS, dyadic_edges
 from ..histograms import Histogram, align
-from ..measures.binned import HALF_DIGIT
+from ..measures.operands import centered
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -204,7 +204,7 @@ def _one_grid_serves(records: Sequence[Histogram]) -> bool:
 def _series(
     steps: Int, records: Sequence[Histogram], start: int, stop: int, counted: slice
 ) -> LayerSeries:
-    part = [_centered(record) for record in records[start:stop]]
+    part = [centered(record) for record in records[start:stop]]
     if part[0].grid.kind == "dyadic":
         stacked, exponents, origins = _stack(part)
         target = _target(stacked, exponents, origins)
@@ -216,13 +216,6 @@ def _series(
     return LayerSeries(
         start, steps[start:stop], bins.counts, bins.outside, bins.offsets, counted, edges
     )
-
-
-def _centered(record: Histogram) -> Histogram:
-    """Offsets with half a digit added to every position, before merging bins shrinks the digit."""
-    if record.offsets is None:
-        return record
-    return replace(record, offsets=record.offsets + HALF_DIGIT * record.split_counts)
 
 
 def _aligned(records: Sequence[Histogram]) -> list[Histogram]:

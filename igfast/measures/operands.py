@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .. import _arrays
 from ..histograms import Histogram, align
+from .binned import HALF_DIGIT
 
 
 def require_histogram(value: Any, argument: str) -> None:
@@ -24,6 +26,17 @@ def require_number(value: Any, argument: str) -> None:
     """Refuse anything that is not a real number."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{argument} must be a number, got {value!r} ({type(value).__name__})")
+
+
+def centered(h: Histogram) -> Histogram:
+    """Offsets with half a digit added to every position, which was rounded down to 1/256 bin.
+
+    To be done before bins are merged: a digit of a coarser bin is larger.
+    """
+    if h.offsets is None:
+        return h
+    h = h.to_numpy()
+    return replace(h, offsets=h.offsets + HALF_DIGIT * h.split_counts)
 
 
 def aligned_layers(h0: Histogram, h1: Histogram) -> Iterator[tuple[int, Histogram, Histogram]]:

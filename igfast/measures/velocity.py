@@ -13,7 +13,7 @@ from ..histograms import Histogram, align
 from ..summary import Moments
 from . import binned
 from .divergence import divergence
-from .operands import aligned_layers, home_of, require_histogram
+from .operands import aligned_layers, centered, home_of, require_histogram
 
 Float = NDArray[np.float64]
 
@@ -43,7 +43,8 @@ def information_velocity(
         "chi2"         √(Σ(p − q)²/((p + q)/2))/dt; as "hellinger" to second order
         "fisher_rao"   2 arccos Σ√(pq)/dt: arc instead of chord
         "node"         "hellinger" on masses at the bin edges, N_b = n_b − s_b + s_{b−1} with the
-                       offsets s; underflow joins the first edge, overflow the last
+                       offsets s and half a digit, 1/512, for each element: positions are rounded
+                       down; underflow joins the first edge, overflow the last
         "split"        unbiased: cross product of the changes of different splits
         "gaussian"     from mean m and variance v alone:
                        √([v₂+Δm²]/(2v₁) + [v₁+Δm²]/(2v₂) − 1)/dt
@@ -239,7 +240,7 @@ def _node(h0: Histogram, h1: Histogram) -> Float:
             )
     out = np.full(len(h0), np.nan)
     outside = np.zeros((1, 2), dtype=np.int64)
-    for row, one, other in aligned_layers(h0, h1):
+    for row, one, other in aligned_layers(centered(h0), centered(h1)):
         _core.divergence(
             "hellinger_squared", 0.0, _nodes(one), outside, _nodes(other), outside, out[row:][:1]
         )
@@ -247,15 +248,15 @@ def _node(h0: Histogram, h1: Histogram) -> Float:
 
 
 def _nodes(h: Histogram) -> NDArray[np.int64]:
-    """(1, B+1) masses at the edges of one layer, as integers.
+    """(1, B+1) masses at the edges of one layer with centered offsets, as integers.
 
     In a unit that is a power of two, so that scaling rounds only below 2^-53 of the whole; the
     kernel normalizes.
     """
-    counts, offsets = h.counts.astype(np.float64), h.offsets.sum(1)
+    counts, inside = h.counts.astype(np.float64), h.offsets.sum(1)
     mass = np.zeros((1, h.bins + 1))
-    mass[:, :-1] = counts - offsets
-    mass[:, 1:] += offsets
+    mass[:, :-1] = counts - inside
+    mass[:, 1:] += inside
     mass[:, 0] += h.underflow
     mass[:, -1] += h.overflow
     _, exponent = np.frexp(mass.sum())
@@ -298,7 +299,7 @@ def _gaussian(h0: Any, h1: Any) -> Float:
 
 def _kde(h0: Histogram, h1: Histogram, bandwidth: str | float = "silverman") -> Float:
     binned.require_bandwidth(bandwidth)
-    h0, h1, comparable = align(h0, h1)
+    h0, h1, comparable = align(centered(h0), centered(h1))
     found = np.full(len(h0), np.nan)
     if not comparable.any():
         return found
@@ -315,17 +316,14 @@ def _rows(h: Histogram) -> binned.Rows:
 
 
 def _inside(h: Histogram) -> Float | None:
-    """(L, B) sums of positions, with what the digits lost on average."""
-    if h.offsets is None:
-        return None
-    return np.asarray(h.offsets.sum(1) + binned.HALF_DIGIT * h.counts)
+    return None if h.offsets is None else np.asarray(h.offsets.sum(1))
 
 
 def _mean_and_variance(source: Any, argument: str) -> tuple[Float, Float]:
     if isinstance(source, Moments):
         return _arrays.to_numpy(source.mean), _arrays.to_numpy(source.variance)
     require_histogram(source, argument)
-    h = source.to_numpy()
+    h = centered(source).to_numpy()
     return binned.mean_and_variance(h.counts, _inside(h), h.edges)
 
 
