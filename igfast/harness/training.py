@@ -112,6 +112,7 @@ def _train(
     observer.started(outline)
 
     def save() -> None:
+        monitor.flush()
         tensors = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
         checkpoint.save(path, {"step": step, "config": config, **tensors})
 

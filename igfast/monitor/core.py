@@ -15,7 +15,7 @@ from ..grids import Grid
 from ..histograms import Histogram
 from ..schedules import Schedule, resolve
 from ..sinks import Guarded, Record
-from ..store import RunWriter
+from ..store import BackgroundWriter
 from . import arguments, parts, reduction, sharding, storing
 from .group import connect, together
 from .measuring import Measured, check_tensors
@@ -54,7 +54,8 @@ class Monitor:
     offsets : bool
         Keep positions within bins; not on uniform grids.
     store : str or Path, optional
-        Run file to write; read it with :func:`igfast.open`.
+        Run file to write, by a thread; read it with :func:`igfast.open`. A disk that fills while
+        training goes on is warned of (:class:`igfast.store.StoreWarning`), and does not stop it.
     sinks : sequence of Sink
         Also receive every record. A failing sink is reported once and never stops training.
     config : dict, optional
@@ -153,14 +154,14 @@ class Monitor:
         self._handles: list[Any] = []
         self._started = self._closed = False
         self.last: dict[str, Histogram] = {}
-        self._writer: RunWriter | None = None
+        self._writer: BackgroundWriter | None = None
         earlier: dict[str, Measured] = {}
         with together(self._group):
             if path is not None and self._leads:
                 described = arguments.describe(
                     config, every, self._settings, chosen, include, exclude
                 )
-                self._writer = RunWriter(path, config=described, resume=resume)
+                self._writer = BackgroundWriter(path, config=described, resume=resume)
                 try:
                     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
                     if self._layout is not None:
@@ -235,7 +236,7 @@ class Monitor:
         self._measure(tuple(self._measurements))
 
     def log(self, step: int, /, **scalars: Any) -> None:
-        """Keep named numbers, such as losses, with the run; committed on return.
+        """Keep named numbers, such as losses, with the run; committed on :meth:`flush`.
 
         Reading a number from a GPU tensor waits for the GPU: log what you have at hand.
         """
@@ -249,7 +250,11 @@ class Monitor:
             self._guard(partial(self._writer.write_scalars, step, values))
 
     def flush(self) -> None:
-        """Return when everything recorded is committed to the store and the sinks have flushed."""
+        """Return when everything recorded is committed to the store and the sinks have flushed.
+
+        Call it before saving a checkpoint, so that the store reaches as far. What could not be
+        stored is said by a :class:`igfast.store.StoreWarning`, never raised.
+        """
         if self._failure is not None:
             raise self._failure
         if self._writer is not None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 
-from ..store import RunReader, RunWriter
+from ..store import BackgroundWriter, RunReader
 from .measuring import Measured, Measurement
 
 
 def define_layers(
-    writer: RunWriter,
+    writer: BackgroundWriter,
     measurements: Mapping[str, Measurement],
     shapes: Mapping[str, tuple[int, ...]],
     dtypes: Mapping[str, str],
@@ -25,7 +25,7 @@ def define_layers(
 
 
 def resume(
-    writer: RunWriter, measurements: Mapping[str, Measurement], step: int | None
+    writer: BackgroundWriter, measurements: Mapping[str, Measurement], step: int | None
 ) -> dict[str, Measured]:
     """Rewind a run to where training goes on; the last record there, whose bins are taken up.
 

@@ -3,16 +3,19 @@
 See ``docs/store.md`` for the tables and what they guarantee.
 """
 
+from .background import BackgroundWriter
 from .reader import RunReader
-from .schema import APPLICATION_ID, SCHEMA_VERSION, StoreError
+from .schema import APPLICATION_ID, SCHEMA_VERSION, StoreError, StoreWarning
 from .series import HistogramSeries
 from .writer import RunWriter
 
 __all__ = [
     "APPLICATION_ID",
     "SCHEMA_VERSION",
+    "BackgroundWriter",
     "HistogramSeries",
     "RunReader",
     "RunWriter",
     "StoreError",
+    "StoreWarning",
 ]

@@ -51,6 +51,10 @@ class StoreError(ValueError):
     """A run file that cannot be used: foreign, damaged, of a newer version, or not writable."""
 
 
+class StoreWarning(UserWarning):
+    """Something could not be stored; training goes on."""
+
+
 @contextlib.contextmanager
 def database_errors(path: Path, doing: str) -> Iterator[None]:
     """Turn SQLite's errors and damage into a StoreError that names the file and the remedy."""

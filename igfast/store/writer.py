@@ -72,6 +72,7 @@ class RunWriter:
         text = config_json(config)
         self._process = os.getpid()
         self._lock = threading.RLock()
+        self._uncertain = False  # whether a failure left totals and grids unlike the file's
         self._totals = rows.Totals()
         self._token = uuid.uuid4().hex
         self._quantities: dict[str, tuple[int, tuple[str, ...]]] = {}
@@ -325,16 +326,18 @@ class RunWriter:
         with self._lock, database_errors(self.path, "writing"):
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                if self._uncertain:
+                    self._totals.load(self._db)
+                    self._grids = self._stored_grids()
+                    self._uncertain = False
                 if owned:
                     self._check_owner()
                 yield
                 self._commit()
             except BaseException:
+                self._uncertain = self._uncertain or owned
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-                if owned:
-                    self._totals.load(self._db)
-                    self._grids = self._stored_grids()
                 raise
 
     def _commit(self) -> None:

@@ -55,6 +55,7 @@ def train(directory: Path, checkpoint_every: int, say: bool = False) -> None:
         while monitor.step < STEPS:
             train_step(model, optimizer, monitor.step)
             monitor.log(monitor.step, half=monitor.step / 2)
+            monitor.flush()
             if say:
                 print(monitor.step, flush=True)
             if checkpoint_every and monitor.step % checkpoint_every == 0:

@@ -30,6 +30,7 @@ def main(path: str, checkpoint: int) -> None:
         for step in range(checkpoint + 1, checkpoint + 200):
             set_weights(weights, step)
             monitor.record(step)
+            monitor.flush()
             print(step, flush=True)
 
 

@@ -18,7 +18,7 @@ CASES = (
     "resumed",
     "refused",
     "a_rank_fails_at_construction",
-    "a_full_disk_stops_all_ranks_at_the_next_record",
+    "a_full_disk_stops_no_rank",
     "adapted",
     "three_collectives",
     "ranks_out_of_step",

@@ -1,0 +1,193 @@
+"""Writing a run by a thread: training hands a record over and goes on.
+
+The thread owns the :class:`RunWriter` and with it the SQLite connection. What waits for it is
+bounded in bytes; when that much waits, the next record waits too, and nothing is dropped. What the
+disk refuses is counted and said, and does not stop the training that is being watched.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from ..histograms import Histogram
+from ..summary import Moments
+from .encoding import int64
+from .handover import LEAST_SIZE, Handover, Job, finish, work
+from .processes import check_process
+from .schema import StoreError, StoreWarning
+from .writer import RunWriter
+
+T = TypeVar("T")
+
+
+class BackgroundWriter:
+    """A :class:`RunWriter` in a thread of its own, with the same methods.
+
+    :meth:`write_record` and :meth:`write_scalars` return when the record waits for the thread, the
+    other methods when they are done. The arrays of a record belong to the writer from then on: they
+    are not copied, and must not change. Without :meth:`close`, what waits is written when the
+    writer is deleted or the interpreter exits.
+
+    What cannot be stored is lost and counted, and never raised, for it must not stop a training:
+    the first loss is said by a :class:`StoreWarning` at the next call, :meth:`flush` warns of what
+    was lost since the last one, :meth:`close` of all of it. Later records are tried again, for a
+    disk may have room again.
+
+    Parameters
+    ----------
+    path, config, resume
+        As for :class:`RunWriter`, whose errors are raised here too.
+
+    Examples
+    --------
+    >>> import igfast, numpy as np, tempfile, time
+    >>> from igfast.store import BackgroundWriter
+    >>> x, path = np.linspace(-1, 1, 100), tempfile.mkdtemp() + "/run.igf"
+    >>> with BackgroundWriter(path, config={}) as writer:
+    ...     writer.define_layers("param", ["w"], [(100,)], ["float64"])
+    ...     writer.write_record(0, time.time(), {"param": (igfast.histogram({"w": x}), None)})
+    ...     writer.flush()
+    ...     writer.last_step
+    0
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, config: Mapping[str, Any], resume: bool = False
+    ) -> None:
+        self.path = Path(path)
+        self._process = os.getpid()
+        self._handover = Handover()
+        opened: Future[RunWriter] = Future()
+        thread = threading.Thread(
+            target=work,
+            args=(
+                self._handover,
+                lambda: RunWriter(path, config=config, resume=resume),
+                opened,
+            ),
+            name=f"igfast-store-{self.path.name}",
+            daemon=True,  # ended by finish(), at the latest when the interpreter exits
+        )
+        thread.start()
+        self._finish = weakref.finalize(self, finish, self._handover, thread, self._process)
+        try:
+            opened.result()
+        except BaseException:
+            self._finish()
+            raise
+
+    @property
+    def last_step(self) -> int | None:
+        """Step of the last record, None before the first; waits for those under way."""
+        return self._ask(lambda writer: writer.last_step)
+
+    @property
+    def lost(self) -> int:
+        """Records, and calls of :meth:`write_scalars`, that could not be stored so far."""
+        return self._handover.lost
+
+    def define_layers(
+        self,
+        quantity: str,
+        names: Sequence[str],
+        shapes: Sequence[Sequence[int]],
+        dtypes: Sequence[str],
+    ) -> None:
+        """See :meth:`RunWriter.define_layers`."""
+        self._ask(lambda writer: writer.define_layers(quantity, names, shapes, dtypes))
+
+    def write_record(
+        self,
+        step: int,
+        wall_time: float,
+        quantities: Mapping[str, tuple[Histogram, Moments | None]],
+        scalars: Mapping[str, float] | None = None,
+        *,
+        membership: int = 0,
+    ) -> None:
+        """Hand a record over; see :meth:`RunWriter.write_record`."""
+        step, membership = int64("step", step), int64("membership", membership)
+        given = {quantity: (h.to_numpy(), m) for quantity, (h, m) in quantities.items()}
+
+        def write(writer: RunWriter) -> None:
+            writer.write_record(step, wall_time, given, scalars, membership=membership)
+
+        self._post(write, sum(_size(histogram) for histogram, _ in given.values()))
+
+    def write_scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Hand named numbers over; see :meth:`RunWriter.write_scalars`."""
+        step, kept = int64("step", step), {name: float(value) for name, value in values.items()}
+        self._post(lambda writer: writer.write_scalars(step, kept), 0)
+
+    def rewind(self, step: int) -> None:
+        """See :meth:`RunWriter.rewind`."""
+        step = int64("step", step)
+        self._ask(lambda writer: writer.rewind(step))
+
+    def flush(self) -> None:
+        """Return when everything handed over is committed; warns if something was lost since."""
+        if os.getpid() != self._process or not self._finish.alive:
+            return
+        self._ask(lambda writer: writer.flush())
+        self._warn_of(*self._handover.lost_since_flush())
+
+    def close(self) -> None:
+        """Write what waits and close the file; warns if anything was lost."""
+        if os.getpid() != self._process or not self._finish.alive:
+            return
+        self._finish()
+        self._warn_of(self._handover.lost, self._handover.lost_since_flush()[1])
+
+    def __enter__(self) -> BackgroundWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _post(self, write: Callable[[RunWriter], None], size: int) -> None:
+        self._check()
+        self._handover.put(Job(write, max(size, LEAST_SIZE)))
+        reason = self._handover.first_loss()
+        if reason is not None:
+            warnings.warn(
+                f"{reason} The run goes on without what could not be stored; what is recorded "
+                "later is tried again.",
+                StoreWarning,
+                stacklevel=3,
+            )
+
+    def _ask(self, question: Callable[[RunWriter], T]) -> T:
+        self._check()
+        answer: Future[T] = Future()
+        self._handover.put(Job(question, 0, answer))
+        return answer.result()
+
+    def _check(self) -> None:
+        check_process(self.path, self._process)
+        if not self._finish.alive:
+            raise StoreError(
+                f"writing {str(self.path)!r} failed: it was closed before; open it again"
+            )
+
+    def _warn_of(self, lost: int, reason: str) -> None:
+        if lost:
+            what = "1 record or log" if lost == 1 else f"{lost} records or logs"
+            warnings.warn(f"{what} could not be stored: {reason}", StoreWarning, stacklevel=3)
+
+
+def _size(histogram: Histogram) -> int:
+    arrays = (histogram.split_counts, histogram.offsets)
+    return sum(array.nbytes for array in arrays if array is not None)
