@@ -36,11 +36,11 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/clang-format --dry-run --Werror $$(find csrc -name '*.h' -o -name '*.cpp')
+	$(VENV)/bin/clang-format --dry-run --Werror $$(find csrc tests -name '*.h' -o -name '*.cuh' -o -name '*.cu' -o -name '*.cpp')
 
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff format .
-	$(VENV)/bin/clang-format -i $$(find csrc -name '*.h' -o -name '*.cpp')
+	$(VENV)/bin/clang-format -i $$(find csrc tests -name '*.h' -o -name '*.cuh' -o -name '*.cu' -o -name '*.cpp')
 
 # The core as a user installs it: an isolated build, NumPy alone, no extras.
 smoke:

@@ -15,10 +15,10 @@ from igfast import _core
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = [
-    *(f"csrc/cuda/{name}" for name in ("kernels.cu", "measures.cu", "plan.cu", "backend.cu")),
-    "csrc/cuda/layout.cpp",
-    "tests/simulator/simulator.cpp",
-    "tests/simulator/runtime.cpp",
+    *sorted((ROOT / "csrc" / "cuda").glob("*.cu")),
+    *sorted(f for f in (ROOT / "csrc" / "cuda").glob("*.cpp") if f.name != "runtime.cpp"),
+    ROOT / "tests" / "simulator" / "simulator.cpp",
+    ROOT / "tests" / "simulator" / "runtime.cpp",
 ]
 FLAGS = [
     "-std=c++17",
@@ -82,7 +82,7 @@ def built_simulator() -> Simulator:
     if not library.exists():
         folder.mkdir(parents=True, exist_ok=True)
         partial = library.with_suffix(f".{os.getpid()}")
-        sources = [str(ROOT / source) for source in SOURCES]
+        sources = map(str, SOURCES)
         subprocess.run(
             [compiler, *FLAGS, "-x", "c++", *sources, "-shared", "-o", str(partial)], check=True
         )

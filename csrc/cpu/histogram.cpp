@@ -11,8 +11,8 @@
 #include "cpu/row_extents.h"
 #include "cpu/row_words.h"
 #include "cpu/tuning.h"
-#include "cpu/uniform_table.h"
 #include "cpu/work.h"
+#include "uniform_table.h"
 
 namespace igfast {
 namespace {

@@ -10,18 +10,11 @@
 #include <cstdint>
 
 #include "cuda/device.cuh"
+#include "cuda/launch.h"
 #include "cuda/tuning.h"
 #include "grid.h"
 
 namespace igfast {
-
-// Split counts [L, G, B], outside [L, G, 2], NaN [L], offsets [L, G, B] or null.
-struct DeviceOutputs {
-  Count* counts;
-  Count* outside;
-  Count* nan;
-  Count* offsets;
-};
 
 // One output row, and how cells map to it.
 struct OutputRow {

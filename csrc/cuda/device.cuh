@@ -24,8 +24,6 @@ namespace igfast {
 
 constexpr unsigned kFullWarp = 0xffffffffu;
 
-using Count = unsigned long long;  // what 64-bit atomics take; the outputs are int64
-
 __device__ inline int lane_index() { return static_cast<int>(threadIdx.x & 31u); }
 
 }  // namespace igfast

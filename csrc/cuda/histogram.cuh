@@ -5,131 +5,38 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "cuda/counters.cuh"
 #include "cuda/device.cuh"
-#include "cuda/layout.h"
+#include "cuda/elements.cuh"
+#include "cuda/launch.h"
 #include "cuda/measures.cuh"
-#include "cuda/moments.cuh"
-#include "cuda/rules.cuh"
 #include "cuda/tuning.h"
-#include "cuda/vector.cuh"
 
 namespace igfast {
 
-// One launch; all pointers to device memory.
-struct HistogramLaunch {
-  const Segment* segments;
-  const std::int32_t* block_first;  // [blocks + 1]
-  const std::uint32_t* visits;      // [L]
-  std::uint32_t* arrivals;          // [L] zero between launches
-  std::int32_t chunk_elements;
-  DeviceGrid grid;
-  std::int32_t splits;
-  DeviceOutputs out;
-  DeviceMoments* chunk_moments;   // [chunks]; null without moments
-  const std::int64_t* row_first;  // [L + 1]
-  MomentOutputs moments;
-  const Count* previous_counts;   // [L, G, B] and
-  const Count* previous_outside;  // [L, G, 2] of the histogram to compare with
-  double* measures;               // [L, kFusedMeasures]; null where not wanted
-};
-
-// Reductions use the first bytes of shared memory, counters the rest.
-constexpr std::int64_t kScratchBytes = CudaTuning::kWarps * sizeof(DeviceMoments);
-static_assert(kScratchBytes % 16 == 0, "counters start aligned");
 // So that measures may follow moments without a barrier: thread 0 alone reads the entries of
 // merge_block, and not the first one.
 static_assert(CudaTuning::kWarps * sizeof(double) <= sizeof(DeviceMoments), "sums use entry 0");
 
-// Splits of the elements of a vector: element j of the first `crossing` lies in the 256-block of
-// the first element, the others in the next.
-struct VectorSplits {
-  std::uint32_t before;
-  std::uint32_t after;
-  std::uint32_t crossing;
-  std::uint32_t mask;
-
-  __device__ VectorSplits(std::int64_t flat, std::int32_t splits)
-      : before(static_cast<std::uint32_t>(flat) + block_rotation(flat)),
-        after(static_cast<std::uint32_t>(flat) + block_rotation(flat + kBlock)),
-        crossing(256u - (static_cast<std::uint32_t>(flat) & 255u)),
-        mask(static_cast<std::uint32_t>(splits) - 1u) {}
-
-  __device__ std::uint32_t operator()(std::uint32_t j) const {
-    return ((j < crossing ? before : after) + j) & mask;
-  }
-};
-
-// Any dtype, any rule, the first `valid` elements: the ends of tensors and the rare grids.
-template <class Rule, class Counters, class Sums>
-__device__ void add_exactly(uint4 data, int valid, std::int32_t dtype, std::int64_t flat,
-                            std::int32_t splits, const Rule& rule, Counters& counters, Sums& sums) {
-  const auto size = static_cast<unsigned>(item_size(dtype));
-  if constexpr (!std::is_same<Sums, NoSums>::value) {
-    double smallest = HUGE_VAL;
-    uint4 rest = data;
-    for (int j = 0; j < valid; ++j, rest = rotate(rest, size)) {
-      const double x = first_element(rest, dtype);
-      smallest = fabs(x) < fabs(smallest) ? x : smallest;
-    }
-    sums.choose_shift(smallest);
-  }
-  const VectorSplits split(flat, splits);
-  for (int j = 0; j < valid; ++j, data = rotate(data, size)) {
-    const double x = first_element(data, dtype);
-    sums.add(x);
-    const Placed placed = rule.place(x);
-    counters.add(placed.cell, split(static_cast<std::uint32_t>(j)), placed.digit);
-  }
+// The last visitor of a row: one copy of this code, out of the way of the registers of the rest.
+IGF_OUTLINED __device__ inline void finish_row_moments(const HistogramLaunch& launch,
+                                                       std::int64_t row, DeviceMoments* scratch) {
+  const std::int64_t first = launch.row_first[row];
+  finish_moments(launch.chunk_moments + first, launch.row_first[row + 1] - first, launch.moments,
+                 row, scratch);
 }
 
-// All elements of a vector, by the fast rule of the dtype. Eight-bit types take a word of four
-// elements at a time, which keeps the code small.
-template <class T, class Rule, class Counters, class Sums>
-__device__ __forceinline__ void add_vector(uint4 data, std::int64_t flat, std::int32_t splits,
-                                           const Rule& rule, Counters& counters, Sums& sums) {
-  constexpr int kSize = kVectorSize<T>;
-  constexpr int kUnrolled = kSize < 8 ? kSize : sizeof(T) == 1 ? 4 : 8;
-  const auto for_each = [](uint4 rest, auto take) {
-#pragma unroll 1
-    for (int first = 0; first < kSize; first += kUnrolled) {
-#pragma unroll
-      for (int j = 0; j < kUnrolled; ++j) {
-        take(first + j, element<T>(rest, j));
-      }
-      if constexpr (kUnrolled < kSize) {
-        rest = make_uint4(rest.y, rest.z, rest.w, rest.x);
-      }
-    }
+IGF_OUTLINED __device__ inline void finish_row_measures(const HistogramLaunch& launch,
+                                                        std::int64_t row, DeviceMoments* scratch) {
+  const std::int64_t cells = std::int64_t{launch.splits} * launch.grid.bins;
+  const std::int64_t outside = std::int64_t{launch.splits} * 2;
+  const auto view = [&](const Count* counts, const Count* beyond) {
+    return RowCounts{reinterpret_cast<const long long*>(counts) + row * cells,
+                     reinterpret_cast<const long long*>(beyond) + row * outside, launch.grid.bins,
+                     launch.splits};
   };
-  if constexpr (!std::is_same<Sums, NoSums>::value) {
-    if (sums.count == 0) {
-      double smallest = HUGE_VAL;
-      for_each(data, [&](int, double x) { smallest = fabs(x) < fabs(smallest) ? x : smallest; });
-      sums.choose_shift(smallest);
-    }
-    for_each(data, [&](int, double x) { sums.add(x); });
-  }
-  if (splits == 1) {
-    for_each(data, [&](int, Widened<T> x) {
-      const Placed placed = rule.place(x);
-      counters.add(placed.cell, 0, placed.digit);
-    });
-    return;
-  }
-  const VectorSplits split(flat, splits);
-  unsigned turn = 0;
-  if constexpr (Counters::kRotates) {
-    // Lanes whose vectors start in the same split turn by different amounts.
-    const unsigned lanes = splits > kSize ? static_cast<unsigned>(splits) / kSize : 1u;
-    turn = (static_cast<unsigned>(lane_index()) / lanes) & (kSize - 1u);
-    data = rotate(data, turn * static_cast<unsigned>(sizeof(T)));
-  }
-  for_each(data, [&](int j, Widened<T> x) {
-    const Placed placed = rule.place(x);
-    counters.add(placed.cell, split((static_cast<unsigned>(j) + turn) & (kSize - 1u)),
-                 placed.digit);
-  });
+  write_measures(view(launch.out.counts, launch.out.outside),
+                 view(launch.previous_counts, launch.previous_outside),
+                 launch.measures + row * kFusedMeasures, scratch);
 }
 
 // A block on its way through its segments.
@@ -198,9 +105,11 @@ class BlockWalk {
       }
       add_rest(segment, begin, size, done, counters, sums);
       if constexpr (kMoments) {
-        const DeviceMoments merged = merge_block(sums.central(), scratch_);
-        if (threadIdx.x == 0) {
-          launch_.chunk_moments[chunk] = merged;
+        if (launch_.chunk_moments != nullptr) {  // null where one kernel serves with and without
+          const DeviceMoments merged = merge_block(sums.central(), scratch_);
+          if (threadIdx.x == 0) {
+            launch_.chunk_moments[chunk] = merged;
+          }
         }
       }
     }
@@ -213,23 +122,20 @@ class BlockWalk {
     switch (static_cast<Dtype>(segment.dtype)) {
       case Dtype::kFloat64: return add_as<double>(segment, begin, size, wide_, sums);
       case Dtype::kFloat32: return add_as<float>(segment, begin, size, narrow_, sums);
-      case Dtype::kFloat16: return add_as<Float16>(segment, begin, size, narrow_, sums);
       case Dtype::kBFloat16: return add_as<BFloat16>(segment, begin, size, narrow_, sums);
-      case Dtype::kFloat8E4M3FN: return add_as<Float8E4M3FN>(segment, begin, size, narrow_, sums);
-      case Dtype::kFloat8E5M2: return add_as<Float8E5M2>(segment, begin, size, narrow_, sums);
+      default: return add_as<RareNarrow>(segment, begin, size, narrow_, sums);
     }
-    return 0;
   }
 
   template <class T, class Rule, class Sums>
   __device__ __forceinline__ std::int32_t add_as(const Segment& segment, std::int64_t begin,
                                                  std::int32_t size, const Rule& rule, Sums& sums) {
-    constexpr int kSize = kVectorSize<T>;
+    const int width = vector_size<T>(segment.dtype);
     constexpr int kStep = CudaTuning::kThreads * CudaTuning::kLoads;
-    const auto* vectors = reinterpret_cast<const uint4*>(
-        segment.pointer + begin * static_cast<std::int64_t>(sizeof(T)));
+    const auto* vectors =
+        reinterpret_cast<const uint4*>(segment.pointer + begin * std::int64_t{16 / width});
     const std::int64_t flat = segment.start + begin;
-    const std::int32_t whole = size / kSize;
+    const std::int32_t whole = size / width;
     for (std::int32_t base = 0; base < whole; base += kStep) {
       uint4 data[CudaTuning::kLoads];
 #pragma unroll
@@ -239,14 +145,14 @@ class BlockWalk {
           data[load] = __ldcs(vectors + index);  // read once: do not keep it in the caches
         }
       }
-      reserve(counters_, CudaTuning::kLoads * kSize);
+      reserve(counters_, CudaTuning::kLoads * width);
       // One copy of the code serves all loads: the next vector moves down a register at a time.
 #pragma unroll 1
       for (std::int32_t index = base + thread(), load = 0; load < CudaTuning::kLoads;
            index += CudaTuning::kThreads, ++load) {
         if (index < whole) {
-          add_vector<T>(data[0], flat + std::int64_t{index} * kSize, launch_.splits, rule,
-                        counters_, sums);
+          add_vector<T>(data[0], segment.dtype, flat + std::int64_t{index} * width, launch_.splits,
+                        rule, counters_, sums);
         }
 #pragma unroll
         for (int next = 1; next < CudaTuning::kLoads; ++next) {
@@ -317,28 +223,16 @@ class BlockWalk {
     __syncthreads();
     if (finishes) {
       __threadfence();
-      finish(launch_, segment.row, scratch_);
+      finish(segment.row);
     }
   }
 
-  IGF_OUTLINED static __device__ void finish(const HistogramLaunch& launch_, std::int64_t row,
-                                             DeviceMoments* scratch_) {
-    if constexpr (kMoments) {
-      const std::int64_t first = launch_.row_first[row];
-      finish_moments(launch_.chunk_moments + first, launch_.row_first[row + 1] - first,
-                     launch_.moments, row, scratch_);
+  __device__ void finish(std::int64_t row) {
+    if (kMoments && launch_.chunk_moments != nullptr) {
+      finish_row_moments(launch_, row, scratch_);
     }
     if (!kNothing && launch_.measures != nullptr) {
-      const std::int64_t cells = std::int64_t{launch_.splits} * launch_.grid.bins;
-      const std::int64_t outside = std::int64_t{launch_.splits} * 2;
-      const auto view = [&](const Count* counts, const Count* beyond) {
-        return RowCounts{reinterpret_cast<const long long*>(counts) + row * cells,
-                         reinterpret_cast<const long long*>(beyond) + row * outside,
-                         launch_.grid.bins, launch_.splits};
-      };
-      write_measures(view(launch_.out.counts, launch_.out.outside),
-                     view(launch_.previous_counts, launch_.previous_outside),
-                     launch_.measures + row * kFusedMeasures, scratch_);
+      finish_row_measures(launch_, row, scratch_);
     }
   }
 

@@ -6,15 +6,11 @@
 #include <cstdint>
 
 #include "cuda/device.cuh"
+#include "cuda/launch.h"
 #include "cuda/tuning.h"
 #include "measures.h"
 
 namespace igfast {
-
-// What the fused launch writes per row: the summed squared root differences from the previous
-// histogram (information velocity is 2 sqrt of it per step), Shannon entropy, complexity,
-// Jensen-Shannon divergence.
-constexpr int kFusedMeasures = 4;
 
 // Neumaier's sum.
 struct DeviceSum {
@@ -59,6 +55,7 @@ struct RowCounts {
   __device__ std::int64_t cells() const { return bins + (outside != nullptr ? 2 : 0); }
   __device__ std::int64_t operator[](std::int64_t cell) const {
     long long sum = 0;
+#pragma unroll 1
     for (int split = 0; split < splits; ++split) {
       // Past the first-level cache: other blocks have just added to these words.
       sum += cell < bins ? __ldcg(counts + split * bins + cell)
@@ -70,6 +67,7 @@ struct RowCounts {
 
 __device__ inline std::int64_t block_total(const RowCounts& row, void* scratch) {
   long long mine = 0;
+#pragma unroll 1
   for (std::int64_t cell = threadIdx.x; cell < row.cells(); cell += CudaTuning::kThreads) {
     mine += row[cell];
   }
@@ -80,6 +78,7 @@ __device__ inline std::int64_t block_total(const RowCounts& row, void* scratch) 
 template <class Term>
 __device__ double sum_cells(std::int64_t cells, void* scratch, Term term) {
   DeviceSum sum;
+#pragma unroll 1
   for (std::int64_t cell = threadIdx.x; cell < cells; cell += CudaTuning::kThreads) {
     sum.add(term(cell));
   }

@@ -13,51 +13,11 @@
 #include <cstdint>
 
 #include "cuda/device.cuh"
+#include "cuda/launch.h"
 #include "cuda/tuning.h"
 #include "grid.h"
 
 namespace igfast {
-
-struct DeviceMoments {
-  std::int64_t count = 0;
-  std::int64_t nan = 0;
-  std::int64_t inf = 0;
-  std::int64_t zeros = 0;
-  double minimum = HUGE_VAL;
-  double maximum = -HUGE_VAL;
-  double sum = 0.0;
-  double squares = 0.0;
-  double mean = 0.0;
-  double m2 = 0.0;
-  double m3 = 0.0;
-  double m4 = 0.0;
-
-  // Pairwise update of Chan, Golub, LeVeque (1979) and Pebay (2008).
-  __device__ void merge(const DeviceMoments& other) {
-    nan += other.nan;
-    inf += other.inf;
-    if (other.count == 0) {
-      return;
-    }
-    const auto n_a = static_cast<double>(count);
-    const auto n_b = static_cast<double>(other.count);
-    const double delta = other.mean - mean;
-    const double step = delta / (n_a + n_b);
-    const double cross = delta * step * n_a * n_b;  // delta^2 n_a n_b / n
-    m4 += other.m4 + cross * step * step * (n_a * n_a - n_a * n_b + n_b * n_b) +
-          6.0 * step * step * (n_a * n_a * other.m2 + n_b * n_b * m2) +
-          4.0 * step * (n_a * other.m3 - n_b * m3);
-    m3 += other.m3 + cross * step * (n_a - n_b) + 3.0 * step * (n_a * other.m2 - n_b * m2);
-    m2 += other.m2 + cross;
-    mean = count == 0 ? other.mean : mean + step * n_b;
-    count += other.count;
-    zeros += other.zeros;
-    minimum = other.minimum < minimum ? other.minimum : minimum;
-    maximum = other.maximum > maximum ? other.maximum : maximum;
-    sum += other.sum;
-    squares += other.squares;
-  }
-};
 
 // The sums of one thread over one chunk.
 struct ThreadSums {
@@ -160,6 +120,7 @@ __device__ inline DeviceMoments shuffle_down(const DeviceMoments& from, unsigned
 // All threads of the block call it; thread 0 gets the merged result. `scratch` holds one entry per
 // warp and may be used again after the next barrier.
 __device__ inline DeviceMoments merge_block(DeviceMoments mine, DeviceMoments* scratch) {
+#pragma unroll 1
   for (unsigned distance = 16; distance > 0; distance /= 2) {
     const DeviceMoments other = shuffle_down(mine, distance);
     if (static_cast<unsigned>(lane_index()) < distance) {
@@ -172,21 +133,13 @@ __device__ inline DeviceMoments merge_block(DeviceMoments mine, DeviceMoments* s
   }
   __syncthreads();
   if (threadIdx.x == 0) {
+#pragma unroll 1
     for (int warp = 1; warp < CudaTuning::kWarps; ++warp) {
       mine.merge(scratch[warp]);
     }
   }
   return mine;
 }
-
-// Outputs of all rows: integers [L, 4] and floats [L, 8] as in igf_moments_output, zeros [L] and
-// extremes [L, 2] as in igf_extents_output; null where not wanted.
-struct MomentOutputs {
-  std::int64_t* integers;
-  double* floats;
-  std::int64_t* zeros;
-  double* extremes;
-};
 
 __device__ inline void write_extents(const DeviceMoments& total, std::int64_t* zeros,
                                      double* extremes) {
@@ -221,6 +174,7 @@ __device__ inline void finish_moments(const DeviceMoments* chunks, std::int64_t 
                                       const MomentOutputs& out, std::int64_t row,
                                       DeviceMoments* scratch) {
   DeviceMoments mine;
+#pragma unroll 1
   for (std::int64_t c = threadIdx.x; c < count; c += CudaTuning::kThreads) {
     mine.merge(chunks[c]);
   }

@@ -9,21 +9,10 @@
 #include <cstdint>
 
 #include "cuda/device.cuh"
+#include "cuda/launch.h"
 #include "grid.h"
 
 namespace igfast {
-
-// Everything about the grid, in device memory; what a grid kind does not use is null or zero.
-struct DeviceGrid {
-  std::int32_t bins;
-  const std::int64_t* exponents;  // [L]
-  const std::int64_t* origins;    // [L]
-  LogRule log;
-  // Uniform, [1 or L]: rules whose thresholds are in device memory.
-  const UniformRule<float>* float_tables;
-  const UniformRule<double>* double_tables;
-  std::int32_t table_rows;
-};
 
 // ---- dyadic ----
 template <class V>

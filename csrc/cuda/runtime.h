@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <string>
 
-#include "cuda/device.cuh"
+#ifdef IGFAST_SIMULATOR
+#include "simulator.h"
+#endif
 
 namespace igfast {
 

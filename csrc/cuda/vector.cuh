@@ -3,14 +3,16 @@
 #define IGFAST_CUDA_VECTOR_CUH
 
 #include <cstdint>
+#include <type_traits>
 
 #include "cuda/device.cuh"
 #include "dtype.h"
 
 namespace igfast {
 
-template <class T>
-constexpr int kVectorSize = 16 / static_cast<int>(sizeof(T));
+// Stands for the storage types that share code, told apart at run time: a switch for every four
+// elements. float32 and bfloat16, what models are trained in, have code of their own.
+struct RareNarrow {};
 
 // `bytes` of a vector at any address; the rest is zero.
 __device__ inline uint4 load_bytes(const unsigned char* address, int bytes) {
@@ -110,6 +112,58 @@ __device__ inline double first_element(const uint4& data, std::int32_t dtype) {
     case Dtype::kBFloat16: return element<BFloat16>(data, 0);
     case Dtype::kFloat8E4M3FN: return element<Float8E4M3FN>(data, 0);
     default: return element<Float8E5M2>(data, 0);
+  }
+}
+
+template <class T>
+__device__ inline int vector_size(std::int32_t dtype) {
+  if constexpr (std::is_same<T, RareNarrow>::value) {
+    return 16 / item_size(dtype);
+  } else {
+    return 16 / static_cast<int>(sizeof(T));
+  }
+}
+
+template <class T>
+__device__ inline void first_four_as(const uint4& data, float (&found)[4]) {
+#pragma unroll
+  for (int j = 0; j < 4; ++j) {
+    found[j] = element<T>(data, j);
+  }
+}
+
+// The first four elements of a vector of a rare type.
+__device__ inline void first_four(const uint4& data, std::int32_t dtype, float (&found)[4]) {
+  if (dtype == static_cast<std::int32_t>(Dtype::kFloat16)) {
+    first_four_as<Float16>(data, found);
+  } else if (dtype == static_cast<std::int32_t>(Dtype::kFloat8E4M3FN)) {
+    first_four_as<Float8E4M3FN>(data, found);
+  } else {
+    first_four_as<Float8E5M2>(data, found);
+  }
+}
+
+// take(j, element j) for all elements of a vector.
+template <class T, class Take>
+__device__ __forceinline__ void for_each_element(uint4 data, std::int32_t dtype, Take take) {
+  if constexpr (std::is_same<T, RareNarrow>::value) {
+    const int size = vector_size<T>(dtype);
+#pragma unroll 1
+    for (int first = 0; first < size; first += 4) {
+      float four[4];
+      first_four(data, dtype, four);
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        take(first + j, four[j]);
+      }
+      data = size == 16 ? make_uint4(data.y, data.z, data.w, data.x)
+                        : make_uint4(data.z, data.w, data.x, data.y);
+    }
+  } else {
+#pragma unroll
+    for (int j = 0; j < 16 / static_cast<int>(sizeof(T)); ++j) {
+      take(j, element<T>(data, j));
+    }
   }
 }
 

@@ -1,10 +1,11 @@
+#include "cuda/plan.h"
+
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
 
-#include "cpu/uniform_table.h"
-#include "cuda/plan.h"
 #include "cuda/runtime.h"
+#include "uniform_table.h"
 
 namespace igfast {
 

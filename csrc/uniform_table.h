@@ -1,6 +1,6 @@
 // Builds the threshold table and the proven guess of a UniformRule from float64 edges.
-#ifndef IGFAST_CPU_UNIFORM_TABLE_H
-#define IGFAST_CPU_UNIFORM_TABLE_H
+#ifndef IGFAST_UNIFORM_TABLE_H
+#define IGFAST_UNIFORM_TABLE_H
 
 #include <algorithm>
 #include <cmath>

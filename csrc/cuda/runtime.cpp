@@ -1,7 +1,8 @@
-#include <cstdio>
-#include <stdexcept>
-
 #include "cuda/runtime.h"
+
+#include <cuda_runtime.h>
+
+#include <stdexcept>
 
 namespace igfast {
 namespace {
