@@ -48,7 +48,7 @@ GRIDS = {
     "uniform": Grid.uniform(bins=500, low=-0.5, high=0.5),
     "log": Grid.log(mantissa_bits=3, min_exponent=-20, max_exponent=4),
 }
-SPACING = 6  # steps between records on these further grids
+SPACING = 6  # steps between records on these further grids but the first
 
 
 def path_of(folder: Path, name: str, grid: str = "") -> Path:
@@ -113,8 +113,8 @@ def follow(
     def look(step: int) -> None:
         if step % spacing == 0 or step == total or step <= 20:
             first.record(step)
-        if step % SPACING == 0 or step == total:
-            for one in further:
+        for number, one in enumerate(further):
+            if not number or step % SPACING == 0 or step == total:
                 one.record(step)
         if step in wanted:
             first.log(step, **evaluate_both(model, dataset, settings, torch.device("cpu")))

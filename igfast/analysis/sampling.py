@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .paths import estimate
 from .series import LayerSeries
+from .simple import PathEstimate
 from .split import SplitLength, split_length
 from .split_tuning import SMOOTH_TURN
 
@@ -77,11 +78,19 @@ def judge_sampling(
     """
     if records < 1:
         raise ValueError("a length needs at least one record; this run has none yet")
-    found = estimate(series, "split", records)
+    parts: list[SplitLength] = []
+
+    def remembered(part: LayerSeries) -> PathEstimate:
+        one = split_length(part.steps, part.split_counts, part.split_outside, part.offsets)
+        parts.append(one)
+        return PathEstimate(
+            one.velocity_squared, one.velocity_squared_error, one.length, one.standard_error
+        )
+
+    found = estimate(series, remembered, records)
     fewer = (records + 1) // 2
     last = 2 * (fewer - 1)
     second = estimate(thinned, "split", fewer)
-    parts = [split_length(part.steps, part.split_counts, part.split_outside) for part in series]
     counted = [part.counted for part in series]
     lengths = _join([np.diff(part.length) for part in parts], counted)
     turning = _join([part.turning for part in parts], counted)

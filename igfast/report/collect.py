@@ -6,42 +6,21 @@ page is the number in the file beside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from igfast.report.counted import Densities, Float, Int, Layer, counted, spread
+from igfast.report.scrutiny import Growth, Scrutiny, growth_of, scrutinize
 
 if TYPE_CHECKING:
-    from igfast.histograms import Histogram
     from igfast.trajectory import Trajectory
 
-Float = NDArray[np.float64]
-Int = NDArray[np.int64]
-
-MOST_LAYERS = 12  # panels of one figure; what is left out is said
 SPARSE = 4  # the sampling check takes every fourth record
 LEAST_SAMPLED = 1000  # elements of a layer from which on its sampling is checked
+MOST_SCRUTINIZED = 6  # layers whose length is compared at several scales
 LEAST_LIMITED = 200  # elements from which on a length that is not resolved has an upper limit
-MOST_COLUMNS = 600  # records drawn in a heat map, about one per two pixels
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer of a quantity; `column` is its place in the arrays of `Motion`."""
-
-    name: str
-    column: int
-    numel: int
-    shape: tuple[int, ...] | None
-
-    @property
-    def matrix(self) -> bool:
-        """Whether it holds weights proper: two axes or more, and not a bias by name."""
-        if self.shape is None:
-            return not self.name.endswith(("bias", "beta"))
-        return len(self.shape) >= 2
 
 
 @dataclass(frozen=True)
@@ -53,6 +32,7 @@ class Motion:
     NaN where the estimator gives none. `length_sparse` (L,) is the final length from every fourth
     record only, NaN for layers under 1,000 elements or of unresolved length, `great_circle` (L,)
     the distance from the first to the last record.
+    `scrutiny` says of chosen columns how their length depends on sampling and on the scale of time.
     `grids` names the grid of each layer's entropy and complexity, `regrids` the records at which
     its automatic grid changed.
     """
@@ -80,6 +60,7 @@ class Motion:
     recorded_grid: str
     regrids: tuple[tuple[int, ...], ...]
     densities: dict[int, Densities] = field(repr=False)
+    scrutiny: dict[int, Scrutiny] = field(default_factory=dict, repr=False)
 
     @property
     def midpoints(self) -> Float:
@@ -108,60 +89,17 @@ class Motion:
 
 
 @dataclass(frozen=True)
-class Densities:
-    """Histograms of one layer at the drawn records, each on the grid it was recorded on."""
-
-    records: Int
-    edges: tuple[Float, ...]
-    counts: tuple[Int, ...]
-    numel: int
-
-    def bulk(self) -> tuple[float, float]:
-        """Range with 99.9 % of the elements at all times, at least ten bins wide.
-
-        Symmetric around zero where zero is well inside.
-        """
-        low, high, bin_width = np.inf, -np.inf, 0.0
-        for edges, counts in zip(self.edges, self.counts, strict=True):
-            total = counts.sum()
-            if total:
-                cumulative = np.cumsum(counts) / total
-                first = int(np.searchsorted(cumulative, 0.0005, "right"))
-                low = min(low, edges[first])
-                bin_width = max(bin_width, edges[first + 1] - edges[first])
-                high = max(high, edges[np.searchsorted(cumulative, 0.9995, "left") + 1])
-        if not low < high:
-            return -1.0, 1.0
-        center, half = (low + high) / 2, max((high - low) / 2, 5 * bin_width)
-        if abs(center) < half:
-            reach = max(abs(low), abs(high), half)
-            return -reach, reach
-        return center - 1.02 * half, center + 1.02 * half
-
-    def on(self, display: Float) -> Float:
-        """(T', D) probability density per unit of weight between the edges `display` (D+1,)."""
-        found = np.zeros((len(self.counts), display.size - 1))
-        for row, (edges, counts) in enumerate(zip(self.edges, self.counts, strict=True)):
-            running = np.concatenate([[0.0], np.cumsum(counts)])
-            inside = np.diff(np.interp(display, edges, running))
-            found[row] = inside / (max(self.numel, 1) * np.diff(display))
-        return found
-
-    def display_edges(self, most: int) -> Float:
-        """Edges for drawing: at most `most` bins, fewer for layers with few elements."""
-        low, high = self.bulk()
-        bins = int(np.clip(2.5 * max(self.numel, 1) ** (1 / 3), 12, most))
-        return np.linspace(low, high, bins + 1)
-
-
-@dataclass(frozen=True)
 class Curves:
-    """A run as the report sees it. `main` is the quantity whose motion is told in full."""
+    """A run as the report sees it. `main` is the quantity whose motion is told in full.
+
+    `growth` is that of its layers' lengths.
+    """
 
     run: Trajectory
     main: Motion
     others: tuple[Motion, ...]
     scalars: dict[str, tuple[Int, Float]]
+    growth: Growth
 
     @property
     def motions(self) -> tuple[Motion, ...]:
@@ -175,14 +113,6 @@ class Curves:
                 return motion
         known = ", ".join(motion.quantity for motion in self.motions)
         raise ValueError(f"quantity={quantity!r} was not recorded; there is {known}")
-
-
-def spread(layers: Sequence[Layer], most: int = MOST_LAYERS) -> tuple[Layer, ...]:
-    """At most `most` of the layers: the first, the last and evenly spaced between."""
-    if len(layers) <= most:
-        return tuple(layers)
-    chosen = np.unique(np.linspace(0, len(layers) - 1, most).round().astype(int))
-    return tuple(layers[i] for i in chosen)
 
 
 def collect(run: Trajectory | Curves) -> Curves:
@@ -209,7 +139,23 @@ def collect(run: Trajectory | Curves) -> Curves:
         for name, (steps, values) in run.scalars().items()
         if len(steps)
     }
-    return Curves(run, motions[0], tuple(motions[1:]), scalars)
+    main = motions[0]
+    if len(main.steps) > 1:
+        main = replace(main, scrutiny=scrutinize(run, main.quantity, scrutinized(main)))
+    growth = growth_of(run, main.quantity, main.estimator, main.steps, scalars)
+    return Curves(run, main, tuple(motions[1:]), scalars, growth)
+
+
+def scrutinized(motion: Motion) -> list[Layer]:
+    """Resolved layers of some size, weight matrices if there are any: at most `MOST_SCRUTINIZED`.
+
+    Each costs about ten times its length.
+    """
+    if motion.estimator != "split":
+        return []
+    layers = motion.group(True) or motion.layers
+    large = [x for x in layers if x.numel >= LEAST_SAMPLED and motion.resolved(x)]
+    return list(spread(large, MOST_SCRUTINIZED))
 
 
 def _measure(run: Trajectory, quantity: str) -> Motion:
@@ -238,7 +184,7 @@ def _measure(run: Trajectory, quantity: str) -> Motion:
         entropy=np.asarray(run.entropy(quantity=quantity), np.float64),
         complexity=np.asarray(run.complexity(quantity=quantity), np.float64),
         grids=tuple(str(run.common(layer.name, quantity=quantity)) for layer in layers),
-        **_counted(histograms, layers),
+        **counted(histograms, layers),
     )
 
 
@@ -300,49 +246,3 @@ def _layers(run: Trajectory, quantity: str) -> tuple[Layer, ...]:
         Layer(name, column, int(first.numel[column]), shapes[column])
         for column, name in enumerate(first.names)
     )
-
-
-def _counted(histograms: Sequence[Histogram], layers: Sequence[Layer]) -> dict[str, Any]:
-    """What one pass over the histograms tells: losses, grids, and the densities to draw."""
-    matrices = [layer for layer in layers if layer.matrix]
-    vectors = [layer for layer in layers if not layer.matrix]
-    shown = (*spread(matrices), *spread(vectors))
-    records = len(histograms)
-    stride = -(-records // MOST_COLUMNS)
-    outside, nan = np.zeros((records, len(layers))), np.zeros((records, len(layers)), np.int64)
-    edges: dict[int, list[Float]] = {layer.column: [] for layer in shown}
-    counts: dict[int, list[Int]] = {layer.column: [] for layer in shown}
-    drawn = []
-    regrids: list[list[int]] = [[] for _ in layers]
-    grid_before: NDArray[Any] | None = None
-    for record in range(records):
-        histogram = histograms[record]
-        lost = histogram.underflow + histogram.overflow
-        outside[record] = lost / np.maximum(histogram.numel, 1)
-        nan[record] = histogram.nan
-        if histogram.exponents is not None and histogram.origins is not None:
-            grid = np.stack([histogram.exponents, histogram.origins], axis=1)
-            if grid_before is not None:
-                for column in np.flatnonzero((grid != grid_before).any(axis=1)):
-                    regrids[column].append(record)
-            grid_before = grid
-        if record % stride and record != records - 1:
-            continue
-        drawn.append(record)
-        all_edges = np.broadcast_to(histogram.edges, (len(layers), histogram.bins + 1))
-        for layer in shown:
-            edges[layer.column].append(all_edges[layer.column])
-            counts[layer.column].append(histogram.counts[layer.column])
-    densities = {
-        layer.column: Densities(
-            np.array(drawn), tuple(edges[layer.column]), tuple(counts[layer.column]), layer.numel
-        )
-        for layer in shown
-    }
-    return {
-        "outside": outside,
-        "nan": nan,
-        "densities": densities,
-        "recorded_grid": str(histograms[0].grid),
-        "regrids": tuple(tuple(records) for records in regrids),
-    }

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from igfast.analysis import Lag
 from igfast.report.collect import Curves, Motion
 from igfast.report.ridges import ridge_densities, ridge_records
+from igfast.report.scrutiny import Growth
 
 FORMAT_VERSION = 1
 
@@ -63,8 +65,38 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
         ("length_every_4th", "1", "from every fourth record; resolved, from 1,000 elements on"),
         ("length_published", "1", "published estimate; depends on sampling"),
         ("great_circle", "1", "Fisher-Rao distance, first to last record, noise subtracted"),
+        ("sampling", "", "resolved or coarse, see scales.csv; empty where not looked at"),
         ("grid", "", "grid of entropy and complexity"),
         ("grid_changes", "optimizer steps", "records at which the automatic grid had changed"),
+    ],
+    "scales": [
+        *_OF_RECORD[:2],
+        ("tau", "optimizer steps", "the path is smoothed over so many"),
+        ("length", "1", "information length of the smoothed path"),
+        ("length_error", "1", "its standard error"),
+        ("plateau", "", "1 where the length is the same over a range of scales, else 0"),
+    ],
+    "growth": [
+        ("layer", "", "name of the layer, or model for all of them pooled"),
+        ("order", "", "1: d ln L/d ln t, 2: d^2 ln L/d(ln t)^2"),
+        ("step", "optimizer steps", "t counts from the first record"),
+        ("value", "1", "the derivative"),
+        ("error", "1", "its standard error, smoothing included"),
+        ("strength", "1", "lambda of the regularization"),
+    ],
+    "transitions": [
+        ("layer", "", "name of the layer, or model for all of them pooled"),
+        ("step", "optimizer steps", "minimum of d^2 ln L/d(ln t)^2"),
+        ("start", "optimizer steps", "of its interval"),
+        ("stop", "optimizer steps", "of its interval"),
+        ("curvature", "1", "d^2 ln L/d(ln t)^2 at the minimum"),
+        ("curvature_error", "1", "its standard error"),
+        ("depth", "1", "below the lower shoulder"),
+        ("depth_error", "1", "its standard error"),
+        ("onset", "optimizer steps", "of overfitting; empty where the test loss does not rise"),
+        ("lag", "decades", "log10(onset/step), from the first record"),
+        ("lag_low", "decades", "its least by both intervals, also without an onset"),
+        ("lag_high", "decades", "its most by both intervals"),
     ],
     "densities": [
         *_OF_RECORD,
@@ -96,6 +128,9 @@ def tables(curves: Curves) -> Iterator[Table]:
             for step, value in zip(steps, values, strict=True)
         ),
         "layers": (row for motion in curves.motions for row in _layers(motion)),
+        "scales": _scales(curves.main),
+        "growth": _growth(curves.growth),
+        "transitions": _transitions(curves.growth),
         "densities": (row for motion in curves.motions for row in _densities(motion)),
     }
     for name, columns in _COLUMNS.items():
@@ -202,9 +237,45 @@ def _layers(motion: Motion) -> Iterator[tuple[Any, ...]]:
             float(motion.length_sparse[at]),
             float(motion.length_published[-1, at]),
             float(motion.great_circle[at]),
+            _sampling(motion, at),
             motion.grids[at],
             " ".join(str(int(motion.steps[record])) for record in motion.regrids[at]),
         )
+
+
+def _sampling(motion: Motion, column: int) -> str:
+    if column not in motion.scrutiny:
+        return ""
+    return "coarse" if motion.scrutiny[column].sampling.coarse else "resolved"
+
+
+def _scales(motion: Motion) -> Iterator[tuple[Any, ...]]:
+    for layer in motion.layers:
+        if layer.column not in motion.scrutiny:
+            continue
+        found = motion.scrutiny[layer.column].scales
+        first, last = found.plateau or (0, -1)
+        values = (found.scales.tolist(), found.lengths.tolist(), found.errors.tolist())
+        for number, row in enumerate(zip(*values, strict=True)):
+            yield (motion.quantity, layer.name, *row, int(first <= number <= last))
+
+
+def _growth(found: Growth) -> Iterator[tuple[Any, ...]]:
+    for order, by_layer in ((1, found.exponents), (2, found.curvatures)):
+        for layer, curve in by_layer.items():
+            values = ((curve.times + found.origin).tolist(), curve.value.tolist())
+            for row in zip(*values, curve.error.tolist(), strict=True):
+                yield (layer, order, *row, curve.strength)
+
+
+def _transitions(found: Growth) -> Iterator[tuple[Any, ...]]:
+    onset = math.nan if found.onset is None else found.onset.time + found.origin
+    for layer, transitions in found.transitions.items():
+        lags = found.lags(layer) or (Lag(math.nan, math.nan, math.nan),) * len(transitions)
+        for one, lag in zip(transitions, lags, strict=True):
+            times = (time + found.origin for time in (one.time, one.start, one.stop))
+            depths = (one.value, one.error, one.depth, one.depth_error)
+            yield (layer, *times, *depths, onset, lag.decades, lag.low, lag.high)
 
 
 def _densities(motion: Motion) -> Iterator[tuple[Any, ...]]:

@@ -10,7 +10,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from igfast.report import style
-from igfast.report.collect import Curves, Float, Int, collect
+from igfast.report.collect import Curves, collect
+from igfast.report.counted import Float, Int
 from igfast.report.ridges import ridge_densities, ridge_records
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from igfast.report.complexity import entropy_complexity
 from igfast.report.densities import density_map, ridgeline
+from igfast.report.growth import growth, length_scales
 from igfast.report.motion import depth_map, length, overview, velocity
 from igfast.report.scaling import collapse_figure
 
@@ -16,7 +17,9 @@ __all__ = [
     "density_map",
     "depth_map",
     "entropy_complexity",
+    "growth",
     "length",
+    "length_scales",
     "overview",
     "ridgeline",
     "velocity",

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from igfast.report.collect import Curves, Float, Int, Layer, Motion
+from igfast.report.collect import Curves, Motion
+from igfast.report.counted import Float, Int, Layer
 from igfast.report.style import upper_limit, with_error
 
 FEW = 4  # weight matrices that a sentence can name one by one
@@ -44,6 +45,12 @@ def notes(curves: Curves) -> list[str]:
         found.append(
             f"{_count(len(lost), 'layer')} ended with NaN among the elements: {_names(lost)}."
         )
+    coarse = [x for x in motion.layers if _coarse(motion, x)]
+    if coarse:
+        found.append(
+            f"Sampling is coarse for {_names(coarse)}: fewer records give another length, so these "
+            "cut corners of the path, and L is a lower bound. Record more often."
+        )
     outside = [
         layer for layer in motion.group(True) if motion.outside[:, layer.column].max() > 0.05
     ]
@@ -53,6 +60,10 @@ def notes(curves: Curves) -> list[str]:
             f"{_names(outside)}."
         )
     return found
+
+
+def _coarse(motion: Motion, layer: Layer) -> bool:
+    return layer.column in motion.scrutiny and motion.scrutiny[layer.column].sampling.coarse
 
 
 def half_way(steps: Int, length: Float) -> int | None:
@@ -139,6 +150,10 @@ def _results(curves: Curves) -> list[str]:
             end = "the end" if best == len(values) - 1 else f"step {steps[best]:,}"
             then = "" if best == len(values) - 1 else f" and {values[-1]:.3g} at the end"
             found.append(f"The test loss was lowest at {end}: {values[best]:.3g}{then}.")
+    slowing = curves.growth.transitions.get("model", ())
+    if slowing:
+        times = _join([f"{one.time + curves.growth.origin:,.0f}" for one in slowing])
+        found.append(f"The growth of the model's length slows down most sharply at step {times}.")
     if "test_accuracy" in curves.scalars:
         found.append(f"The test accuracy ended at {curves.scalars['test_accuracy'][1][-1]:.2%}.")
     return found

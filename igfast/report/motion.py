@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from igfast.report import style
-from igfast.report.collect import Curves, Float, Int, Layer, Motion, collect
+from igfast.report.collect import Curves, Motion, collect
+from igfast.report.counted import Float, Int, Layer
 from igfast.report.windows import Windows, average
 
 if TYPE_CHECKING:

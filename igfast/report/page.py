@@ -13,13 +13,13 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
 from igfast.config import __version__
-from igfast.report import figures, headline, prose
-from igfast.report.collect import MOST_LAYERS, Curves, Motion
+from igfast.report import figures, headline, prose, sections
+from igfast.report.collect import Curves, Motion
+from igfast.report.counted import MOST_LAYERS
 from igfast.report.motion import is_drawn
-from igfast.report.render import color_variables, figure_fragment
+from igfast.report.render import color_variables, figure_block
 from igfast.report.tables import config_table, grid_table, layer_table
 
 _QUANTITIES = {"param": "weights", "grad": "gradients", "update": "updates"}
@@ -35,7 +35,7 @@ def render_page(curves: Curves, data: Sequence[Path]) -> str:
     data
         Files with the numbers, linked by folder and name.
     """
-    sections = [
+    found = [
         ("overview", "What happened", _overview(curves)),
         ("layers", "Layer by layer", _layers(curves.main)),
         ("densities", f"Where the {_values(curves.main)} are", _densities(curves, curves.main)),
@@ -44,6 +44,8 @@ def render_page(curves: Curves, data: Sequence[Path]) -> str:
             if len(curves.main.steps) > 1
             else []
         ),
+        ("scales", "How far L depends on how one looks", sections.scales(curves)),
+        ("growth", "Where growth slows down", sections.growth(curves)),
         ("complexity", "Entropy and complexity", _complexity(curves, curves.main)),
         *(
             (f"quantity-{number}", _values(motion).capitalize(), _other(curves, motion))
@@ -53,6 +55,7 @@ def render_page(curves: Curves, data: Sequence[Path]) -> str:
         ("configuration", "Configuration", _configuration(curves)),
         ("data", "Data and versions", _data(curves, data)),
     ]
+    found = [section for section in found if section[2]]
     path = curves.run.path
     source = f" · {path.name}" if path is not None else ""
     return Template(_resource("page.html")).substitute(
@@ -66,26 +69,16 @@ def render_page(curves: Curves, data: Sequence[Path]) -> str:
             f'<p class="lead">{escape(sentence)}</p>' for sentence in headline.summary(curves)
         ),
         notes="\n".join(f'<p class="note">{escape(note)}</p>' for note in headline.notes(curves)),
-        navigation="\n".join(f'<a href="#{key}">{escape(name)}</a>' for key, name, _ in sections),
+        navigation="\n".join(f'<a href="#{key}">{escape(name)}</a>' for key, name, _ in found),
         sections="\n".join(
             f'<section id="{key}"><h2>{escape(name)}</h2>\n{body}\n</section>'
-            for key, name, body in sections
+            for key, name, body in found
         ),
     )
 
 
 def _resource(name: str) -> str:
     return files("igfast.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _figure(key: str, figure: Figure, caption: str, description: str, note: str = "") -> str:
-    """A figure with its caption (HTML) and a note (text)."""
-    more = f" {escape(note)}" if note else ""
-    return (
-        f'<figure id="figure-{key}"><div class="canvas">'
-        f"{figure_fragment(figure, key, description)}</div>\n"
-        f"<figcaption>{caption}{more}</figcaption></figure>"
-    )
 
 
 def _grouped(motion: Motion, body: Callable[[bool], str]) -> str:
@@ -142,7 +135,7 @@ def _overview(curves: Curves) -> str:
     description = f"Information length and velocity of {len(shown)} layers over optimizer steps"
     if names:
         description += f", with {', '.join(sorted(names))}"
-    return _figure("overview", figures.overview(curves), prose.OVERVIEW, description, note)
+    return figure_block("overview", figures.overview(curves), prose.OVERVIEW, description, note)
 
 
 def _layers(motion: Motion) -> str:
@@ -163,13 +156,13 @@ def _densities(curves: Curves, motion: Motion) -> str:
         left_out = _left_out(motion, matrices)
         stride = len(motion.steps) / max(len(next(iter(motion.densities.values())).records), 1)
         thinned = f"Every {round(stride)}th record is drawn." if stride >= 1.5 else ""
-        return _figure(
+        return figure_block(
             f"density-{key}",
             figures.density_map(curves, **options),
             prose.DENSITY,
             f"Heat maps of the density of {which} over steps",
             " ".join(filter(None, [thinned, _regrids(motion, matrices), left_out])),
-        ) + _figure(
+        ) + figure_block(
             f"ridges-{key}",
             figures.ridgeline(curves, **options),
             prose.RIDGES,
@@ -188,14 +181,14 @@ def _motion(curves: Curves) -> str:
         options: dict[str, Any] = {"quantity": motion.quantity, "matrices": matrices}
         left_out = _left_out(motion, matrices)
         parts = [
-            _figure(
+            figure_block(
                 f"velocity-{key}",
                 figures.velocity(curves, **options),
                 prose.VELOCITY,
                 f"Information velocity of {which} over steps, logarithmic axes",
                 left_out,
             ),
-            _figure(
+            figure_block(
                 f"length-{key}",
                 figures.length(curves, **options),
                 prose.LENGTH,
@@ -206,7 +199,7 @@ def _motion(curves: Curves) -> str:
         if len(motion.group(matrices)) > MOST_LAYERS:
             drawn = figures.depth_map(curves, **options)
             text = f"Velocity of all {which} over steps"
-            parts.insert(0, _figure(f"depth-{key}", drawn, prose.DEPTH, text))
+            parts.insert(0, figure_block(f"depth-{key}", drawn, prose.DEPTH, text))
         return "".join(parts)
 
     return _grouped(motion, body)
@@ -217,7 +210,7 @@ def _complexity(curves: Curves, motion: Motion) -> str:
         which, key = _which(motion, matrices)
         drawn = figures.entropy_complexity(curves, quantity=motion.quantity, matrices=matrices)
         description = f"Entropy and statistical complexity of {which} over steps"
-        return _figure(f"complexity-{key}", drawn, prose.ENTROPY, description)
+        return figure_block(f"complexity-{key}", drawn, prose.ENTROPY, description)
 
     grids = f"<details><summary>Grids</summary>{grid_table(motion)}</details>"
     return _grouped(motion, body) + grids

@@ -35,6 +35,19 @@ LENGTH = (
     "records."
 )
 
+SCALES = (
+    "Minibatches shake a layer as a whole, and a path that shakes is longer the closer one looks: "
+    "<b>L(τ)</b> is the length of the path smoothed over τ steps. Where it is the same over a "
+    "range of scales (bar), it belongs to the layer; where it falls all along, to the scale."
+)
+
+GROWTH = (
+    "Above, the local exponent of L; in the middle, its change, both regularized with λ chosen by "
+    "cross-validation. A <b>transition</b> is a minimum of the lower curve that is deeper than its "
+    "band allows by chance: growth slows down most sharply there. Below, the test loss, which the "
+    "curves above do not use."
+)
+
 ENTROPY = (
     "<b>H</b> is 1 for a layer spread evenly over its grid and 0 for one in a single bin; <b>C</b> "
     "is 0 at both ends and large for structured distributions between. In the plane on the right "
@@ -76,13 +89,15 @@ C = Q₀·JS(p, uniform)·H with the Jensen–Shannon divergence JS and Q₀ suc
 
 CAVEATS = """<ul>
 <li><b>L belongs to a time scale.</b> Minibatch noise moves a whole layer to and fro; L is the
-length of the path as far as the records resolve it.</li>
+length of the path as far as the records resolve it. Quote it with its plateau, L(τ).</li>
 <li><b>L depends on the bins.</b> The standard error is sampling noise alone. A layer that starts
 uniform, as PyTorch's linear layers do, has sharp edges that finer bins resolve: expect L to rise by
 about 10 % from 256 to 1,024 bins. Compare L on equal bins.</li>
 <li><b>Sampling.</b> Between records the path is taken as smooth. If L from every fourth record (in
 the table) is clearly smaller, the records cut corners and the true L is larger: record more
 often.</li>
+<li><b>Transitions depend on λ.</b> Look at them at a tenth and at ten times the chosen λ, and leave
+out the first decade of steps: they count from the first record.</li>
 <li><b>Small layers.</b> With few elements a distribution is hardly defined; the standard error
 says so. L within two of them of zero is not resolved: the table gives an upper limit, two standard
 errors above it, and a dash for layers of fewer than 200 elements.</li>

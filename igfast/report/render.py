@@ -55,6 +55,16 @@ def figure_fragment(figure: Figure, key: str, description: str) -> str:
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1)
 
 
+def figure_block(key: str, figure: Figure, caption: str, description: str, note: str = "") -> str:
+    """A figure with its caption (HTML) and a note (text)."""
+    more = f" {escape(note)}" if note else ""
+    return (
+        f'<figure id="figure-{key}"><div class="canvas">'
+        f"{figure_fragment(figure, key, description)}</div>\n"
+        f"<figcaption>{caption}{more}</figcaption></figure>"
+    )
+
+
 def lay_out(figure: Figure) -> None:
     """Place everything once; saving would lay out and draw the figure again for every format."""
     engine = figure.get_layout_engine()

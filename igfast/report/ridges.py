@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from igfast.report.collect import Densities, Float, Int, Motion
+from igfast.report.collect import Motion
+from igfast.report.counted import Densities, Float, Int
 
 RIDGES = 12
 

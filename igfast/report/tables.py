@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from igfast.report.collect import Curves, Float, Layer, Motion
+from igfast.report.collect import Curves, Motion
+from igfast.report.counted import Float, Layer
 from igfast.report.style import plain_number, size_text, three_digits, upper_limit, with_error
 from igfast.report.windows import average
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from igfast.report.collect import Float, Int, Motion
+from igfast.report.collect import Motion
+from igfast.report.counted import Float, Int
 
 PER_DECADE = 10
 

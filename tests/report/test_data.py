@@ -57,7 +57,10 @@ def test_every_column_is_described(drift, drift_report):
     with (folder / "columns.csv").open(newline="", encoding="utf-8") as file:
         described = [(row["file"], row["column"]) for row in csv.DictReader(file)]
     found = []
-    for name in ("velocity", "length", "entropy", "scalars", "layers", "densities"):
+    for name in (
+        "velocity", "length", "entropy", "scalars", "layers", "scales", "growth", "transitions",
+        "densities",
+    ):  # fmt: skip
         header = (folder / f"{name}.csv").read_text(encoding="utf-8").splitlines()[0]
         found += [(f"{name}.csv", field) for field in header.split(",")]
     assert described == found

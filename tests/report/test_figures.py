@@ -11,7 +11,8 @@ import igfast
 import igfast.report
 from igfast import Trajectory
 from igfast.report import figures, render, style, windows
-from igfast.report.collect import Densities, collect, great_circle
+from igfast.report.collect import collect, great_circle
+from igfast.report.counted import Densities
 from igfast.report.ridges import ridge_records
 from igfast.report.style import step_axis
 

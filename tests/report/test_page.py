@@ -36,13 +36,14 @@ def test_page_is_self_contained(drift_report, drift_page):
 
 
 def test_page_has_its_sections_and_figures(drift_page):
-    sections = ["overview", "layers", "densities", "motion", "complexity", "methods"]
+    sections = ["overview", "layers", "densities", "motion", "scales", "growth"]
+    sections += ["complexity", "methods"]
     assert [key for key in drift_page.ids if key in sections] == sections
     for group in ("matrices", "vectors"):
         for kind in ("density", "ridges", "velocity", "length", "complexity"):
             assert f"figure-{kind}-param-{group}" in drift_page.ids
     assert "figure-overview" in drift_page.ids
-    assert drift_page.tags.count("svg") == 11
+    assert drift_page.tags.count("svg") == 13
     assert "1 other layer" in drift_page.text  # biases are folded away
     assert "dyadic bins of 2^-3" in drift_page.text  # H and C name their grid
     assert "prefers-color-scheme: dark" in drift_page.text

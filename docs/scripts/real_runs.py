@@ -1,0 +1,242 @@
+"""L of two real training runs against the interval between records, for every estimator.
+
+python docs/scripts/real_runs.py FOLDER          measures the runs of real_training.py, ten minutes
+python docs/scripts/real_runs.py                 draws and prints what was measured before
+
+Numbers go to docs/results/real_runs.json, tables to docs/results/real_runs.md, the picture to
+docs/figures/real_length.svg.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from real_training import path_of
+
+import igfast
+from igfast import Trajectory
+from igfast.harness.settings import Settings
+from igfast.harness.training import record_schedule
+from igfast.report import style
+from igfast.report.style import three_digits
+
+mpl.use("svg")
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+DOCS = Path(__file__).parents[1]
+RESULT = DOCS / "results" / "real_runs.json"
+RUNS = {
+    "mnist": "MNIST, Leaky ReLU, SGD 0.045, 5,628 steps",
+    "fashion": "Fashion-MNIST, tanh, Adam 3e-4, 2,814 steps",
+}
+LAYERS = {
+    "linear.0.weight": "784×512",
+    "linear.1.weight": "512×512",
+    "linear.2.weight": "512×10",
+}
+INTERVALS = (1, 3, 6, 12, 24, 48, 96, 192, 384)
+BASE = {"mnist": 12, "fashion": 6}  # steps between records: about 470 of them in either run
+STRIDES = (1, 2, 4, 8, 16, 32)
+ESTIMATORS = ("hellinger", "chi2", "fisher_rao", "gaussian", "kde", "node", "split")
+
+
+def thinned(run: Trajectory, interval: int) -> Trajectory:
+    """The records that lie ``interval`` steps apart, and the last."""
+    steps, records = run.steps, run.histograms()
+    kept = np.flatnonzero((steps % interval == 0) | (steps == steps[-1]))
+    return Trajectory.from_histograms(steps[kept], [records[int(i)] for i in kept])
+
+
+def scheduled(run: Trajectory, stride: int) -> Trajectory:
+    """Every so many of the records of ``igfast train --records 480``, and the last."""
+    wanted = record_schedule(int(run.steps[-1]), Settings(records=480))
+    kept = [0, *(step for step in run.steps.tolist() if step and wanted(step))]
+    kept = sorted({*kept[::stride], kept[-1]})
+    records = run.histograms()
+    return Trajectory.from_histograms(kept, [records[step] for step in kept])  # one at each step
+
+
+def measure(folder: Path) -> None:
+    """L of every layer by every estimator, from records at every interval, on two grids."""
+    found: dict[str, dict[str, object]] = {}
+    for name in RUNS:
+        found[name] = {
+            "automatic": of_grid(opened(folder, name, "", merged=1)),
+            "reference": of_grid(opened(folder, name, "reference", merged=2)),
+        }
+    RESULT.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def opened(folder: Path, name: str, grid: str, merged: int) -> Trajectory:
+    """The weights of a run, ``merged`` neighboring bins joined to one."""
+    run = igfast.open(path_of(folder, name, grid))
+    rows = [run.layers.index(layer) for layer in LAYERS]
+    records = [one.select(rows).rebin(merged) for one in run.histograms()]
+    return Trajectory.from_histograms(run.steps, records)
+
+
+def of_grid(run: Trajectory) -> dict[str, object]:
+    return {
+        "grid": {layer: str(run.common(layer)) for layer in LAYERS},
+        "intervals": {n: of_layers(thinned(run, n)) for n in INTERVALS},
+        "schedule": {n: of_layers(scheduled(run, n)) for n in STRIDES},
+        "scales": {layer: of_scales(scheduled(run, 1), layer) for layer in LAYERS},
+    }
+
+
+def of_layers(run: Trajectory) -> dict[str, object]:
+    print(run, flush=True)
+    return {layer: of_layer(run, layer) for layer in LAYERS}
+
+
+def of_layer(run: Trajectory, layer: str) -> dict[str, object]:
+    length, error = run.length(layer, error=True)
+    sampling = run.sampling(layer)
+    others = {e: round(float(run.length(layer, e)[-1]), 4) for e in ESTIMATORS[:-1]}
+    return {
+        **others,
+        "split": round(float(length[-1]), 4),
+        "error": round(float(error[-1]), 4),
+        "records": len(run.steps),
+        "coarse": sampling.coarse,
+        "statement": sampling.statement,
+    }
+
+
+def of_scales(run: Trajectory, layer: str) -> dict[str, object]:
+    found = run.length_scales(layer)
+    return {
+        "scales": found.scales.tolist(),
+        "lengths": found.lengths.round(4).tolist(),
+        "errors": found.errors.round(4).tolist(),
+        "statement": found.statement,
+    }
+
+
+def tables(found: dict[str, Any]) -> str:
+    """What docs/trap.md shows and more, as Markdown."""
+    lines = []
+    for grid in ("automatic", "reference"):
+        for kind, what in (("schedule", "every … record"), ("intervals", "steps between records")):
+            lines += [f"## {grid} grid, by {what}", "", *table(found, grid, kind, what), ""]
+    lines += ["## L of every record over that of every 4th, 16th, 32nd", ""]
+    for grid in ("automatic", "reference"):
+        lines += [*ratios(found, grid), ""]
+    lines += ["## What the runs say of themselves", ""]
+    for name in RUNS:
+        part = found[name]["automatic"]
+        for layer, shape in LAYERS.items():
+            lines.append(f"- {name}, {shape}: {part['scales'][layer]['statement']}")
+            for stride, layers in part["schedule"].items():
+                lines.append(f"  - every {stride}. record: {layers[layer]['statement']}")
+    return "\n".join(lines) + "\n"
+
+
+def table(found: dict[str, Any], grid: str, kind: str, what: str) -> list[str]:
+    """L by every estimator, a row per run, layer and choice of records."""
+    titles = ["**split**" if e == "split" else e for e in ESTIMATORS]
+    heads = ["run", "layer", what, "records", *titles, "±", "sampling"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for name, title in RUNS.items():
+        for layer, shape in LAYERS.items():
+            for number, (choice, layers) in enumerate(found[name][grid][kind].items()):
+                one = layers[layer]
+                values = [three_digits(one[e]) for e in ESTIMATORS]
+                values[-1] = f"**{values[-1]}**"
+                cells = [
+                    title if not number and shape == "784×512" else "",
+                    "" if number else shape,
+                    choice,
+                    str(one["records"]),
+                    *values,
+                    f"{one['error']:.3f}",
+                    "coarse" if one["coarse"] else "resolved",
+                ]
+                lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def ratios(found: dict[str, Any], grid: str) -> list[str]:
+    lines = [
+        f"| {grid} grid | layer | split: 4th | 16th | 32nd | hellinger: 4th | 16th | 32nd |",
+        "|" + "---|" * 8,
+    ]
+    for name, title in RUNS.items():
+        for layer, shape in LAYERS.items():
+            part = found[name][grid]["schedule"]
+            cells = [
+                f"{part['1'][layer][e] / part[k][layer][e]:.3f}"
+                for e in ("split", "hellinger")
+                for k in ("4", "16", "32")
+            ]
+            lines.append("| " + " | ".join([title, shape, *cells]) + " |")
+    return lines
+
+
+def picture(found: dict[str, Any]) -> None:
+    """L against the interval between records: a row per run, a panel per layer."""
+    figure = style.new_figure(6.4)
+    figure.set_facecolor("white")
+    axes = figure.subplots(2, 3, sharex=True)
+    looks = {
+        "hellinger": (style.SERIES[1], "-"), "chi2": (style.SERIES[4], "--"),
+        "fisher_rao": (style.SERIES[6], ":"), "node": (style.SERIES[3], "-"),
+        "kde": (style.SERIES[2], "-"), "gaussian": (style.SERIES[7], "--"),
+        "split": (style.SERIES[0], "-"),
+    }  # fmt: skip
+    for row, name in zip(axes, RUNS, strict=True):
+        for panel, (layer, shape) in zip(row, LAYERS.items(), strict=True):
+            intervals = found[name]["automatic"]["intervals"]
+            entries = {int(interval): layers[layer] for interval, layers in intervals.items()}
+            x = np.array(list(entries))
+            for estimator, (color, dash) in looks.items():
+                y = np.array([one[estimator] for one in entries.values()])
+                wide = 2.2 if estimator == "split" else 1.1
+                panel.plot(x, y, color=color, linestyle=dash, linewidth=wide)
+            error = np.array([one["error"] for one in entries.values()])
+            panel.fill_between(
+                x, y - 2 * error, y + 2 * error, color=style.SERIES[0], alpha=0.22, linewidth=0
+            )
+            coarse = np.array([one["coarse"] for one in entries.values()])
+            for some, fill in ((~coarse, style.SERIES[0]), (coarse, "white")):
+                panel.plot(
+                    x[some], y[some], "o", markersize=4.5, color=style.SERIES[0],
+                    markerfacecolor=fill, zorder=4,
+                )  # fmt: skip
+            all_values = [one[e] for one in entries.values() for e in ESTIMATORS]
+            style.dress(panel)
+            style.log_value_axis(panel, 0.7 * min(all_values), 1.5 * max(all_values))
+            style.log_step_axis(panel, x[0] / 1.2, x[-1] * 1.2, most=9)
+            style.title(panel, f"{'MNIST' if name == 'mnist' else 'Fashion-MNIST'}, {shape}")
+    for panel in axes[1]:
+        panel.set_xlabel("steps between records")
+    for panel in axes[:, 0]:
+        panel.set_ylabel("L of the whole run")
+    handles = [Line2D([], [], color=c, linestyle=d, linewidth=1.6) for c, d in looks.values()]
+    marks = [
+        Line2D([], [], color=style.SERIES[0], marker="o", linewidth=0, markerfacecolor=fill)
+        for fill in (style.SERIES[0], "white")
+    ]
+    band = Patch(color=style.SERIES[0], alpha=0.22, linewidth=0)
+    names = [*looks, "± 2 standard errors", "sampling resolved", "sampling coarse"]
+    style.figure_legend(figure, [*handles, band, *marks], names)
+    with mpl.rc_context({"svg.hashsalt": "real", "svg.fonttype": "none"}):
+        figure.savefig(DOCS / "figures" / "real_length.svg", metadata={"Date": None})
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        measure(Path(sys.argv[1]))
+    found = json.loads(RESULT.read_text())
+    RESULT.with_suffix(".md").write_text(tables(found))
+    picture(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""How far a length depends on how one looks, and where its growth slows down.
+
+Needs NumPy only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from igfast.analysis import (
+    Derivative,
+    Lag,
+    LengthByScale,
+    Onset,
+    Sampling,
+    Transition,
+    find_transitions,
+    lag,
+    overfitting_onset,
+)
+from igfast.report.counted import Float, Int, Layer
+
+if TYPE_CHECKING:
+    from igfast.trajectory import Trajectory
+
+LEAST_EVALUATIONS = 8  # of the test loss, for an onset
+
+
+@dataclass(frozen=True)
+class Scrutiny:
+    """One layer's length from fewer records, and along its path smoothed over time."""
+
+    sampling: Sampling
+    scales: LengthByScale
+
+
+@dataclass(frozen=True)
+class Growth:
+    """d ln L/d ln t and d² ln L/d(ln t)² by layer, "model" included, and what follows from them.
+
+    Times are in steps since `origin`, the first record, also those of the onset of overfitting. It
+    is None where no test loss was logged often enough; `loss` is that curve's name.
+    """
+
+    origin: int
+    exponents: dict[str, Derivative]
+    curvatures: dict[str, Derivative]
+    transitions: dict[str, tuple[Transition, ...]]
+    loss: str
+    onset: Onset | None
+
+    def lags(self, layer: str) -> tuple[Lag, ...]:
+        """Of each of a layer's transitions before the onset; empty without an onset to compare."""
+        if self.onset is None:
+            return ()
+        return tuple(lag(one, self.onset) for one in self.transitions[layer])
+
+
+def scrutinize(run: Trajectory, quantity: str, layers: Sequence[Layer]) -> dict[int, Scrutiny]:
+    """Sampling and L(τ) by column."""
+    return {
+        layer.column: Scrutiny(
+            run.sampling(layer.name, quantity), run.length_scales(layer.name, quantity)
+        )
+        for layer in layers
+    }
+
+
+def growth_of(
+    run: Trajectory,
+    quantity: str,
+    estimator: str,
+    steps: Int,
+    scalars: Mapping[str, tuple[Int, Float]],
+) -> Growth:
+    """The growth of a run's lengths; without curves where no layer's length is resolved."""
+    exponents: dict[str, Derivative] = {}
+    curvatures: dict[str, Derivative] = {}
+    if estimator == "split":
+        exponents = run.log_derivative(None, 1, estimator, quantity)
+        curvatures = run.log_derivative(None, 2, estimator, quantity)
+    origin = int(steps[0])
+    loss = held_out_loss(scalars)
+    return Growth(
+        origin=origin,
+        exponents=exponents,
+        curvatures=curvatures,
+        transitions={name: find_transitions(one) for name, one in curvatures.items()},
+        loss=loss,
+        onset=overfitting_onset(scalars[loss][0] - origin, scalars[loss][1]) if loss else None,
+    )
+
+
+def held_out_loss(scalars: Mapping[str, tuple[Int, Float]]) -> str:
+    """Name of the loss on data not trained on, "" if there is none with enough evaluations."""
+    for part in ("test", "val", "eval"):
+        for name, (steps, values) in scalars.items():
+            known = np.isfinite(values) & (steps > steps[0])
+            enough = known.sum() >= LEAST_EVALUATIONS and (values[known] > 0).all()
+            if part in name.lower() and "loss" in name.lower() and enough:
+                return name
+    return ""

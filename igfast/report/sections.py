@@ -1,0 +1,115 @@
+"""Sections on what a length depends on, and on where its growth slows down."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+from igfast.report import figures, prose
+from igfast.report.collect import Curves
+from igfast.report.growth import BESIDE, growth_shown
+from igfast.report.render import figure_block
+from igfast.report.style import three_digits, with_error
+from igfast.report.tables import table
+
+
+def scales(curves: Curves) -> str:
+    """L(τ), and what it and the sampling say of each layer; "" where no layer was looked at."""
+    motion = curves.main
+    chosen = [layer for layer in motion.layers if layer.column in motion.scrutiny]
+    if not chosen:
+        return ""
+    rows = []
+    for layer in chosen:
+        found = motion.scrutiny[layer.column]
+        said = (found.scales.statement, found.sampling.statement)
+        rows.append([f"<code>{escape(layer.name)}</code>", *map(escape, said)])
+    candidates = motion.group(True) or motion.layers
+    left_out = sum(motion.resolved(layer) for layer in candidates) - len(chosen)
+    note = f"{left_out} more layers are not looked at: each costs several lengths." * (left_out > 0)
+    header = [("layer", ""), ("over the scale of time", ""), ("over the rate of sampling", "")]
+    return figure_block(
+        "scales",
+        figures.length_scales(curves),
+        prose.SCALES,
+        f"Information length of {len(chosen)} layers over the smoothing scale",
+        note,
+    ) + table(header, rows, "words")
+
+
+def growth(curves: Curves) -> str:
+    """Derivatives of ln L with transitions, over the test loss; "" where none is known."""
+    found = curves.growth
+    if not found.curvatures:
+        return ""
+    known = len(found.curvatures) - 1  # but the model
+    some = f"Shown are {BESIDE} of {known} layers; the table holds them all." * (known > BESIDE)
+    drawn = figure_block(
+        "growth",
+        figures.growth(curves),
+        prose.GROWTH,
+        f"First and second logarithmic derivative of L of {', '.join(growth_shown(curves))}"
+        + (f", over {found.loss}" if found.loss else ""),
+        some,
+    )
+    return f"{drawn}<p>{escape(onset_sentence(curves))}</p>\n{transition_table(curves)}"
+
+
+def onset_sentence(curves: Curves) -> str:
+    """Whether and when the test loss begins to rise."""
+    found = curves.growth
+    if found.onset is None:
+        return "No test loss was logged often enough to look for the onset of overfitting."
+    if not found.onset.found:
+        return (
+            f"There is no onset of overfitting: the smoothed {found.loss} does not rise until the "
+            "last evaluation by more than two standard errors."
+        )
+    time, start, stop = (
+        f"{value + found.origin:,.0f}"
+        for value in (found.onset.time, found.onset.start, found.onset.stop)
+    )
+    return (
+        f"Overfitting begins at step {time} [{start}, {stop}], where the smoothed {found.loss} is "
+        f"least; until the end it rises by {math.expm1(found.onset.rise):.0%}."
+    )
+
+
+def transition_table(curves: Curves) -> str:
+    """Every transition of every layer, its depth, and its lag to the onset of overfitting."""
+    found = curves.growth
+    rows = []
+    for name, transitions in found.transitions.items():
+        lags = found.lags(name)
+        for number, one in enumerate(transitions):
+            times = [f"{time + found.origin:,.0f}" for time in (one.time, one.start, one.stop)]
+            between = "–"
+            if lags and found.onset is not None and found.onset.found:
+                lag = lags[number]
+                between = f"{lag.decades:.2f} [{lag.low:.2f}, {lag.high:.2f}]"
+            elif lags:
+                between = f"&gt; {lags[number].low:.2f}"
+            rows.append(
+                [
+                    f"<code>{escape(name)}</code>",
+                    times[0],
+                    f"{times[1]} to {times[2]}",
+                    with_error(one.value, one.error).replace("-", "−"),
+                    three_digits(one.depth / one.depth_error),
+                    between,
+                ]
+            )
+    if not rows:
+        return (
+            "<p>No layer has a minimum of d² ln L/d(ln t)² that is deeper than its band: no "
+            "transition.</p>"
+        )
+    header = [
+        ("transition of", ""),
+        ("step", "minimum of d² ln L/d(ln t)²"),
+        ("interval", "the curve is nowhere more than two standard errors above its minimum"),
+        ("d² ln L/d(ln t)² ± se", ""),
+        ("depth / se", "below the lower shoulder; counts above 2.5"),
+        ("onset after it, decades", "log₁₀(onset of overfitting/transition), with interval"),
+    ]
+    return table(header, rows)

@@ -1,0 +1,121 @@
+"""What a length depends on, transitions and the onset of overfitting, as the report tells them."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from igfast.analysis import Sampling, Transition, overfitting_onset
+from igfast.report import figures, sections
+from igfast.report.collect import collect
+from igfast.report.curves import write_curves
+from igfast.report.headline import notes, summary
+from igfast.report.scrutiny import held_out_loss
+
+from .runs import read_csv
+
+FOUND = Transition(20.0, 16.0, 25.0, -0.8, 0.1, 0.6, 0.2, 8.0, 60.0)
+
+
+@pytest.fixture(scope="module")
+def curves(drift):
+    return collect(drift)
+
+
+@pytest.fixture
+def with_transition(curves):
+    found = replace(curves.growth, transitions={"model": (FOUND,), "net.weight": ()})
+    return replace(curves, growth=found)
+
+
+def test_scales_and_sampling_are_those_of_the_trajectory(drift, curves, tmp_path):
+    assert list(curves.main.scrutiny) == [0]  # the bias has ten elements
+    scales, sampling = drift.length_scales("net.weight"), drift.sampling("net.weight")
+    text = sections.scales(curves)
+    assert scales.statement in text
+    assert sampling.statement in text
+    write_curves(curves, tmp_path)
+    rows = read_csv(tmp_path, "scales")
+    assert [float(row["tau"]) for row in rows] == scales.scales.tolist()
+    assert [float(row["length"]) for row in rows] == scales.lengths.tolist()
+    first, last = scales.plateau
+    assert [row["plateau"] for row in rows].count("1") == last - first + 1
+    assert [row["sampling"] for row in read_csv(tmp_path, "layers")] == ["resolved", ""]
+    (panel,) = figures.length_scales(curves).axes
+    assert panel.get_xlabel() == "τ (steps)"
+    np.testing.assert_array_equal(panel.lines[1].get_ydata(), scales.lengths)
+
+
+def test_growth_is_that_of_the_trajectory(drift, curves, tmp_path):
+    write_curves(curves, tmp_path)
+    for order in (1, 2):
+        expected = drift.log_derivative("net.weight", order)
+        rows = [
+            row
+            for row in read_csv(tmp_path, "growth")
+            if row["layer"] == "net.weight" and row["order"] == str(order)
+        ]
+        assert [float(row["value"]) for row in rows] == expected.value.tolist()
+        assert [float(row["step"]) for row in rows] == expected.times.tolist()
+    slope = drift.log_derivative("net.weight")
+    assert slope.value[-1] == pytest.approx(1.0, abs=0.05)  # L grows as t
+    labels = [panel.get_ylabel() for panel in figures.growth(curves).axes]
+    assert labels[:3] == ["d ln L / d ln t", "d² ln L / d(ln t)²", "test loss"]
+    assert {panel.get_xscale() for panel in figures.growth(curves).axes} == {"log"}
+
+
+def test_transitions_are_lines_with_intervals_rows_and_a_sentence(with_transition, tmp_path):
+    write_curves(with_transition, tmp_path)
+    (row,) = read_csv(tmp_path, "transitions")
+    onset = with_transition.growth.onset
+    assert (row["layer"], float(row["step"]), float(row["stop"])) == ("model", 20.0, 25.0)
+    assert float(row["onset"]) == onset.time
+    assert float(row["lag"]) == pytest.approx(math.log10(onset.time / 20))
+    assert "16 to 25" in sections.transition_table(with_transition)
+    assert "slows down most sharply at step 20." in summary(with_transition)[2]
+    model, weight = (figures.growth(with_transition).axes[column * 3 + 1] for column in (0, 1))
+    marked = [
+        [line.get_xdata()[0] for line in panel.lines if len(set(line.get_xdata())) == 1]
+        for panel in (model, weight)
+    ]
+    assert marked == [[20.0, onset.time], [onset.time]]
+
+
+def test_onset_is_told_with_its_interval_or_denied(curves):
+    onset = curves.growth.onset
+    assert onset.start < 60 < onset.stop  # the planted loss is least at step 60
+    assert sections.onset_sentence(curves).startswith("Overfitting begins at step 6")
+    steps = np.arange(0, 101, 2)
+    falling = overfitting_onset(steps, np.exp(-steps / 50))
+    without = replace(curves, growth=replace(curves.growth, onset=falling))
+    assert sections.onset_sentence(without).startswith("There is no onset of overfitting")
+    unknown = replace(curves, growth=replace(curves.growth, onset=None))
+    assert "No test loss was logged often enough" in sections.onset_sentence(unknown)
+
+
+def test_no_transition_is_said_and_lags_without_onset_are_limits(curves, with_transition):
+    assert "no transition" in sections.transition_table(curves)
+    steps = np.arange(0, 101, 2)
+    falling = overfitting_onset(steps, np.exp(-steps / 50))
+    found = replace(with_transition, growth=replace(with_transition.growth, onset=falling))
+    limit = math.log10(falling.start / 25)
+    assert f"&gt; {limit:.2f}" in sections.transition_table(found)
+
+
+def test_coarse_sampling_is_a_note_at_the_top(curves):
+    assert not any("coarse" in note for note in notes(curves))
+    coarse = Sampling(1.0, 0.01, 0.7, 0.0, 0.5, 0.1)
+    motion = curves.main
+    scrutiny = {0: replace(motion.scrutiny[0], sampling=coarse)}
+    told = notes(replace(curves, main=replace(motion, scrutiny=scrutiny)))
+    assert any(note.startswith("Sampling is coarse for net.weight:") for note in told)
+
+
+def test_held_out_loss_is_found_by_its_name():
+    steps = np.arange(10)
+    good, short = (steps, np.ones(10)), (steps[:4], np.ones(4))
+    assert held_out_loss({"train_loss": good, "val_loss": good, "test_loss": good}) == "test_loss"
+    assert held_out_loss({"test_loss": short, "val/loss": good}) == "val/loss"
+    assert held_out_loss({"test_accuracy": good, "train_loss": good}) == ""
+    assert held_out_loss({"test_loss": (steps, np.zeros(10))}) == ""
