@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .groups import MODEL
+
 if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
 
-MODEL = "model"
 CURVES = ("velocity", "velocity_error", "length", "length_error", "entropy", "complexity")
 
 

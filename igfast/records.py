@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,22 +11,21 @@ from numpy.typing import NDArray
 from . import analysis, merging
 from .analysis import Common
 from .analysis.series import LayerSeries, cut, recorded_moments
+from .groups import MODEL
 from .histograms import Histogram
 from .sources import Source
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
-MODEL = "model"  # name of the pooled histogram of all layers
-
 
 class Records:
-    """What a trajectory measures, layer by layer; ``"model"`` pools all layers."""
+    """What a trajectory measures, layer by layer; ``"model"`` and groups pool theirs."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, source: Source, groups: Mapping[str, Sequence[str]]) -> None:
+        self._source, self._groups = source, groups
         self._histograms: dict[str, list[Histogram]] = {}
-        self._pooled: dict[str, list[Histogram]] = {}
+        self._pooled: dict[tuple[str, str], list[Histogram]] = {}
         self._series: dict[tuple[str, str], list[LayerSeries]] = {}
         self._commons: dict[tuple[str, str], Common] = {}
         self._moments: dict[str, tuple[dict[str, NDArray[Any]], Int]] = {}
@@ -35,12 +35,26 @@ class Records:
         if quantity not in self._histograms:
             self._histograms[quantity] = list(self._source.histogram_series(quantity))
         records = self._histograms[quantity]
-        if layer != MODEL or MODEL in self._source.layers(quantity):
+        if not self._is_pooled(layer, quantity):
             return [record[layer] for record in records]
-        if quantity not in self._pooled:
-            pooled = [record.pooled(MODEL) for record in records]
-            self._pooled[quantity] = merging.equally_wide(pooled)
-        return self._pooled[quantity]
+        key = (quantity, layer)
+        if key not in self._pooled:
+            rows = self._members(layer, quantity)
+            pooled = [record.select(rows).pooled(layer) for record in records]
+            self._pooled[key] = merging.equally_wide(pooled)
+        return self._pooled[key]
+
+    def _is_pooled(self, layer: str, quantity: str) -> bool:
+        known = self._source.layers(quantity)
+        return layer not in known and (layer == MODEL or layer in self._groups)
+
+    def _members(self, layer: str, quantity: str) -> list[int]:
+        """Rows that are pooled: of a group, those that this quantity has."""
+        known = self._source.layers(quantity)
+        rows = [known.index(name) for name in self._groups.get(layer, known) if name in known]
+        if not rows:
+            raise ValueError(f"none of the layers of group {layer!r} has a {quantity!r}")
+        return rows
 
     def series(self, layer: str, quantity: str) -> list[LayerSeries]:
         """The layer's records in stretches that one grid serves."""
@@ -92,5 +106,6 @@ class Records:
             source = self._source
             self._moments[quantity] = source.moments(quantity), source.moment_steps(quantity)
         names = self._source.layers(quantity)
-        columns = [names.index(layer)] if layer in names else list(range(len(names)))
+        pooled = self._is_pooled(layer, quantity)
+        columns = self._members(layer, quantity) if pooled else [names.index(layer)]
         return recorded_moments(*self._moments[quantity], self._source.steps_of(quantity), columns)

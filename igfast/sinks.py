@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from .health import Flag
 from .histograms import Histogram
 from .summary import Moments
 
@@ -24,6 +25,10 @@ class Record:
     histograms, moments : mapping of str to Histogram, Moments
         By quantity.
     scalars : mapping of str to float
+        ``"health/flags"``, the number of flags that hold, and one for each that begins (its
+        value) or has ended (0): see :mod:`igfast.health`.
+    health : tuple of Flag
+        All that hold at this record.
     """
 
     step: int
@@ -31,6 +36,7 @@ class Record:
     histograms: Mapping[str, Histogram]
     moments: Mapping[str, Moments]
     scalars: Mapping[str, float] = field(default_factory=dict)
+    health: tuple[Flag, ...] = ()
 
 
 @runtime_checkable

@@ -14,8 +14,10 @@ from .analysis import Common, Estimator, PathEstimate
 from .analysis.paths import noise_floor
 from .analysis.sampling import Sampling, judge_sampling
 from .analysis.scales import LengthByScale, length_by_scale
+from .groups import MODEL, Groups, group_layers
+from .health import Flag, flags_of, is_flag
 from .histograms import Histogram
-from .records import MODEL, Records
+from .records import Records
 from .sources import Memory, Source
 from .store import RunReader
 
@@ -44,9 +46,11 @@ class Trajectory:
     True
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, groups: Mapping[str, Sequence[str]] | None = None) -> None:
+        recorded = source.config.get("monitor", {}).get("groups", {})
+        self._groups = {k: tuple(v) for k, v in (recorded if groups is None else groups).items()}
         self._source = source
-        self._records = Records(source)
+        self._records = Records(source, self._groups)
         self._estimates: dict[tuple[str, str, str | Estimator], PathEstimate] = {}
 
     @classmethod
@@ -104,6 +108,33 @@ class Trajectory:
         """Names of the L layers."""
         return self._source.layers(self.quantities[0]) if self.quantities else ()
 
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """Layers of each module group; a group's name may stand wherever a layer's does."""
+        return dict(self._groups)
+
+    def grouped(self, groups: Groups) -> Trajectory:
+        """The same run with other module groups.
+
+        Parameters
+        ----------
+        groups : int, mapping of str to patterns, or function name -> str
+            As for :class:`igfast.Monitor`: see :func:`igfast.groups.group_layers`.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> grid = igfast.Grid.dyadic(8, exponent=-1)
+        >>> tensors = {"a.w": np.ones(3), "a.b": np.zeros(2), "c.w": np.ones(4)}
+        >>> h = igfast.histogram(tensors, grid=grid)
+        >>> run = igfast.Trajectory.from_histograms([0], [h]).grouped(1)
+        >>> run.groups
+        {'a': ('a.w', 'a.b'), 'c': ('c.w',)}
+        >>> run.entropy("a").shape
+        (1,)
+        """
+        return Trajectory(self._source, group_layers(groups, self.layers))
+
     def shapes(self, quantity: str = "param") -> tuple[tuple[int, ...] | None, ...]:
         """Shapes of the L layers; None where they are not known, as in memory."""
         return tuple(self._source.shapes(quantity))
@@ -118,7 +149,18 @@ class Trajectory:
 
     def scalars(self) -> dict[str, tuple[Int, Float]]:
         """Logged scalars by name: steps and values."""
-        return self._source.scalars()
+        found = self._source.scalars()
+        return {name: series for name, series in found.items() if not is_flag(name)}
+
+    def health(self) -> list[Flag]:
+        """What was flagged, by step; see :mod:`igfast.health`."""
+        found = [
+            (int(step), name, float(value))
+            for name, series in self._source.scalars().items()
+            if is_flag(name)
+            for step, value in zip(*series, strict=True)
+        ]
+        return flags_of((name, step, value) for step, name, value in sorted(found))
 
     def velocity_squared(
         self,

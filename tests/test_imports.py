@@ -30,6 +30,8 @@ ROOMS = [
     "measures",
     "analysis",
     "schedules",
+    "health",
+    "groups",
     "store",
     "sources",
     "records",

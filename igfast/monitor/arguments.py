@@ -13,11 +13,12 @@ import numpy as np
 
 from ..config import __version__
 from ..grids import Grid, check_splits
+from ..health import Examiner, Rule
 from ..store.encoding import grid_json
 from .measuring import Settings
 from .selection import Patterns
 
-QUANTITIES = ("param", "grad", "update")
+QUANTITIES = ("param", "grad", "update", "second_moment")
 
 
 def optimizers(value: Any) -> tuple[Any, ...]:
@@ -58,8 +59,9 @@ def check_quantities(
         raise ValueError(
             f'quantities: "grad" needs torch parameters, but {plain[0]!r} has no .grad'
         )
-    if "update" in chosen and not stepping:
-        raise ValueError('quantities: "update" needs an optimizer, got optimizer=None')
+    for quantity in ("update", "second_moment"):
+        if quantity in chosen and not stepping:
+            raise ValueError(f'quantities: "{quantity}" needs an optimizer, got optimizer=None')
     return chosen
 
 
@@ -76,6 +78,16 @@ def settings_of(grid: Grid | None, bins: int, splits: int, offsets: bool) -> Set
             "offsets=True needs a dyadic or log grid; pass offsets=False with a uniform one"
         )
     return Settings(chosen, check_splits(splits), bool(offsets))
+
+
+def examiner_of(rule: Any, tensors: Mapping[str, Any]) -> Examiner | None:
+    """What flags layers."""
+    if rule is None:
+        return None
+    if not isinstance(rule, Rule):
+        raise TypeError(f"health must be an igfast.health.Rule or None, got {rule!r}")
+    frozen = [name for name, tensor in tensors.items() if not getattr(tensor, "requires_grad", 1)]
+    return Examiner(rule, frozen)
 
 
 def start_step(step: int | None, resume: bool, store: Any) -> int:
@@ -103,6 +115,7 @@ def describe(
     quantities: Sequence[str],
     include: Patterns,
     exclude: Patterns,
+    groups: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     """What the store keeps as the run's configuration; the caller's entries win."""
     versions = {"igfast": __version__, "python": platform.python_version()}
@@ -118,6 +131,7 @@ def describe(
         "quantities": list(quantities),
         "include": include if include is None or isinstance(include, str) else list(include),
         "exclude": exclude if exclude is None or isinstance(exclude, str) else list(exclude),
+        "groups": {name: list(layers) for name, layers in groups.items()},
     }
     return {"versions": versions, "monitor": monitor, **(config or {})}
 

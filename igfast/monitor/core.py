@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import operator
 import os
-import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any
 
 from ..grids import Grid
+from ..groups import Groups, group_layers
+from ..health import Flag, Rule
 from ..histograms import Histogram
 from ..schedules import Schedule, resolve
-from ..sinks import Guarded, Record
-from ..store import BackgroundWriter
+from ..sinks import Guarded
 from . import arguments, parts, reduction, sharding, storing
 from .group import connect, together
-from .measuring import Measured, check_tensors
+from .measuring import check_tensors
 from .quantities import Quantities
+from .recording import Recorder
 from .selection import Patterns, named_tensors, select
 
 
@@ -40,13 +41,17 @@ class Monitor:
         :meth:`record`.
     every : int or function step -> bool
         When to record; see ``igfast.schedules``. The state at entry is always recorded.
-    quantities : sequence of {"param", "grad", "update"}
-        Parameters; gradients as the optimizer saw them; Δθ of the recorded step (copies parameters
-        for the length of a recorded step). A parameter without gradient, or whose optimizer has not
-        stepped, is recorded as empty; a quantity that no parameter has at a record is left out of
-        it (gradients and updates at entry).
+    quantities : sequence of {"param", "grad", "update", "second_moment"}
+        Parameters; gradients as the optimizer saw them; Δθ of the recorded step (from the state of
+        SGD, Adam and AdamW, else from a copy of the parameters for the length of a recorded step);
+        running means of squared gradients that Adam and the like keep. A parameter without
+        gradient or state, or whose optimizer has not stepped, is recorded as empty; a quantity that
+        no parameter has at a record is left out of it (all but parameters at entry).
     include, exclude : str or sequence of str, optional
         Shell-style patterns on parameter names.
+    groups : int, mapping of str to patterns, or function name -> str, optional
+        Module groups, whose pooled histograms a trajectory gives beside those of layers: a depth
+        in the tree of modules, patterns of names, or a rule. Costs nothing to record.
     grid : Grid, optional
         By default dyadic with ``bins`` bins, chosen for each layer.
     bins : int
@@ -58,6 +63,9 @@ class Monitor:
         training goes on is warned of (:class:`igfast.store.StoreWarning`), and does not stop it.
     sinks : sequence of Sink
         Also receive every record. A failing sink is reported once and never stops training.
+    health : igfast.health.Rule, optional
+        When a layer is flagged: NaN, infinities, nothing but zeros, no change, explosion. Flags are
+        logged as warnings of the logger ``"igfast"``, stored, and handed to the sinks. None: never.
     config : dict, optional
         Kept with the run, beside versions and the monitor's own settings.
     resume : bool
@@ -103,91 +111,90 @@ class Monitor:
         quantities: Sequence[str] = ("param",),
         include: Patterns = None,
         exclude: Patterns = None,
+        groups: Groups = None,
         grid: Grid | None = None,
         bins: int = 256,
         splits: int = 4,
         offsets: bool = True,
         store: str | os.PathLike[str] | None = None,
         sinks: Sequence[Any] = (),
+        health: Rule | None = Rule(),  # noqa: B008 (frozen)
         config: Mapping[str, Any] | None = None,
         resume: bool = False,
         step: int | None = None,
         group: Any = None,
     ) -> None:
         self._group = connect(group)
-        self._layout: sharding.Layout | None = None
-        self._failure: Exception | None = None
+        layout: sharding.Layout | None = None
         with together(self._group):
             self._schedule = resolve(every)
             self._optimizers = arguments.optimizers(optimizer)
             path = arguments.store_path(store)
-            self._adapter = parts.adapter_of(model)
-            if self._adapter is not None:
+            adapter = parts.adapter_of(model)
+            if adapter is not None:
                 parts.check_quantities(quantities, self._group)
-                model = parts.tensors_of(self._adapter, "param")
+                model = parts.tensors_of(adapter, "param")
             tensors = select(named_tensors(sharding.unwrapped(model)), include, exclude)
-            self._model = None if self._adapter is not None else sharding.unwrapped(model)
+            self._model = None if adapter is not None else sharding.unwrapped(model)
             self._tensors = tensors
             dtypes = dict(zip(tensors, check_tensors(tensors), strict=True))
             chosen = arguments.check_quantities(quantities, tensors, bool(self._optimizers))
-            self._settings = arguments.settings_of(grid, bins, splits, offsets)
+            settings = arguments.settings_of(grid, bins, splits, offsets)
             self._stepped = [arguments.names_in(one, tensors) for one in self._optimizers]
-            self._sinks = [Guarded(sink) for sink in sinks]
+            guarded = [Guarded(sink) for sink in sinks]
+            examiner = arguments.examiner_of(health, tensors)
             self._step = arguments.start_step(step, resume, path)
             if self._group is not None:
                 shares = (
                     sharding.shares_of(tensors, dtypes, self._group.number)
-                    if self._adapter is None
-                    else parts.entries_of(self._adapter, dtypes)
+                    if adapter is None
+                    else parts.entries_of(adapter, dtypes)
                 )
         if self._group is not None:
-            self._layout = sharding.agreed(self._group, shares)
+            layout = sharding.agreed(self._group, shares)
         stepped = {name for names in self._stepped for name in names}
-        source = Quantities(tensors, stepped, self._adapter, self._group, self._layout)
-        self._measurements = {name: source.measurement(name, self._settings) for name in chosen}
+        source = Quantities(tensors, self._optimizers, stepped, adapter, self._group, layout)
+        measurements = {name: source.measurement(name, settings) for name in chosen}
         self._updates = source.updates
         if self._group is not None:
-            reduction.make_room(self._group, self._measurements)
-        self._resumed = False
-        self._recorded: int | None = None
+            reduction.make_room(self._group, measurements)
+        self._resumed = self._started = self._closed = False
         self._wanted_next: bool | None = None
         self._handles: list[Any] = []
-        self._started = self._closed = False
-        self.last: dict[str, Histogram] = {}
-        self._writer: BackgroundWriter | None = None
-        earlier: dict[str, Measured] = {}
+        begun = storing.Begun()
         with together(self._group):
-            if path is not None and self._leads:
-                described = arguments.describe(
-                    config, every, self._settings, chosen, include, exclude
-                )
-                self._writer = BackgroundWriter(path, config=described, resume=resume)
-                try:
-                    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-                    if self._layout is not None:
-                        shapes, dtypes = self._layout.shapes, self._layout.dtypes
-                    storing.define_layers(self._writer, self._measurements, shapes, dtypes)
-                    if resume and self._writer.last_step is not None:
-                        earlier = storing.resume(self._writer, self._measurements, step)
-                        self._resumed, self._recorded = True, self._writer.last_step
-                except BaseException:
-                    self._writer.close()
-                    raise
+            names = layout.names if layout is not None else tuple(tensors)
+            described = arguments.describe(
+                config, every, settings, chosen, include, exclude, group_layers(groups, names)
+            )
+            if path is not None and (self._group is None or self._group.rank == 0):
+                shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+                if layout is not None:
+                    shapes, dtypes = layout.shapes, layout.dtypes
+                layers = storing.layers_of(measurements, shapes, dtypes)
+                begun = storing.begin(path, described, measurements, layers, resume, step)
+        writer, known = begun.writer, begun.known
         if self._group is not None and resume:
-            known = (self._resumed, self._recorded, earlier)
-            self._resumed, self._recorded, earlier = self._group.from_first(known)
-        for quantity, (histogram, moments) in earlier.items():
-            self._measurements[quantity].resume(histogram, moments)
-
-    @property
-    def _leads(self) -> bool:
-        """Whether this rank writes."""
-        return self._group is None or self._group.rank == 0
+            known = self._group.from_first(known)
+        self._recorder = Recorder(measurements, guarded, examiner, writer, self._group, layout)
+        if known is not None:
+            self._resumed = True
+            self._recorder.resume(*known)
 
     @property
     def step(self) -> int:
         """Optimizer steps completed so far."""
         return self._step
+
+    @property
+    def last(self) -> dict[str, Histogram]:
+        """The newest histograms by quantity."""
+        return self._recorder.last
+
+    @property
+    def health(self) -> tuple[Flag, ...]:
+        """Flags that hold since the last record."""
+        return self._recorder.health
 
     def start(self) -> Monitor:
         """Attach to the optimizer and record the state at entry; ``with`` does this."""
@@ -200,10 +207,11 @@ class Monitor:
             return self
         if self._updates is not None:
             for optimizer, names in zip(self._optimizers, self._stepped, strict=True):
-                hook = partial(self._before_step, names)
+                once = optimizer is self._optimizers[0]  # others may step more often
+                hook = partial(self._before_step, names, once)
                 self._handles.append(optimizer.register_step_pre_hook(hook))
         self._handles.append(self._optimizers[0].register_step_post_hook(self._after_step))
-        known = self._recorded == self._step
+        known = self._recorder.recorded == self._step
         if not known and (not self._resumed or self._schedule(self._step)):
             self._measure(("param",))
         return self
@@ -227,13 +235,13 @@ class Monitor:
             )
         if step is None and not self._optimizers:
             raise ValueError("record needs step= where no optimizer counts steps")
-        if self._optimizers and self._recorded == self._step:
+        if self._optimizers and self._recorder.recorded == self._step:
             return
         if step is not None:
             if operator.index(step) < self._step:
                 raise ValueError(f"step must not go back, got {step} after {self._step}")
             self._step = operator.index(step)
-        self._measure(tuple(self._measurements))
+        self._measure(self._recorder.quantities)
 
     def log(self, step: int, /, **scalars: Any) -> None:
         """Keep named numbers, such as losses, with the run; committed on :meth:`flush`.
@@ -246,8 +254,7 @@ class Monitor:
                 "statement, or call start()"
             )
         values = {name: arguments.number(name, value) for name, value in scalars.items()}
-        if self._writer is not None:
-            self._guard(partial(self._writer.write_scalars, step, values))
+        self._recorder.log(step, values)
 
     def flush(self) -> None:
         """Return when everything recorded is committed to the store and the sinks have flushed.
@@ -255,13 +262,7 @@ class Monitor:
         Call it before saving a checkpoint, so that the store reaches as far. What could not be
         stored is said by a :class:`igfast.store.StoreWarning`, never raised.
         """
-        if self._failure is not None:
-            raise self._failure
-        if self._writer is not None:
-            self._writer.flush()
-        if self._leads:
-            for sink in self._sinks:
-                sink.flush()
+        self._recorder.flush()
 
     def close(self) -> None:
         """Detach from the optimizer, finish the store and the sinks."""
@@ -277,14 +278,7 @@ class Monitor:
         for handle in self._handles:
             handle.remove()
         self._handles = []
-        if self._leads:
-            for sink in self._sinks:
-                sink.flush()
-                sink.close()
-        if self._writer is not None:
-            self._writer.close()
-        if self._failure is not None:
-            raise self._failure
+        self._recorder.close()
 
     def __enter__(self) -> Monitor:
         try:
@@ -307,10 +301,10 @@ class Monitor:
         except Exception as second:  # must not hide what ended the training
             warnings.warn(f"closing the monitor failed as well: {second!r}", stacklevel=2)
 
-    def _before_step(self, names: tuple[str, ...], *_: Any) -> None:
+    def _before_step(self, names: tuple[str, ...], once: bool, optimizer: Any, *_: Any) -> None:
         assert self._updates is not None
         if self._wanted():
-            self._guard(partial(self._updates.copy, names))
+            self._recorder.guard(partial(self._updates.prepare, names, optimizer, once))
 
     def _after_step(self, optimizer: Any, *_: Any) -> None:
         # fused optimizers are stepped even where the gradient scaler found infinities, and skip
@@ -321,7 +315,7 @@ class Monitor:
         wanted, self._wanted_next = self._wanted(), None
         self._step += 1
         if wanted:
-            self._measure(tuple(self._measurements))
+            self._measure(self._recorder.quantities)
         elif self._updates is not None:
             self._updates.drop()
 
@@ -348,38 +342,4 @@ class Monitor:
 
     def _measure(self, quantities: Sequence[str]) -> None:
         self._notice_replaced()
-        now = time.time()
-        measurements = {q: self._measurements[q] for q in quantities if q in self._measurements}
-        membership = 0
-        if self._group is None:
-            found = {quantity: measure() for quantity, measure in measurements.items()}
-            measured = {quantity: one for quantity, one in found.items() if one is not None}
-        else:
-            assert self._layout is not None
-            if self._failure is not None:
-                self._group.fail(self._failure)
-            measured = reduction.record(self._group, self._step, measurements)
-            membership = self._layout.membership
-        if not measured:
-            return
-        if self._writer is not None:
-            write = partial(self._writer.write_record, membership=membership)
-            self._guard(partial(write, self._step, now, measured))
-        self._recorded = self._step
-        self.last = {quantity: histogram for quantity, (histogram, _) in measured.items()}
-        moments = {quantity: one for quantity, (_, one) in measured.items()}
-        record = Record(self._step, now, self.last, moments)
-        if self._leads:
-            for sink in self._sinks:
-                sink.write(self._step, record)
-
-    def _guard(self, work: Callable[[], None]) -> None:
-        """What one rank does alone: where there are others, all raise its error, at a record."""
-        try:
-            work()
-        except Exception as error:
-            if self._group is None:
-                raise
-            if self._failure is None:
-                warnings.warn(f"{error} (all ranks stop at the next record)", stacklevel=3)
-                self._failure = error
+        self._recorder.take(self._step, quantities)

@@ -168,63 +168,19 @@ def read_gradients(parameters: Tensors) -> Tensors | None:
     if all(gradient is None for gradient in gradients.values()):
         return None
     return {
-        name: _empty(parameters[name]) if gradient is None else _dense(gradient)
+        name: empty_like(parameters[name]) if gradient is None else _dense(gradient)
         for name, gradient in gradients.items()
     }
 
 
-def _empty(tensor: Any) -> Any:
+def empty_like(tensor: Any) -> Any:
+    """No element, of the same dtype and on the same device."""
     return local_of(tensor).detach().new_empty(0)
 
 
 def _dense(gradient: Any) -> Any:
     # an embedding's sparse gradient: zeros are part of its distribution
     return gradient.to_dense() if gradient.is_sparse else gradient
-
-
-class Updates:
-    """Δθ of the step that is being recorded, from copies made just before it.
-
-    Differences of 16- and 8-bit parameters are taken in float32, of others in their own dtype.
-    """
-
-    def __init__(self, parameters: Tensors, part: Callable[[str, Any], Any] | None = None) -> None:
-        self._parameters = parameters
-        self._part = part  # what this rank measures of a parameter
-        self._before: dict[str, Any] = {}
-
-    def copy(self, names: tuple[str, ...]) -> None:
-        """Copy these parameters, unless this step's copy is already there."""
-        for name in names:
-            if name not in self._before:
-                self._before[name] = _wide(self._now(name)).clone()
-
-    def read(self) -> Tensors | None:
-        """Δθ; an empty tensor for a parameter whose optimizer did not step. Drops the copies."""
-        before, self._before = self._before, {}
-        if not before:
-            return None
-        updates = {}
-        for name in self._parameters:
-            now = self._now(name)
-            if name in before:
-                # after − before, written over the copy
-                updates[name] = before.pop(name).neg_().add_(_wide(now))
-            else:
-                updates[name] = now.new_empty(0)
-        return updates
-
-    def drop(self) -> None:
-        """Forget copies that will not be read."""
-        self._before = {}
-
-    def _now(self, name: str) -> Any:
-        parameter = self._parameters[name]
-        return parameter.detach() if self._part is None else self._part(name, parameter)
-
-
-def _wide(tensor: Any) -> Any:
-    return tensor.float() if tensor.element_size() < 4 else tensor
 
 
 def check_tensors(tensors: Tensors) -> tuple[str, ...]:

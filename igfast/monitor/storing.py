@@ -3,28 +3,71 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from ..store import BackgroundWriter, RunReader
 from .measuring import Measured, Measurement
 
+Layers = Mapping[str, tuple[tuple[str, ...], list[tuple[int, ...]], list[str]]]
+Known = tuple[int | None, dict[str, Measured]]
 
-def define_layers(
-    writer: BackgroundWriter,
+
+@dataclass(frozen=True)
+class Begun:
+    """A run file to write to; where it is resumed, its last step and the last record there."""
+
+    writer: BackgroundWriter | None = None
+    known: Known | None = None
+
+
+def begin(
+    path: str | os.PathLike[str],
+    config: Mapping[str, Any],
+    measurements: Mapping[str, Measurement],
+    layers: Layers,
+    resume: bool,
+    step: int | None,
+) -> Begun:
+    """Open a run file for writing.
+
+    Raises
+    ------
+    ValueError, FileExistsError, StoreError
+        If it cannot be begun, or resumed by this Monitor.
+    """
+    writer = BackgroundWriter(path, config=config, resume=resume)
+    try:
+        for quantity, (names, shapes, dtypes) in layers.items():
+            writer.define_layers(quantity, names, shapes, dtypes)
+        if resume and writer.last_step is not None:
+            earlier = take_up(writer, measurements, step)
+            return Begun(writer, (writer.last_step, earlier))
+    except BaseException:
+        writer.close()
+        raise
+    return Begun(writer)
+
+
+def layers_of(
     measurements: Mapping[str, Measurement],
     shapes: Mapping[str, tuple[int, ...]],
     dtypes: Mapping[str, str],
-) -> None:
-    """Name the layers of every quantity, with the shapes of the whole tensors."""
+) -> Layers:
+    """Names of every quantity's layers, shapes of the whole tensors, and dtypes."""
+    found = {}
     for quantity, measurement in measurements.items():
         names = measurement.layers
         kept = [dtypes[name] for name in names]
-        if quantity == "update":  # as measuring.Updates takes differences
+        if quantity == "update":  # as updates.Updates takes differences
             kept = [dtype if dtype == "float64" else "float32" for dtype in kept]
-        writer.define_layers(quantity, names, [shapes[name] for name in names], kept)
+        found[quantity] = names, [shapes[name] for name in names], kept
+    return found
 
 
-def resume(
+def take_up(
     writer: BackgroundWriter, measurements: Mapping[str, Measurement], step: int | None
 ) -> dict[str, Measured]:
     """Rewind a run to where training goes on; the last record there, whose bins are taken up.

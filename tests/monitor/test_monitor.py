@@ -24,11 +24,15 @@ def model():
 def test_store_holds_parameters_gradients_and_updates(model, tmp_path):
     optimizer, path = sgd(model), tmp_path / "run.igf"
     states = {0: copy.deepcopy(model.state_dict())}
-    gradients = {}
+    gradients, momenta = {}, {}
 
     def keep(step):
         states[step] = copy.deepcopy(model.state_dict())
         gradients[step] = {name: p.grad.clone() for name, p in model.named_parameters()}
+        momenta[step] = {
+            name: optimizer.state[p]["momentum_buffer"].clone()
+            for name, p in model.named_parameters()
+        }
 
     with igfast.Monitor(
         model, optimizer, every=3, quantities=BOTH, store=path, config={"lr": 0.1}
@@ -48,8 +52,11 @@ def test_store_holds_parameters_gradients_and_updates(model, tmp_path):
             np.testing.assert_allclose(l2, norms, rtol=1e-12)
         for index, step in enumerate([3, 6, 9]):
             assert_counts(run.histogram("grad", index), gradients[step])
-            update = {name: p - states[step - 1][name] for name, p in states[step].items()}
+            update = {name: buffer * -0.1 for name, buffer in momenta[step].items()}
             assert_counts(run.histogram("update", index), update)
+            moved = {name: p - states[step - 1][name] for name, p in states[step].items()}
+            for name, p in moved.items():
+                torch.testing.assert_close(update[name], p, rtol=0, atol=1e-7)
         assert run.config["lr"] == 0.1
         assert run.config["versions"]["torch"] == str(torch.__version__)
         assert run.config["monitor"]["every"] == 3

@@ -129,10 +129,29 @@ def train(model, make, steps=4, local=(), names=None, skip=(), every=1, context=
                 assert tuple(monitor.last) == BOTH
                 compare("param", reference)
                 compare("grad", gradients)
-                compare("update", {n: one.float() - before[n] for n, one in reference.items()})
+                compare(
+                    "update",
+                    {
+                        name: update_of(optimizer, named[inner], before[name], reference[name])
+                        for name, inner in names.items()
+                    },
+                )
             optimizer.zero_grad()
         assert monitor.step == steps
     return monitor
+
+
+def update_of(optimizer, parameter, before, after):
+    """Δθ of the whole parameter: what the optimizer's state says, or the difference."""
+    placed = [getattr(tensor, "placements", None) for tensor in (parameter, parameter.grad)]
+    if parameter.dtype != torch.float32 or placed[0] != placed[1]:
+        return after.float() - before
+    state = optimizer.state[parameter]
+    if "momentum_buffer" in state:
+        return full(state["momentum_buffer"]) * -0.1
+    first, second = 1 - 0.9 ** float(state["step"]), 1 - 0.999 ** float(state["step"])
+    scale = (full(state["exp_avg_sq"]).sqrt() / second**0.5 + 1e-8) * first
+    return full(state["exp_avg"]) / scale * -0.01
 
 
 def adam(model):

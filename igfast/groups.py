@@ -1,0 +1,84 @@
+"""Module groups: names for sets of layers, whose histograms are pooled.
+
+A group is a view of the layers' records: its histogram is the sum of theirs, on their finest common
+grid, exact to the last count as the row of the whole model is. It costs nothing to record, and a
+run can be grouped anew when it is read (:meth:`igfast.Trajectory.grouped`).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+MODEL = "model"  # name of the pooled histogram of all layers
+
+Groups = int | Mapping[str, str | Sequence[str]] | Callable[[str], str | None] | None
+
+
+def group_layers(groups: Groups, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Layers of each group.
+
+    Parameters
+    ----------
+    groups : int, mapping or function
+        An integer is a depth: layers of one module, named by the first ``groups`` parts of its
+        path. A mapping gives every group shell-style patterns of layer names; a layer may be in
+        several. A function returns the group of a layer, or None.
+    names : sequence of str
+
+    Raises
+    ------
+    ValueError
+        If a group is empty or named like a layer of its own or the whole model.
+
+    Examples
+    --------
+    >>> names = ["block.0.up.weight", "block.0.down.weight", "block.1.up.weight", "scale"]
+    >>> group_layers(2, names)
+    {'block.0': ('block.0.up.weight', 'block.0.down.weight'), 'block.1': ('block.1.up.weight',)}
+    >>> group_layers({"up": "*.up.*"}, names)
+    {'up': ('block.0.up.weight', 'block.1.up.weight')}
+    """
+    if groups is None:
+        return {}
+    if isinstance(groups, Mapping):
+        found = {str(name): _matching(patterns, names) for name, patterns in groups.items()}
+    else:
+        rule = groups if callable(groups) else _at_depth(groups)
+        found = {}
+        for name in names:
+            group = rule(name)
+            if group is not None:
+                found[str(group)] = (*found.get(str(group), ()), name)
+    for group, members in found.items():
+        if not members:
+            raise ValueError(f"groups: {group!r} has no layer; the layers are {', '.join(names)}")
+        if group == MODEL or group in names:
+            taken = "all layers" if group == MODEL else "a layer"
+            raise ValueError(f"groups: {group!r} is the name of {taken}; choose another")
+    return found
+
+
+def _at_depth(value: Any) -> Callable[[str], str | None]:
+    try:
+        depth = operator.index(value)
+    except TypeError:
+        raise TypeError(
+            "groups must be a depth, a mapping of names to patterns, or a function of a layer's "
+            f"name, got {value!r}"
+        ) from None
+    if depth < 1 or isinstance(value, bool):
+        raise ValueError(f"groups: a depth must be at least 1, got {value!r}")
+
+    def group(name: str) -> str | None:
+        module = name.rpartition(".")[0]  # without the tensor's own name
+        return ".".join(module.split(".")[:depth]) or None
+
+    return group
+
+
+def _matching(patterns: str | Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    wanted = (patterns,) if isinstance(patterns, str) else tuple(patterns)
+    return tuple(n for n in names if any(fnmatch.fnmatchcase(n, pattern) for pattern in wanted))

@@ -1,0 +1,281 @@
+"""What is wrong with a layer, told from the counts and moments of its records alone.
+
+A :class:`Flag` is raised at the record at which a condition begins and holds until the record at
+which it has ended:
+
+========== ====================================================================================
+kind       condition
+========== ====================================================================================
+nan        an element is NaN; the value is their number
+inf        an element is ±infinity; the value is their number
+zero       all elements are 0, at ``patience`` records in a row
+unchanging parameters have the same moments at ``patience`` records in a row
+exploding  the root mean square of parameters or gradients exceeds a multiple of where it (or that
+           of the whole model, if larger) began, and has doubled within ``window`` records; the
+           value is the ratio to that beginning
+========== ====================================================================================
+
+Parameters that are frozen on purpose are neither zero nor unchanging.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _arrays
+from .summary import Moments
+
+Bool = NDArray[np.bool_]
+Float = NDArray[np.float64]
+
+KINDS = ("nan", "inf", "zero", "unchanging", "exploding")
+PREFIX = "health/"
+TOTAL = PREFIX + "flags"  # number of flags that hold, for a logger's charts
+_FIELDS = ("count", "nan", "inf", "zeros", "min", "max", "sum", "sum_squares")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A layer that needs attention.
+
+    Attributes
+    ----------
+    step : int
+        At which it was raised.
+    quantity, layer, kind : str
+    value : float
+        Number of elements, records in a row, or a ratio: see :mod:`igfast.health`.
+    until : int, optional
+        Step at which it no longer held, where that is known.
+
+    Examples
+    --------
+    >>> print(Flag(120, "param", "first.weight", "nan", 3.0))
+    step 120: param first.weight: 3 NaN
+    """
+
+    step: int
+    quantity: str
+    layer: str
+    kind: str
+    value: float
+    until: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the scalar that sinks and stores know it by: its value at the beginning, 0 at the end.
+
+        >>> Flag(120, "param", "first.weight", "nan", 3.0).name
+        'health/nan/param/first.weight'
+        """
+        return f"{PREFIX}{self.kind}/{self.quantity}/{self.layer}"
+
+    def __str__(self) -> str:
+        return f"step {self.step:,}: {self.quantity} {self.layer}: {self.condition}"
+
+    @property
+    def condition(self) -> str:
+        """What is the matter, in a few words."""
+        if self.kind == "nan":
+            return f"{self.value:,.0f} NaN"
+        if self.kind == "inf":
+            return f"{self.value:,.0f} infinite"
+        if self.kind == "exploding":
+            return f"exploding, {self.value:.3g} times its size at the beginning"
+        what = "all zero" if self.kind == "zero" else "unchanging"
+        return f"{what} at {self.value:,.0f} records in a row"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When a layer is flagged.
+
+    Parameters
+    ----------
+    patience : int
+        Records in a row without change, or with nothing but zeros.
+    parameter_growth, gradient_growth : float
+        Of the root mean square, from which on a layer explodes.
+    window : int
+        Records within which it must have doubled: training in earnest grows too, but slowly.
+    """
+
+    patience: int = 10
+    parameter_growth: float = 10.0
+    gradient_growth: float = 100.0
+    window: int = 5
+
+    def __post_init__(self) -> None:
+        for name, least in (("patience", 2), ("window", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        for name in ("parameter_growth", "gradient_growth"):
+            if not getattr(self, name) > 1:
+                raise ValueError(f"{name} must be above 1, got {getattr(self, name)}")
+
+    def growth(self, quantity: str) -> float:
+        """Ratio from which on a quantity explodes; infinite for those that grow as they should."""
+        limits = {"param": self.parameter_growth, "grad": self.gradient_growth}
+        return limits.get(quantity, np.inf)
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Findings at one record: all flags that hold, those that begin here, and those that ended."""
+
+    flags: tuple[Flag, ...] = ()
+    raised: tuple[Flag, ...] = ()
+    cleared: tuple[Flag, ...] = ()
+
+    @property
+    def changes(self) -> dict[str, float]:
+        """Scalars of this record: values of flags that begin, 0 of those that ended."""
+        return {f.name: 0.0 for f in self.cleared} | {f.name: f.value for f in self.raised}
+
+
+@dataclass
+class _Past:
+    """What is remembered of one quantity."""
+
+    zero: NDArray[np.int64]
+    same: NDArray[np.int64]
+    began: Float
+    recent: deque[Float]
+    last: tuple[NDArray[Any], ...] = ()
+    exploding: Bool | None = None
+    held: dict[tuple[str, int], Flag] = field(default_factory=dict)
+
+
+class Examiner:
+    """Examines one record after the other, without reading a tensor again.
+
+    Parameters
+    ----------
+    rule : Rule
+    frozen : collection of str
+        Layers that are not trained, whose parameters may stay as they are.
+
+    Examples
+    --------
+    >>> import numpy as np, igfast
+    >>> from igfast.health import Examiner, Rule
+    >>> examiner = Examiner(Rule())
+    >>> _ = examiner.examine(0, {"param": igfast.moments({"w": np.ones(4)})})
+    >>> found = examiner.examine(1, {"param": igfast.moments({"w": np.array([1.0, np.nan])})})
+    >>> print(*found.raised)
+    step 1: param w: 1 NaN
+    """
+
+    def __init__(self, rule: Rule, frozen: Collection[str] = ()) -> None:
+        self._rule, self._frozen = rule, frozenset(frozen)
+        self._past: dict[str, _Past] = {}
+
+    def examine(self, step: int, moments: Mapping[str, Moments]) -> Examination:
+        """Findings of the next record; quantities that it lacks keep their flags."""
+        raised: list[Flag] = []
+        cleared: list[Flag] = []
+        for quantity, found in moments.items():
+            past = self._past.get(quantity)
+            if past is None:
+                past = self._past[quantity] = _begin(len(found.names), self._rule.window)
+            now = self._conditions(quantity, found, past)
+            for key in [key for key in past.held if key not in now]:
+                cleared.append(past.held.pop(key))
+            for key, value in now.items():
+                if key not in past.held:
+                    kind, row = key
+                    flag = Flag(step, quantity, found.names[row], kind, value)
+                    past.held[key] = flag
+                    raised.append(flag)
+        held = tuple(flag for past in self._past.values() for flag in past.held.values())
+        return Examination(held, tuple(raised), tuple(cleared))
+
+    def _conditions(
+        self, quantity: str, moments: Moments, past: _Past
+    ) -> dict[tuple[str, int], float]:
+        rule = self._rule
+        values = tuple(_arrays.to_numpy(getattr(moments, name)) for name in _FIELDS)
+        count, nan, inf, zeros = values[:4]
+        past.zero = np.where((count > 0) & (zeros == count), past.zero + 1, 0)
+        found: list[tuple[str, Bool, NDArray[Any]]] = [("nan", nan > 0, nan), ("inf", inf > 0, inf)]
+        if quantity == "param":
+            same = count > 0
+            if past.last:
+                same = same & np.logical_and.reduce(np.equal(past.last, values))
+            past.same = np.where(same, past.same + 1, 1)
+            past.last = values
+            free = np.array([name not in self._frozen for name in moments.names], dtype=bool)
+            past.zero = np.where(free, past.zero, 0)
+            still = (past.same >= rule.patience) & (past.zero == 0) & free
+            found.append(("unchanging", still, past.same))
+        found.append(("zero", past.zero >= rule.patience, past.zero))
+        if np.isfinite(rule.growth(quantity)):
+            found.append(("exploding", *self._growth(quantity, count, values[7], past)))
+        return {
+            (kind, int(row)): float(value[row])
+            for kind, held, value in found
+            for row in np.flatnonzero(held)
+        }
+
+    def _growth(
+        self, quantity: str, count: NDArray[Any], squares: Float, past: _Past
+    ) -> tuple[Bool, Float]:
+        """Which layers explode, and how many times their beginning they are."""
+        with np.errstate(all="ignore"):
+            size = np.sqrt(squares / count)
+            whole = np.sqrt(squares.sum() / count.sum())
+            begins = ~(past.began > 0) & (count > 0) & np.isfinite(size) & (whole > 0)
+            past.began = np.where(begins, np.maximum(size, whole), past.began)
+            ratio = size / past.began
+            large = ratio > self._rule.growth(quantity)
+            doubled = np.zeros_like(large)
+            if past.recent:
+                doubled = ~(size <= 2 * np.fmin.reduce(past.recent))
+        # once it explodes, it does until it is small again
+        going = np.zeros_like(large) if past.exploding is None else past.exploding
+        past.exploding = large & (doubled | going)
+        past.recent.append(size)
+        return past.exploding, ratio
+
+
+def _begin(rows: int, window: int) -> _Past:
+    none = np.zeros(rows, dtype=np.int64)
+    return _Past(none, none, np.full(rows, np.nan), deque(maxlen=window))
+
+
+def flags_of(scalars: Iterable[tuple[str, int, float]]) -> list[Flag]:
+    """Flags from the scalars that they were kept as: (name, step, value), by step.
+
+    Examples
+    --------
+    >>> kept = [("health/nan/param/w", 3, 2.0), ("health/nan/param/w", 9, 0.0)]
+    >>> flags_of(kept)
+    [Flag(step=3, quantity='param', layer='w', kind='nan', value=2.0, until=9)]
+    """
+    found: dict[tuple[str, int], Flag] = {}
+    open_flags: dict[str, Flag] = {}
+    for name, step, value in scalars:
+        if not is_flag(name):
+            continue
+        begun = open_flags.pop(name, None)
+        if value == 0 and begun is not None:
+            found[name, begun.step] = Flag(
+                begun.step, begun.quantity, begun.layer, begun.kind, begun.value, step
+            )
+        elif value != 0:
+            kind, quantity, layer = name.removeprefix(PREFIX).split("/", 2)
+            # resumed training flags anew what has not ended
+            flag = begun or Flag(step, quantity, layer, kind, value)
+            found[name, flag.step] = open_flags[name] = flag
+    return list(found.values())
+
+
+def is_flag(name: str) -> bool:
+    """Whether a scalar of this name is a flag, and none of the caller's own."""
+    return name.startswith(PREFIX) and name.count("/") >= 3 and name.split("/")[1] in KINDS

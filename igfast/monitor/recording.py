@@ -1,0 +1,154 @@
+"""One record: measured with all ranks, examined, stored, and handed to the sinks."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from ..health import TOTAL, Examination, Examiner, Flag
+from ..histograms import Histogram
+from ..sinks import Guarded, Record
+from ..store import BackgroundWriter
+from . import reduction, sharding
+from .group import Group
+from .measuring import Measured, Measurement
+
+_LOG = logging.getLogger("igfast")
+
+
+class Recorder:
+    """Takes records and passes them on.
+
+    Parameters
+    ----------
+    measurements : mapping of str to Measurement
+        By quantity.
+    sinks : sequence of Guarded
+    examiner : Examiner, optional
+    writer : BackgroundWriter, optional
+        On the rank that writes.
+    group, layout : Group, Layout, optional
+        Where several ranks record together.
+
+    Attributes
+    ----------
+    recorded : int, optional
+        Step of the last record.
+    last : dict of str to Histogram
+    health : tuple of Flag
+    """
+
+    def __init__(
+        self,
+        measurements: Mapping[str, Measurement],
+        sinks: Sequence[Guarded],
+        examiner: Examiner | None,
+        writer: BackgroundWriter | None,
+        group: Group | None,
+        layout: sharding.Layout | None,
+    ) -> None:
+        self._measurements, self._sinks, self._examiner = measurements, sinks, examiner
+        self._writer, self._group, self._layout = writer, group, layout
+        self._failure: Exception | None = None
+        self._process = os.getpid()
+        self.recorded: int | None = None
+        self.last: dict[str, Histogram] = {}
+        self.health: tuple[Flag, ...] = ()
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """Names of what is measured."""
+        return tuple(self._measurements)
+
+    def resume(self, step: int | None, earlier: Mapping[str, Measured]) -> None:
+        """Go on after the stored record of ``step``."""
+        self.recorded = step
+        for quantity, (histogram, moments) in earlier.items():
+            self._measurements[quantity].resume(histogram, moments)
+        if self._examiner is not None and step is not None:
+            self._examiner.examine(step, {q: moments for q, (_, moments) in earlier.items()})
+
+    def take(self, step: int, quantities: Sequence[str]) -> None:
+        """Record these quantities now."""
+        now = time.time()
+        measured = self._measure(step, quantities)
+        if not measured:
+            return
+        moments = {quantity: one for quantity, (_, one) in measured.items()}
+        found = Examination()
+        scalars: dict[str, float] = {}
+        if self._examiner is not None:
+            found = self._examiner.examine(step, moments)
+            scalars = found.changes
+        if self._writer is not None:
+            membership = 0 if self._layout is None else self._layout.membership
+            write = partial(self._writer.write_record, membership=membership)
+            self.guard(partial(write, step, now, measured, scalars))
+        self.recorded = step
+        self.health = found.flags
+        self.last = {quantity: histogram for quantity, (histogram, _) in measured.items()}
+        if not self._leads:
+            return
+        for flag in found.raised:
+            _LOG.warning("igfast: %s", flag)
+        if self._examiner is not None:
+            scalars = {TOTAL: float(len(found.flags)), **scalars}
+        record = Record(step, now, self.last, moments, scalars, found.flags)
+        for sink in self._sinks:
+            sink.write(step, record)
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Store named numbers."""
+        if self._writer is not None:
+            self.guard(partial(self._writer.write_scalars, step, values))
+
+    def flush(self) -> None:
+        """Return when everything is committed and the sinks have flushed."""
+        if self._failure is not None:
+            raise self._failure
+        if self._writer is not None:
+            self._writer.flush()
+        if self._leads:
+            for sink in self._sinks:
+                sink.flush()
+
+    def close(self) -> None:
+        """Finish the store and the sinks; nothing in a process forked from the one that began."""
+        if os.getpid() != self._process:
+            return
+        if self._leads:
+            for sink in self._sinks:
+                sink.flush()
+                sink.close()
+        if self._writer is not None:
+            self._writer.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def guard(self, work: Callable[[], None]) -> None:
+        """What one rank does alone: where there are others, all raise its error, at a record."""
+        try:
+            work()
+        except Exception as error:
+            if self._group is None:
+                raise
+            if self._failure is None:
+                warnings.warn(f"{error} (all ranks stop at the next record)", stacklevel=4)
+                self._failure = error
+
+    @property
+    def _leads(self) -> bool:
+        return self._group is None or self._group.rank == 0
+
+    def _measure(self, step: int, quantities: Sequence[str]) -> dict[str, Measured]:
+        measurements = {q: self._measurements[q] for q in quantities if q in self._measurements}
+        if self._group is None:
+            found = {quantity: measure() for quantity, measure in measurements.items()}
+            return {quantity: one for quantity, one in found.items() if one is not None}
+        if self._failure is not None:
+            self._group.fail(self._failure)
+        return reduction.record(self._group, step, measurements)
