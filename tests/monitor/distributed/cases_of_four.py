@@ -154,7 +154,7 @@ def a_rank_that_fails(rank, room):
         monitor = igfast.Monitor(model)
         for step in range(good_records):
             monitor.record(step)
-        measurement = monitor._measurements["param"]
+        measurement = monitor._recorder._measurements["param"]
         read = measurement._read
         if rank == 2:
             measurement._read = fail

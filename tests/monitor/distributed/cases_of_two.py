@@ -63,7 +63,7 @@ def a_copy_before_a_step_fails(rank, room):
     optimizer = sgd(model)
     monitor = igfast.Monitor(model, optimizer, every=1, quantities=("update",)).start()
     if rank == 1:
-        monitor._updates.copy = fail_to_write
+        monitor._updates.prepare = fail_to_write
     model(torch.randn(4, 24)).square().mean().backward()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
