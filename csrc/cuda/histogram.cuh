@@ -191,7 +191,6 @@ class BlockWalk {
     if constexpr (AnyCounters::kFlushes) {
       filled_ += elements;
       if (filled_ > AnyCounters::kElements) {
-        // Unseen by the simulator, which does not preempt a thread between plain accesses.
         __syncthreads();
         counters.flush(output_);
         __syncthreads();
@@ -211,7 +210,6 @@ class BlockWalk {
     // Every thread's additions come before the block's arrival, and the last arrival before any
     // reading of the row.
     __threadfence();
-    // Unseen by the simulator, which runs blocks one after the other.
     __syncthreads();
     auto* last = reinterpret_cast<std::uint32_t*>(scratch_);
     if (threadIdx.x == 0) {

@@ -1,9 +1,13 @@
-"""Calls igfast._core directly: the tensor table from NumPy arrays, fresh outputs, one result."""
+"""Calls igfast._core directly: the tensor table from NumPy arrays, fresh outputs, one result.
+
+Every test that takes the `isa` fixture runs on each instruction set of the CPU, on the CUDA kernels
+in the block simulator (``sim``), and, where there is a device, on ``cuda``.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import ml_dtypes
@@ -11,6 +15,8 @@ import numpy as np
 import pytest
 
 from igfast import _core, reference
+
+from .device import Device, cuda_device
 
 FLOATS = {
     "float64": np.dtype(np.float64),
@@ -109,6 +115,31 @@ class Kernel:
     Uniform, Dyadic, Log = Uniform, Dyadic, Log
     floats = FLOATS
 
+    def __init__(self) -> None:
+        self.device: Device | None = None  # instead of the host's kernels
+
+    @property
+    def core(self):
+        return self.device or _core
+
+    @contextmanager
+    def on(self, isa: str, simulator=None) -> Iterator[None]:
+        """Runs on `isa`: one of the CPU's, "sim" or "cuda"."""
+        if isa == "sim":
+            simulator.reset()
+            _core.use_host_library(simulator.library)
+        elif isa == "cuda":
+            self.device = cuda_device()
+        else:
+            _core.set_isa(isa)
+        try:
+            assert self.core.isa() == isa
+            yield
+        finally:
+            self.device = None
+            _core.use_host_library(None)
+            _core.set_isa("auto")
+
     @staticmethod
     def table(arrays: Sequence[np.ndarray], starts=None, rows=None) -> np.ndarray:
         starts = starts if starts is not None else [0] * len(arrays)
@@ -144,7 +175,7 @@ class Kernel:
         sums = np.full((row_count, splits, bins), poison, np.int64) if offsets else None
         integers = np.full((row_count, 4), poison, np.int64) if moments else None
         floats = np.full((row_count, 8), np.nan) if moments else None
-        isa, used = _core.histogram(
+        isa, used = self.core.histogram(
             tensors=self.table(arrays, starts, rows),
             **arguments,
             splits=splits,
@@ -161,7 +192,7 @@ class Kernel:
         row_count = len(arrays) if row_count is None else row_count
         integers = np.full((row_count, 4), -(2**40), np.int64)
         floats = np.full((row_count, 8), np.nan)
-        isa, used = _core.moments(self.table(arrays, starts, rows), integers, floats, threads)
+        isa, used = self.core.moments(self.table(arrays, starts, rows), integers, floats, threads)
         return integers, floats, isa, used
 
     def check(self, array: np.ndarray, grid, *, splits=1, start=0, threads=1) -> Result:
@@ -170,7 +201,7 @@ class Kernel:
         result = self.histogram(
             [array], grid, splits=splits, offsets=offsets, starts=[start], threads=threads
         )
-        assert result.isa == _core.isa()
+        assert result.isa == self.core.isa()
         with np.errstate(invalid="ignore"):  # widening a signaling NaN
             expected = grid.reference(array.astype(np.float64), splits, start)
         np.testing.assert_array_equal(result.split_counts[0], expected.split_counts)
@@ -187,20 +218,15 @@ def kernel() -> Kernel:
     return Kernel()
 
 
-# The CUDA kernels in the block simulator too where IGFAST_TEST_SIMULATOR is set (several minutes).
-ISAS = [*_core.available_isas(), *(["sim"] if os.environ.get("IGFAST_TEST_SIMULATOR") else [])]
+ISAS = [*_core.available_isas(), "sim", *(["cuda"] if cuda_device() else [])]
 
 
 @pytest.fixture(params=ISAS)
-def isa(request: pytest.FixtureRequest) -> Iterator[str]:
-    if request.param == "sim":
-        request.getfixturevalue("simulator")
-        yield request.param
-        return
-    _core.set_isa(request.param)
-    assert _core.isa() == request.param
-    yield request.param
-    _core.set_isa("auto")
+def isa(request: pytest.FixtureRequest, kernel: Kernel) -> Iterator[str]:
+    name = request.param
+    simulator = request.getfixturevalue("built_simulator") if name == "sim" else None
+    with kernel.on(name, simulator):
+        yield name
 
 
 @pytest.fixture(params=sorted(FLOATS))

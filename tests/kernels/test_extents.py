@@ -17,7 +17,7 @@ def extents(kernel):
         counts = np.empty((row_count, 1, bins), np.int64)
         zeros, extremes = np.full(row_count, -7, np.int64), np.full((row_count, 2), np.nan)
         arguments = kernel.Dyadic(bins, exponent, -bins // 2).arguments(row_count)
-        _core.histogram(
+        kernel.core.histogram(
             tensors=kernel.table(arrays, starts, rows),
             **arguments,
             splits=1,

@@ -1,17 +1,18 @@
 #include "simulator.h"
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <cstdio>
 #include <list>
 #include <map>
 #include <memory>
-#include <numeric>
 #include <random>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
+#include "accesses.h"
 #include "control.h"
 
 namespace simulator {
@@ -25,29 +26,50 @@ constexpr std::size_t kStack = 64 * 1024;
 constexpr std::size_t kGuard = 64;
 constexpr unsigned char kPoison = 0xa5;
 constexpr int kWarp = 32;
+constexpr std::size_t kBlocksInFlight = 3;
 
 enum class State { kReady, kAtBarrier, kInExchange, kDone };
 
+struct Block;
+
+// A fiber outlives the thread it runs and takes the next one.
 struct Fiber {
-  ucontext_t context;
   std::unique_ptr<char[]> stack{new char[kStack]};
-  State state = State::kReady;
-  Site* site = nullptr;
+  jmp_buf here;
+  bool started = false;
+  State state = State::kDone;
+  Block* block = nullptr;
+  int thread = 0;
+  std::uint32_t fences = 0;
+  Site* site = nullptr;  // where it meets others, or last met them
   unsigned mask = 0;
   std::uint64_t bits = 0;
   int source = 0;
 };
 
+struct Block {
+  int index = 0;
+  std::vector<unsigned char> shared;
+  std::vector<std::unique_ptr<Fiber>> fibers;
+};
+
+struct Warp {
+  Block* block;
+  int first;  // thread
+};
+
 struct Machine {
   Schedule schedule = Schedule::kForward;
   std::mt19937_64 random;
-  std::vector<Fiber> fibers;
   int threads = 0;
-  int current = -1;
-  ucontext_t scheduler;
-  std::vector<unsigned char> shared;
+  Fiber* running = nullptr;
+  jmp_buf scheduler;
+  std::list<Block> in_flight;
+  std::list<Block> idle;    // with fibers to use again
+  std::vector<Warp> turns;  // warps in flight, the most urgent first
   const std::function<void()>* kernel = nullptr;
   std::string failure;
+  Races races;
 };
 
 Machine machine;
@@ -63,81 +85,108 @@ std::string place(const Site& site) {
          std::to_string(site.line);
 }
 
-void fiber_main() {
-  (*machine.kernel)();
-  machine.fibers[static_cast<std::size_t>(machine.current)].state = State::kDone;
-}
-
-Fiber& running() { return machine.fibers[static_cast<std::size_t>(machine.current)]; }
-
+// Neither saves the signal mask: a switch costs no system call.
 void end_turn() {
-  Fiber& fiber = running();
-  swapcontext(&fiber.context, &machine.scheduler);
-}
-
-void resume(int index) {
-  machine.current = index;
-  thread_index.x = static_cast<unsigned>(index);
-  swapcontext(&machine.scheduler, &machine.fibers[static_cast<std::size_t>(index)].context);
-}
-
-std::vector<int> order(int count) {
-  std::vector<int> turns(static_cast<std::size_t>(count));
-  std::iota(turns.begin(), turns.end(), 0);
-  if (machine.schedule == Schedule::kReverse) {
-    std::reverse(turns.begin(), turns.end());
-  } else if (machine.schedule == Schedule::kRandom) {
-    std::shuffle(turns.begin(), turns.end(), machine.random);
+  Fiber& fiber = *machine.running;
+  if (_setjmp(fiber.here) == 0) {
+    _longjmp(machine.scheduler, 1);
   }
-  return turns;
 }
 
-// Lets everyone go when all threads that have not ended wait at one barrier.
-bool release_barrier() {
+void fiber_main() {
+  for (;;) {
+    (*machine.kernel)();
+    machine.running->state = State::kDone;
+    end_turn();
+  }
+}
+
+void start(Fiber& fiber) {
+  ucontext_t context;
+  getcontext(&context);
+  context.uc_stack.ss_sp = fiber.stack.get();
+  context.uc_stack.ss_size = kStack;
+  context.uc_link = nullptr;
+  makecontext(&context, fiber_main, 0);
+  fiber.started = true;
+  setcontext(&context);
+}
+
+void resume(Fiber& fiber) {
+  machine.running = &fiber;
+  thread_index.x = static_cast<unsigned>(fiber.thread);
+  block_index.x = static_cast<unsigned>(fiber.block->index);
+  if (_setjmp(machine.scheduler) == 0) {
+    if (fiber.started) {
+      _longjmp(fiber.here, 1);
+    }
+    start(fiber);
+  }
+  machine.running = nullptr;
+}
+
+Stamp stamp_of(const Fiber& fiber) {
+  const int block = fiber.block->index;
+  return {block, fiber.thread, machine.races.epoch(block), fiber.fences};
+}
+
+void fail(const std::string& why) {
+  if (machine.failure.empty()) {
+    const Site* site = machine.running->site;
+    machine.failure = "race: " + why + (site != nullptr ? ", after " + place(*site) : "");
+  }
+}
+
+Fiber& fiber_of(const Warp& warp, int lane) {
+  return *warp.block->fibers[static_cast<std::size_t>(warp.first + lane)];
+}
+
+int lanes_of(const Warp& warp) { return std::min(kWarp, machine.threads - warp.first); }
+
+// Lets a block go when all its threads that have not ended wait at one barrier.
+bool release_barrier(Block& block) {
   const Site* meeting = nullptr;
-  for (int t = 0; t < machine.threads; ++t) {
-    const Fiber& fiber = machine.fibers[static_cast<std::size_t>(t)];
-    if (fiber.state == State::kDone) {
+  for (const auto& fiber : block.fibers) {
+    if (fiber->state == State::kDone) {
       continue;
     }
-    if (fiber.state != State::kAtBarrier) {
+    if (fiber->state != State::kAtBarrier) {
       return false;
     }
-    if (meeting != nullptr && meeting != fiber.site) {
+    if (meeting != nullptr && meeting != fiber->site) {
       machine.failure = "threads of a block meet at different barriers: " + place(*meeting) +
-                        " and " + place(*fiber.site);
+                        " and " + place(*fiber->site);
       return false;
     }
-    meeting = fiber.site;
+    meeting = fiber->site;
   }
-  for (int t = 0; t < machine.threads; ++t) {
-    Fiber& fiber = machine.fibers[static_cast<std::size_t>(t)];
-    if (fiber.state == State::kAtBarrier) {
-      fiber.state = State::kReady;
+  if (meeting == nullptr) {
+    return false;
+  }
+  for (const auto& fiber : block.fibers) {
+    if (fiber->state == State::kAtBarrier) {
+      fiber->state = State::kReady;
     }
   }
-  return meeting != nullptr;
+  machine.races.pass_barrier(block.index);
+  return true;
 }
 
 // Lets go the lanes of a warp whose mask has gathered at one shuffle.
-bool release_exchanges(int warp) {
+bool release_exchanges(const Warp& warp) {
   bool released = false;
-  const int first = warp * kWarp;
-  const int lanes = std::min(kWarp, machine.threads - first);
-  const auto lane = [&](int index) -> Fiber& {
-    return machine.fibers[static_cast<std::size_t>(first + index)];
-  };
+  const int lanes = lanes_of(warp);
   for (int leader = 0; leader < lanes; ++leader) {
-    if (lane(leader).state != State::kInExchange) {
+    if (fiber_of(warp, leader).state != State::kInExchange) {
       continue;
     }
-    const unsigned mask = lane(leader).mask;
-    const Site* site = lane(leader).site;
+    const unsigned mask = fiber_of(warp, leader).mask;
+    const Site* site = fiber_of(warp, leader).site;
     bool complete = (mask >> leader & 1u) != 0;
     for (int other = 0; other < kWarp && complete; ++other) {
       if ((mask >> other & 1u) != 0) {
-        complete = other < lanes && lane(other).state == State::kInExchange &&
-                   lane(other).mask == mask && lane(other).site == site;
+        complete = other < lanes && fiber_of(warp, other).state == State::kInExchange &&
+                   fiber_of(warp, other).mask == mask && fiber_of(warp, other).site == site;
       }
     }
     if (!complete) {
@@ -147,13 +196,14 @@ bool release_exchanges(int warp) {
     std::memset(deposits, kPoison, sizeof deposits);  // what lanes outside the mask seem to hold
     for (int other = 0; other < lanes; ++other) {
       if ((mask >> other & 1u) != 0) {
-        deposits[other] = lane(other).bits;
+        deposits[other] = fiber_of(warp, other).bits;
       }
     }
     for (int other = 0; other < lanes; ++other) {
       if ((mask >> other & 1u) != 0) {
-        lane(other).bits = deposits[lane(other).source & (kWarp - 1)];
-        lane(other).state = State::kReady;
+        Fiber& fiber = fiber_of(warp, other);
+        fiber.bits = deposits[fiber.source & (kWarp - 1)];
+        fiber.state = State::kReady;
       }
     }
     released = true;
@@ -162,12 +212,12 @@ bool release_exchanges(int warp) {
 }
 
 std::string describe_deadlock() {
+  const Block& block = machine.in_flight.front();
   std::map<std::string, int> waiting;
-  for (int t = 0; t < machine.threads; ++t) {
-    const Fiber& fiber = machine.fibers[static_cast<std::size_t>(t)];
-    waiting[fiber.state == State::kDone ? "have ended" : "wait for " + place(*fiber.site)]++;
+  for (const auto& fiber : block.fibers) {
+    waiting[fiber->state == State::kDone ? "have ended" : "wait for " + place(*fiber->site)]++;
   }
-  std::string text = "deadlock in block " + std::to_string(block_index.x) + ":";
+  std::string text = "deadlock in block " + std::to_string(block.index) + ":";
   for (const auto& [where, count] : waiting) {
     text += " " + std::to_string(count) + " threads " + where + ";";
   }
@@ -175,49 +225,125 @@ std::string describe_deadlock() {
 }
 
 // One turn for every lane that is ready.
-bool run_warp(int warp) {
+bool run_lanes(const Warp& warp) {
+  int order[kWarp];
+  const int lanes = lanes_of(warp);
+  for (int i = 0; i < lanes; ++i) {
+    order[i] = machine.schedule == Schedule::kReverse ? lanes - 1 - i : i;
+  }
+  if (machine.schedule == Schedule::kRandom) {
+    std::shuffle(order, order + lanes, machine.random);
+  }
   bool moved = false;
-  for (const int lane : order(std::min(kWarp, machine.threads - warp * kWarp))) {
-    const int thread = warp * kWarp + lane;
-    if (machine.fibers[static_cast<std::size_t>(thread)].state == State::kReady) {
-      resume(thread);
+  for (int i = 0; i < lanes && machine.failure.empty(); ++i) {
+    Fiber& fiber = fiber_of(warp, order[i]);
+    if (fiber.state == State::kReady) {
+      resume(fiber);
       moved = true;
     }
   }
   return moved;
 }
 
-void run_block() {
+// A warp goes as far as it can before a less urgent one moves at all: no luck hides a race.
+bool run_warp(const Warp& warp) {
+  bool moved = false;
+  while (run_lanes(warp) || release_exchanges(warp)) {
+    moved = true;
+  }
+  return moved;
+}
+
+void launch_block(int index, std::size_t shared) {
+  if (machine.idle.empty()) {
+    machine.idle.emplace_back();
+  }
+  machine.in_flight.splice(machine.in_flight.end(), machine.idle, machine.idle.begin());
+  Block& block = machine.in_flight.back();
+  block.index = index;
+  block.shared.assign(shared + kGuard, kPoison);
+  while (block.fibers.size() < static_cast<std::size_t>(machine.threads)) {
+    block.fibers.push_back(std::make_unique<Fiber>());
+  }
+  block.fibers.resize(static_cast<std::size_t>(machine.threads));
   for (int t = 0; t < machine.threads; ++t) {
-    Fiber& fiber = machine.fibers[static_cast<std::size_t>(t)];
+    Fiber& fiber = *block.fibers[static_cast<std::size_t>(t)];
     fiber.state = State::kReady;
-    getcontext(&fiber.context);
-    fiber.context.uc_stack.ss_sp = fiber.stack.get();
-    fiber.context.uc_stack.ss_size = kStack;
-    fiber.context.uc_link = &machine.scheduler;
-    makecontext(&fiber.context, fiber_main, 0);
+    fiber.block = &block;
+    fiber.thread = t;
+    fiber.fences = 0;
+    fiber.site = nullptr;
+    if (t % kWarp == 0) {
+      const auto end = machine.turns.end();
+      const bool last = machine.schedule == Schedule::kForward;
+      machine.turns.insert(last ? end : machine.turns.begin(), {&block, t});
+    }
   }
-  const int warps = (machine.threads + kWarp - 1) / kWarp;
-  for (;;) {
-    // A warp goes as far as it can before the next one moves at all: no luck hides a race.
-    bool moved = false;
-    for (const int warp : order(warps)) {
-      while (run_warp(warp) || release_exchanges(warp)) {
-        moved = true;
+  if (machine.schedule == Schedule::kRandom) {
+    std::shuffle(machine.turns.begin(), machine.turns.end(), machine.random);
+  }
+  machine.races.begin_block(index, shared);
+}
+
+bool has_ended(const Block& block) {
+  for (const auto& fiber : block.fibers) {
+    if (fiber->state != State::kDone) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void retire(std::list<Block>::iterator block, std::size_t shared) {
+  for (std::size_t i = shared; i < shared + kGuard; ++i) {
+    if (block->shared[i] != kPoison) {
+      machine.failure = "block " + std::to_string(block->index) + " wrote beyond its shared memory";
+    }
+  }
+  auto& turns = machine.turns;
+  const auto of_block = [&](const Warp& warp) { return warp.block == &*block; };
+  turns.erase(std::remove_if(turns.begin(), turns.end(), of_block), turns.end());
+  machine.races.end_block(block->index);
+  machine.idle.splice(machine.idle.end(), machine.in_flight, block);
+}
+
+// Runs the most urgent warp that can move, and what follows for its block.
+bool step(std::size_t shared) {
+  for (const Warp& warp : machine.turns) {
+    Block& block = *warp.block;
+    if (!run_warp(warp)) {
+      continue;
+    }
+    if (has_ended(block)) {
+      auto found = machine.in_flight.begin();
+      while (&*found != &block) {
+        ++found;
       }
+      retire(found, shared);
+    } else {
+      release_barrier(block);
     }
-    bool left = false;
-    for (int t = 0; t < machine.threads; ++t) {
-      left = left || machine.fibers[static_cast<std::size_t>(t)].state != State::kDone;
+    if (machine.schedule == Schedule::kRandom && machine.random() % 16 == 0) {
+      std::shuffle(machine.turns.begin(), machine.turns.end(), machine.random);
     }
-    if (!left) {
-      return;
-    }
-    moved = release_barrier() || moved;
-    if (!machine.failure.empty() || !moved) {
-      throw std::runtime_error(machine.failure.empty() ? describe_deadlock() : machine.failure);
-    }
+    return true;
   }
+  return false;
+}
+
+void before_atomic() {
+  if (machine.schedule == Schedule::kRandom && machine.random() % 64 == 0) {
+    end_turn();
+  }
+}
+
+template <class Integer>
+Integer add(Integer* address, Integer value) {
+  before_atomic();
+  report_access(address, sizeof *address, Access::kAtomic);
+  const Integer old = *address;
+  *address = old + value;
+  return old;
 }
 
 }  // namespace
@@ -237,13 +363,19 @@ void barrier(Site& site) {
   if (site.disabled) {
     return;
   }
-  running().state = State::kAtBarrier;
-  running().site = &site;
+  machine.running->state = State::kAtBarrier;
+  machine.running->site = &site;
   end_turn();
 }
 
+void fence(Site& site) {
+  if (!site.disabled) {
+    ++machine.running->fences;
+  }
+}
+
 std::uint64_t exchange(Site& site, unsigned mask, std::uint64_t bits, int source) {
-  Fiber& fiber = running();
+  Fiber& fiber = *machine.running;
   fiber.state = State::kInExchange;
   fiber.site = &site;
   // The mutation of a shuffle: one lane of the warp does not know of another.
@@ -251,34 +383,73 @@ std::uint64_t exchange(Site& site, unsigned mask, std::uint64_t bits, int source
   fiber.bits = bits;
   fiber.source = source;
   end_turn();
-  return running().bits;
+  return fiber.bits;
 }
 
-void before_atomic() {
-  if (machine.schedule == Schedule::kRandom && machine.random() % 64 == 0) {
+void report_access(const void* address, std::size_t bytes, Access access) {
+  const Fiber* fiber = machine.running;
+  if (fiber == nullptr) {
+    return;
+  }
+  const auto* byte = static_cast<const unsigned char*>(address);
+  const auto* stack = reinterpret_cast<const unsigned char*>(fiber->stack.get());
+  if (byte >= stack && byte < stack + kStack) {
+    return;
+  }
+  const std::vector<unsigned char>& shared = fiber->block->shared;
+  const bool is_shared = byte >= shared.data() && byte < shared.data() + shared.size();
+  std::string wrong = is_shared
+                          ? machine.races.in_shared(static_cast<std::size_t>(byte - shared.data()),
+                                                    bytes, access, stamp_of(*fiber))
+                          : machine.races.in_device(reinterpret_cast<std::uintptr_t>(address),
+                                                    bytes, access, stamp_of(*fiber));
+  if (!wrong.empty()) {
+    fail(wrong);
     end_turn();
   }
 }
 
-unsigned char* shared_memory() { return machine.shared.data(); }
+unsigned char* shared_memory() { return machine.running->block->shared.data(); }
+
+unsigned atomic_add(unsigned* address, unsigned value) { return add(address, value); }
+unsigned long long atomic_add(unsigned long long* address, unsigned long long value) {
+  return add(address, value);
+}
+
+unsigned atomic_increment(unsigned* address, unsigned last) {
+  before_atomic();
+  const Fiber& fiber = *machine.running;
+  std::vector<std::uint32_t> fences;
+  for (const auto& other : fiber.block->fibers) {
+    fences.push_back(other->fences);
+  }
+  machine.races.arrive(reinterpret_cast<std::uintptr_t>(address), stamp_of(fiber),
+                       std::move(fences));
+  const unsigned old = *address;
+  *address = old >= last ? 0 : old + 1;
+  return old;
+}
 
 void run(int blocks, int threads, std::size_t shared, const std::function<void()>& kernel) {
   machine.kernel = &kernel;
   machine.threads = threads;
   machine.failure.clear();
-  while (machine.fibers.size() < static_cast<std::size_t>(threads)) {
-    machine.fibers.emplace_back();
-  }
-  for (const int block : order(blocks)) {
-    block_index.x = static_cast<unsigned>(block);
-    machine.shared.assign(shared + kGuard, kPoison);
-    run_block();
-    for (std::size_t i = shared; i < shared + kGuard; ++i) {
-      if (machine.shared[i] != kPoison) {
-        throw std::runtime_error("block " + std::to_string(block) +
-                                 " wrote beyond its shared memory");
-      }
+  machine.races.begin_launch(blocks);
+  int next = 0;
+  while (machine.failure.empty() && (next < blocks || !machine.in_flight.empty())) {
+    while (next < blocks && machine.in_flight.size() < kBlocksInFlight) {
+      const bool backward = machine.schedule == Schedule::kReverse;
+      launch_block(backward ? blocks - 1 - next : next, shared);
+      ++next;
     }
+    if (!step(shared) && machine.failure.empty()) {
+      machine.failure = describe_deadlock();
+    }
+  }
+  if (!machine.failure.empty()) {
+    machine.turns.clear();
+    machine.in_flight.clear();  // its fibers stand in the middle of a kernel
+    throw std::runtime_error(machine.failure);
   }
 }
 

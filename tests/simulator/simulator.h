@@ -1,11 +1,11 @@
-// Runs CUDA kernels under a C++ compiler: one fiber per thread of a block, one block after the
-// other.
+// Runs CUDA kernels under a C++ compiler: one fiber per thread, several blocks in flight.
 //
 // Between two meeting points (barriers, shuffles) a thread runs alone, and a warp goes on until it
-// waits at a barrier; the schedule says in which order lanes, warps and blocks take their turns, so
-// a missing meeting point shows as a wrong result in one schedule or another. Shared memory and
-// device memory start poisoned. Every meeting point is a site: tests list the sites, disable one,
-// and expect a failure.
+// waits at a barrier; the schedule says which lane, warp and block comes first. Shared memory and
+// device memory start poisoned. Every access of a kernel to shared and device memory is reported
+// (hooks.cpp) and checked for races (races.h), so that a missing barrier or fence shows in any
+// schedule. Barriers, fences and shuffles are sites: tests list them, disable one, and expect a
+// failure.
 #ifndef IGFAST_SIMULATOR_H
 #define IGFAST_SIMULATOR_H
 
@@ -38,13 +38,17 @@ extern Dim3 thread_index;  // of the running thread
 extern Dim3 block_index;
 
 void barrier(Site& site);
+void fence(Site& site);
 // Deposits `bits`, waits for the lanes of `mask`, returns what lane `source` deposited.
 std::uint64_t exchange(Site& site, unsigned mask, std::uint64_t bits, int source);
-// A turn may end before an atomic operation, in the random schedule.
-void before_atomic();
 unsigned char* shared_memory();
 
-// Throws std::runtime_error on a deadlock and where a kernel leaves its shared memory.
+unsigned atomic_add(unsigned* address, unsigned value);
+unsigned long long atomic_add(unsigned long long* address, unsigned long long value);
+// Also what threads of different blocks synchronize by.
+unsigned atomic_increment(unsigned* address, unsigned last);
+
+// Throws std::runtime_error on a deadlock, on a race, and where a kernel leaves its shared memory.
 void run(int blocks, int threads, std::size_t shared, const std::function<void()>& kernel);
 
 template <class T>
@@ -85,13 +89,15 @@ Integer round_down_saturated(Real value) {
 #define threadIdx (::simulator::thread_index)
 #define blockIdx (::simulator::block_index)
 
-// A reference local to each use, so that looking a site up costs one test.
+// A reference local to each use, so that looking a site up costs one test; it is no memory of the
+// kernel's.
 #define IGF_SITE(kind)                                                               \
-  ([]() -> ::simulator::Site& {                                                      \
+  ([]() __attribute__((no_sanitize("thread"))) -> ::simulator::Site& {               \
     static ::simulator::Site& site = ::simulator::site_at(__FILE__, __LINE__, kind); \
     return site;                                                                     \
   }())
 #define __syncthreads() ::simulator::barrier(IGF_SITE("barrier"))
+#define __threadfence() ::simulator::fence(IGF_SITE("fence"))
 #define __shfl_down_sync(mask, value, distance) \
   ::simulator::shuffle(                         \
       IGF_SITE("shuffle"), mask, value,         \
@@ -126,20 +132,15 @@ inline long long __double2ll_rd(double value) {
   return simulator::round_down_saturated<long long>(value);
 }
 
-template <class T>
-T atomicAdd(T* address, T value) {
-  simulator::before_atomic();
-  const T old = *address;
-  *address = old + value;
-  return old;
+inline unsigned atomicAdd(unsigned* address, unsigned value) {
+  return simulator::atomic_add(address, value);
+}
+inline unsigned long long atomicAdd(unsigned long long* address, unsigned long long value) {
+  return simulator::atomic_add(address, value);
 }
 inline unsigned atomicInc(unsigned* address, unsigned last) {
-  simulator::before_atomic();
-  const unsigned old = *address;
-  *address = old >= last ? 0 : old + 1;
-  return old;
+  return simulator::atomic_increment(address, last);
 }
-inline void __threadfence() {}
 
 namespace igfast {
 inline unsigned char* shared_memory() { return simulator::shared_memory(); }
