@@ -55,6 +55,10 @@ EXTRAS = {
     "pyarrow": set(),
     "sklearn": set(),
     "mlxtend": set(),
+    "tensorboard": set(),
+    "wandb": set(),
+    "trackio": set(),
+    "mlflow": set(),
 }
 
 

@@ -50,6 +50,29 @@ def split_velocity_squared(
     return result[0] / interval**2, result[1] / interval**2, result[2] / interval
 
 
+def interval_squares(
+    counts_before: ArrayLike, outside_before: ArrayLike, counts: ArrayLike, outside: ArrayLike
+) -> Float:
+    """As :func:`split_velocity_squared` for one interval of L layers, not divided by its length.
+
+    Parameters
+    ----------
+    counts_before, counts : (L, G, B) array_like
+    outside_before, outside : (L, G, 2) array_like
+
+    Returns
+    -------
+    (3, L) float64
+        Γ²Δt², its standard error, ΓΔt of the noise floor; NaN with one split, or an empty one.
+    """
+    before, after = join_outside(counts_before, outside_before), join_outside(counts, outside)
+    found = np.full((3, len(after)), np.nan)
+    held = (before.sum(axis=-1).min(axis=1) > 0) & (after.sum(axis=-1).min(axis=1) > 0)
+    if after.shape[1] > 1 and held.any():
+        found[:, held] = _from_products(products(before[held], after[held]))
+    return found
+
+
 def products(before: Float, after: Float) -> Float:
     """(K, G, G) products Σ_b Δp_b^(g) Δp_b^(h) / p_b between (K, G, B) counts."""
     middle = 0.5 * (_shares(before.sum(axis=1)) + _shares(after.sum(axis=1)))

@@ -15,7 +15,7 @@ from ..groups import Groups, group_layers
 from ..health import Flag, Rule
 from ..histograms import Histogram
 from ..schedules import Schedule, resolve
-from ..sinks import Guarded
+from ..sinks.outlets import Outlets
 from . import arguments, parts, reduction, sharding, storing
 from .group import connect, together
 from .measuring import check_tensors
@@ -141,7 +141,7 @@ class Monitor:
             chosen = arguments.check_quantities(quantities, tensors, bool(self._optimizers))
             settings = arguments.settings_of(grid, bins, splits, offsets)
             self._stepped = [arguments.names_in(one, tensors) for one in self._optimizers]
-            guarded = [Guarded(sink) for sink in sinks]
+            outlets = Outlets(sinks)
             examiner = arguments.examiner_of(health, tensors)
             self._step = arguments.start_step(step, resume, path)
             if self._group is not None:
@@ -176,7 +176,7 @@ class Monitor:
         writer, known = begun.writer, begun.known
         if self._group is not None and resume:
             known = self._group.from_first(known)
-        self._recorder = Recorder(measurements, guarded, examiner, writer, self._group, layout)
+        self._recorder = Recorder(measurements, outlets, examiner, writer, self._group, layout)
         if known is not None:
             self._resumed = True
             self._recorder.resume(*known)

@@ -11,7 +11,8 @@ from functools import partial
 
 from ..health import TOTAL, Examination, Examiner, Flag
 from ..histograms import Histogram
-from ..sinks import Guarded, Record
+from ..sinks.outlets import Outlets
+from ..sinks.record import Record
 from ..store import BackgroundWriter
 from . import reduction, sharding
 from .group import Group
@@ -27,7 +28,7 @@ class Recorder:
     ----------
     measurements : mapping of str to Measurement
         By quantity.
-    sinks : sequence of Guarded
+    sinks : Outlets
     examiner : Examiner, optional
     writer : BackgroundWriter, optional
         On the rank that writes.
@@ -45,7 +46,7 @@ class Recorder:
     def __init__(
         self,
         measurements: Mapping[str, Measurement],
-        sinks: Sequence[Guarded],
+        sinks: Outlets,
         examiner: Examiner | None,
         writer: BackgroundWriter | None,
         group: Group | None,
@@ -97,9 +98,7 @@ class Recorder:
             _LOG.warning("igfast: %s", flag)
         if self._examiner is not None:
             scalars = {TOTAL: float(len(found.flags)), **scalars}
-        record = Record(step, now, self.last, moments, scalars, found.flags)
-        for sink in self._sinks:
-            sink.write(step, record)
+        self._sinks.write(Record(step, now, self.last, moments, scalars, found.flags))
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Store named numbers."""
@@ -113,17 +112,14 @@ class Recorder:
         if self._writer is not None:
             self._writer.flush()
         if self._leads:
-            for sink in self._sinks:
-                sink.flush()
+            self._sinks.flush()
 
     def close(self) -> None:
         """Finish the store and the sinks; nothing in a process forked from the one that began."""
         if os.getpid() != self._process:
             return
         if self._leads:
-            for sink in self._sinks:
-                sink.flush()
-                sink.close()
+            self._sinks.close()
         if self._writer is not None:
             self._writer.close()
         if self._failure is not None:

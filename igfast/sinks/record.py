@@ -1,15 +1,15 @@
-"""Where records go besides the store: a sink has ``write``, ``flush`` and ``close``."""
+"""What a sink is given, and what makes a sink."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from .health import Flag
-from .histograms import Histogram
-from .summary import Moments
+from ..health import Flag
+from ..histograms import Histogram
+from ..summary import Moments
+from .curves import Curves
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Record:
         value) or has ended (0): see :mod:`igfast.health`.
     health : tuple of Flag
         All that hold at this record.
+    curves : mapping of str to Curves
+        By quantity: velocity, length, entropy and complexity of every layer at this step.
     """
 
     step: int
@@ -37,6 +39,7 @@ class Record:
     moments: Mapping[str, Moments]
     scalars: Mapping[str, float] = field(default_factory=dict)
     health: tuple[Flag, ...] = ()
+    curves: Mapping[str, Curves] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -62,34 +65,3 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish; nothing is written afterwards."""
-
-
-class Guarded:
-    """A sink whose failures never reach the training loop: the first one is reported, loudly."""
-
-    def __init__(self, sink: Any) -> None:
-        if not isinstance(sink, Sink):
-            raise TypeError(f"a sink needs write, flush and close, got {sink!r}")
-        self._sink = sink
-        self.failures = 0
-
-    def write(self, step: int, record: Record) -> None:
-        self._try(f"write at step {step}", lambda: self._sink.write(step, record))
-
-    def flush(self) -> None:
-        self._try("flush", self._sink.flush)
-
-    def close(self) -> None:
-        self._try("close", self._sink.close)
-
-    def _try(self, doing: str, action: Callable[[], None]) -> None:
-        try:
-            action()
-        except Exception as error:
-            self.failures += 1
-            if self.failures == 1:
-                warnings.warn(
-                    f"sink {type(self._sink).__name__} failed in {doing}: {error!r}; training and "
-                    "the run store go on, further failures of this sink are not reported",
-                    stacklevel=2,
-                )

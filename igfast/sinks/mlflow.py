@@ -1,0 +1,76 @@
+"""Records as metrics of an MLflow run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from .libraries import require
+from .numbers import MEASURES, Numbers
+from .record import Record
+
+MOST_METRICS = 1000  # that a server takes in one call
+_REFUSED = re.compile(r"[^\w\-. /]")
+
+
+class MLflow:
+    """Scalars at the optimizer's steps; MLflow has no histograms.
+
+    Parameters
+    ----------
+    run_id : str, optional
+        By default the active run when the first record is written.
+    scalars : sequence of str
+        Among ``igfast.sinks.MEASURES``; keys are ``param_velocity/layer``, with ``_`` for what
+        MLflow refuses.
+    tracking_uri : str, optional
+        By default that of ``mlflow.set_tracking_uri``.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        Without mlflow: ``pip install 'igfast[mlflow]'``, or ``mlflow`` itself for a local database.
+
+    Examples
+    --------
+    >>> with mlflow.start_run():  # doctest: +SKIP
+    ...     with igfast.Monitor(model, optimizer, sinks=[igfast.sinks.MLflow()]):
+    ...         train()
+    """
+
+    def __init__(
+        self,
+        run_id: str | None = None,
+        *,
+        scalars: Sequence[str] = MEASURES,
+        tracking_uri: str | None = None,
+    ) -> None:
+        require("mlflow", "mlflow")
+        self._run_id, self._uri, self._numbers = run_id, tracking_uri, Numbers(scalars)
+        self._client: Any = None
+
+    def write(self, step: int, record: Record) -> None:
+        import mlflow
+        from mlflow.entities import Metric
+
+        if self._run_id is None:
+            active = mlflow.active_run()
+            if active is None:
+                raise RuntimeError(
+                    "no MLflow run is active: train inside mlflow.start_run(), or pass run_id="
+                )
+            self._run_id = active.info.run_id
+        if self._client is None:
+            self._client = mlflow.MlflowClient(self._uri)
+        milliseconds = int(record.wall_time * 1000)
+        metrics = [
+            Metric(_REFUSED.sub("_", name), value, milliseconds, step)
+            for name, value in self._numbers.of(record).items()
+        ]
+        for start in range(0, len(metrics), MOST_METRICS):
+            self._client.log_batch(self._run_id, metrics[start : start + MOST_METRICS])
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...

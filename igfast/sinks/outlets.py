@@ -1,0 +1,99 @@
+"""The sinks of a run: all of them get every record, and none of them can stop training."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from .curves import LiveCurves
+from .record import Record, Sink
+
+
+class SinkWarning(UserWarning):
+    """A sink has failed, or missed records. Training and the run store went on."""
+
+
+class Outlets:
+    """All sinks of a Monitor; computes what they have in common once per record."""
+
+    def __init__(self, sinks: Sequence[Any]) -> None:
+        self._sinks = [Guarded(sink) for sink in sinks]
+        self._live = LiveCurves()
+
+    def write(self, record: Record) -> None:
+        """Hand a record, with its curves, to every sink."""
+        if self._sinks:
+            record = replace(record, curves=self._live.add(record.step, record.histograms))
+        for sink in self._sinks:
+            sink.write(record.step, record)
+
+    def flush(self) -> None:
+        """Bring out what sinks hold back."""
+        for sink in self._sinks:
+            sink.flush()
+
+    def close(self) -> None:
+        """Finish every sink."""
+        for sink in self._sinks:
+            sink.flush()
+            sink.close()
+
+
+class Guarded:
+    """A sink whose failures never reach the training loop.
+
+    The first one is reported, loudly. A disk that is full for a minute must not silence a logger
+    for a week, and a server that is gone must not cost its timeout at every record: so a sink that
+    fails is left out for 1, 2, 4, … records, and then tried again.
+    """
+
+    def __init__(self, sink: Any) -> None:
+        if not isinstance(sink, Sink):
+            raise TypeError(f"a sink needs write, flush and close, got {sink!r}")
+        self._sink = sink
+        self._reported = False
+        self._pause = self._waiting = 0
+        self._missed: list[int] = []
+
+    def write(self, step: int, record: Record) -> None:
+        if self._waiting:
+            self._waiting -= 1
+            self._missed.append(step)
+        elif self._try(f"write at step {step}", lambda: self._sink.write(step, record)):
+            self._pause = 0
+        else:
+            self._pause = self._waiting = max(1, 2 * self._pause)
+            self._missed.append(step)
+
+    def flush(self) -> None:
+        if not self._pause:
+            self._try("flush", self._sink.flush)
+
+    def close(self) -> None:
+        self._try("close", self._sink.close)
+        if self._missed:
+            first, last, count = self._missed[0], self._missed[-1], len(self._missed)
+            warnings.warn(
+                f"sink {type(self._sink).__name__} missed {count} records between step {first} and "
+                f"{last}; a run store (store=) has them: see igfast report and igfast export",
+                SinkWarning,
+                stacklevel=2,
+            )
+
+    def _try(self, doing: str, action: Callable[[], None]) -> bool:
+        try:
+            action()
+        except Exception as error:
+            if not self._reported:
+                self._reported = True
+                warnings.warn(
+                    f"sink {type(self._sink).__name__} failed in {doing}: {error!r}; training and "
+                    "the run store go on, and the sink is tried again at fewer and fewer records. "
+                    "Remedy: fix the cause while training runs, or leave this sink out",
+                    SinkWarning,
+                    stacklevel=2,
+                )
+            return False
+        return True

@@ -1,0 +1,93 @@
+"""Records in TensorBoard's event files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from .libraries import require
+from .numbers import MEASURES, Bars, Numbers, bars_of
+from .record import Record
+
+
+class TensorBoard:
+    """Histograms with exact moments, and scalars.
+
+    Parameters
+    ----------
+    target : str, Path or SummaryWriter
+        Folder of the event files, opened at the first record, or a writer in use, which is flushed
+        and left open.
+    scalars : sequence of str
+        Among ``igfast.sinks.MEASURES``; tags are ``param_velocity/layer``.
+    histograms : bool
+        Tags are ``param_histogram/layer``. TensorBoard draws 30 bars of its own, whatever it gets.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        Without tensorboard: ``pip install 'igfast[tensorboard]'``.
+
+    Examples
+    --------
+    >>> sink = igfast.sinks.TensorBoard("runs/first")  # doctest: +SKIP
+    >>> monitor = igfast.Monitor(model, optimizer, sinks=[sink])  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        target: str | os.PathLike[str] | Any,
+        *,
+        scalars: Sequence[str] = MEASURES,
+        histograms: bool = True,
+    ) -> None:
+        self._folder: str | None = None
+        self._writer: Any = None
+        if isinstance(target, (str, os.PathLike)):
+            require("tensorboard", "tensorboard")
+            self._folder = os.fspath(target)
+        elif hasattr(target, "add_histogram_raw"):
+            self._writer = target
+        else:
+            raise TypeError(f"target must be a folder or a SummaryWriter, got {target!r}")
+        self._numbers, self._histograms = Numbers(scalars), histograms
+
+    def write(self, step: int, record: Record) -> None:
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(self._folder)
+        for name, value in self._numbers.of(record).items():
+            self._writer.add_scalar(name, value, step, walltime=record.wall_time)
+        for bars in bars_of(record) if self._histograms else ():
+            self._draw(bars, step, record)
+
+    def _draw(self, bars: Bars, step: int, record: Record) -> None:
+        moments, row = record.moments[bars.quantity], bars.row
+        # TensorBoard's outer edges are the minimum and the maximum. Outliers beyond the bars would
+        # stretch them, and a width of nothing would draw nothing.
+        low = max(float(moments.min[row]), bars.edges[0])
+        high = min(float(moments.max[row]), bars.edges[-1])
+        if not low < high:
+            low, high = bars.edges[0], bars.edges[-1]
+        self._writer.add_histogram_raw(
+            bars.name,
+            min=float(low),
+            max=float(high),
+            num=int(moments.count[row]),
+            sum=float(moments.sum[row]),
+            sum_squares=float(moments.sum_squares[row]),
+            bucket_limits=bars.edges[1:].tolist(),
+            bucket_counts=bars.counts.tolist(),
+            global_step=step,
+            walltime=record.wall_time,
+        )
+
+    def flush(self) -> None:
+        if self._writer is not None:
+            self._writer.flush()
+
+    def close(self) -> None:
+        if self._writer is not None and self._folder is not None:
+            self._writer.close()

@@ -1,0 +1,66 @@
+"""Records in a trackio run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .libraries import require
+from .numbers import MEASURES, Numbers, bars_of
+from .record import Record
+
+
+class Trackio:
+    """Histograms and scalars, at the optimizer's steps.
+
+    trackio counts ``log`` calls that name no step onwards from the highest step it has seen: give
+    calls of your own their ``step=``.
+
+    Parameters
+    ----------
+    run : trackio Run, optional
+        By default the one that ``trackio.init`` started. It is not finished by this sink.
+    scalars : sequence of str
+        Among ``igfast.sinks.MEASURES``; keys are ``param_velocity/layer``.
+    histograms : bool
+        Keys are ``param_histogram/layer``.
+    most_bins : int
+        Neighboring bins are merged beyond it.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        Without trackio: ``pip install 'igfast[trackio]'``.
+
+    Examples
+    --------
+    >>> trackio.init(project="first")  # doctest: +SKIP
+    >>> sinks = [igfast.sinks.Trackio()]  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        run: Any = None,
+        *,
+        scalars: Sequence[str] = MEASURES,
+        histograms: bool = True,
+        most_bins: int = 512,
+    ) -> None:
+        require("trackio", "trackio")
+        if most_bins < 1:
+            raise ValueError(f"most_bins must be at least 1, got {most_bins}")
+        self._log = None if run is None else run.log
+        self._numbers, self._histograms, self._most_bins = Numbers(scalars), histograms, most_bins
+
+    def write(self, step: int, record: Record) -> None:
+        import trackio
+
+        data: dict[str, Any] = dict(self._numbers.of(record))
+        for bars in bars_of(record, self._most_bins) if self._histograms else ():
+            data[bars.name] = trackio.Histogram(np_histogram=(bars.counts, bars.edges))
+        log = self._log or trackio.log  # which says so where no run was started
+        log(data, step=step)
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...

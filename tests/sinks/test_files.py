@@ -1,0 +1,115 @@
+"""JSONL and Parquet, read back with json, pandas and pyarrow."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas
+import pyarrow.parquet
+import pytest
+
+import igfast
+from igfast.sinks import JSONL, Parquet
+
+from .recording import record
+
+
+def check(table, records):
+    """A table of step, layer and columns against the records it was written from."""
+    assert table["step"].tolist() == [0, 0, 0, 5, 5, 5, 10, 10, 10]
+    assert table["layer"].tolist() == ["moving", "one", "bad"] * 3
+    assert set(table["quantity"]) == {"param"}
+    moving = table[table["layer"] == "moving"]
+    assert np.isnan(moving["velocity"].iloc[0])
+    np.testing.assert_allclose(moving["velocity"].iloc[1:], 0.02, rtol=0.05)
+    assert moving["length"].iloc[-1] == pytest.approx(0.2, rel=0.05)
+    np.testing.assert_allclose(np.diff(moving["mean"]), 0.1, rtol=1e-9)
+    assert moving["count"].tolist() == [100_000] * 3
+    assert moving["overflow"].min() >= 1  # the outlier
+    bad = table[table["layer"] == "bad"]
+    assert bad["nan"].tolist() == bad["inf"].tolist() == [0, 1, 1]
+    assert bad["health"].tolist() == ["", "nan,inf", "nan,inf"]
+    for row, kept in zip((0, 3, 6), records, strict=True):
+        for name in ("mean", "l2", "kurtosis", "zeros"):
+            assert table[name].iloc[row] == getattr(kept.moments["param"], name)[0]
+        assert table["entropy"].iloc[row] == kept.curves["param"].entropy[0]
+
+
+def test_jsonl(tmp_path):
+    records = record(JSONL(tmp_path / "made" / "run.jsonl"))
+    lines = (tmp_path / "made" / "run.jsonl").read_text().splitlines()
+    first = json.loads(lines[0], parse_constant=pytest.fail)  # no NaN: that is not JSON
+    assert first["velocity"] is None
+    assert first["wall_time"] == records[0].wall_time
+    path = tmp_path / "made" / "run.jsonl"
+    check(pandas.read_json(path, lines=True, precise_float=True), records)
+
+
+def test_jsonl_with_histograms(tmp_path):
+    records = record(JSONL(tmp_path / "run.jsonl", histograms=True))
+    row = json.loads((tmp_path / "run.jsonl").read_text().splitlines()[0])
+    histogram = records[0].histograms["param"]
+    assert row["counts"] == histogram.counts[0].tolist()
+    assert row["edges"] == histogram.edges[0].tolist()
+    assert sum(row["counts"]) + row["underflow"] + row["overflow"] == 100_000
+
+
+def test_jsonl_goes_on_after_a_kill(tmp_path):
+    path = tmp_path / "run.jsonl"
+    record(JSONL(path), steps=(0, 5, 10))
+    with path.open("a") as file:
+        file.write('{"step": 15, "wall')
+    with pytest.raises(FileExistsError, match=r"exists; choose another path, or pass resume=True"):
+        JSONL(path)
+    record(JSONL(path, resume=True), steps=(10, 20))
+    assert pandas.read_json(path, lines=True)["step"].tolist()[::3] == [0, 5, 10, 20]
+
+
+def test_parquet(tmp_path):
+    folder = tmp_path / "made" / "run.parquet"
+    records = record(Parquet(folder, every=2))
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "step-000000000000.parquet",
+        "step-000000000010.parquet",
+    ]
+    table = pandas.read_parquet(folder)
+    check(table, records)
+    for row, kept in zip((0, 3, 6), records, strict=True):
+        histogram = kept.histograms["param"].to_numpy()
+        np.testing.assert_array_equal(table["counts"].iloc[row], histogram.counts[0])
+        np.testing.assert_array_equal(table["edges"].iloc[row], histogram.edges[0])
+    kinds = {f.name: str(f.type) for f in pyarrow.parquet.read_schema(next(folder.iterdir()))}
+    assert kinds["step"] == kinds["nan"] == "int64"
+    assert kinds["velocity"] == "double"
+    assert kinds["counts"] == "list<element: int64>"
+
+
+def test_parquet_is_readable_while_training_goes_on(tmp_path):
+    folder, seen = tmp_path / "run.parquet", {}
+
+    def look(step):
+        seen[step] = len(pandas.read_parquet(folder)) if step else 0
+
+    record(Parquet(folder, every=1), between=look)
+    assert seen == {0: 0, 5: 6, 10: 9}
+
+
+def test_parquet_flushes_with_the_monitor(tmp_path):
+    sink = Parquet(tmp_path / "run", histograms=False)
+    with igfast.Monitor({"w": np.zeros(8)}, sinks=[sink]) as monitor:
+        monitor.record(3)
+        assert not list((tmp_path / "run").iterdir())
+        monitor.flush()
+        assert pandas.read_parquet(tmp_path / "run")["step"].tolist() == [3]
+
+
+def test_parquet_goes_on(tmp_path):
+    folder = tmp_path / "run"
+    record(Parquet(folder, every=2), steps=(0, 5, 10, 15))
+    with pytest.raises(FileExistsError, match=r"holds records; choose another folder, or pass"):
+        Parquet(folder)
+    record(Parquet(folder, every=2, resume=True), steps=(5, 20))
+    assert pandas.read_parquet(folder)["step"].tolist()[::3] == [0, 5, 20]
+    with pytest.raises(ValueError, match="every must be at least 1, got 0"):
+        Parquet(folder, every=0)

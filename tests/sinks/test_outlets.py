@@ -1,0 +1,134 @@
+"""A sink that fails: said once, left alone for a while, and never in the way."""
+
+from __future__ import annotations
+
+import resource
+import signal
+
+import numpy as np
+import pytest
+
+import igfast
+from igfast.sinks import JSONL, Parquet, Record, Sink, SinkWarning, TensorBoard, outlets
+from igfast.store import RunReader
+
+from .recording import Keeper, record
+
+
+class Broken(Keeper):
+    def __init__(self, fails=lambda step: True):
+        super().__init__()
+        self.fails = fails
+
+    def write(self, step, record):
+        super().write(step, record)
+        if self.fails(step):
+            raise ConnectionError("no route to the logger")
+
+
+def messages(found):
+    return [str(warning.message) for warning in found]
+
+
+def test_a_failing_sink_is_reported_once_and_training_goes_on(tmp_path):
+    broken, sink = Broken(), Keeper()
+    with pytest.warns(SinkWarning) as found:
+        record(broken, sink, steps=range(12), store=tmp_path / "run.igf")
+    report, missed = messages(found)
+    assert "sink Broken failed in write at step 0: ConnectionError('no route" in report
+    assert "training and the run store go on" in report
+    assert "Remedy: " in report
+    assert "missed 12 records between step 0 and 11" in missed
+    assert [r.step for r in broken.records] == [0, 2, 5, 10]  # left out for 1, 2, 4, … records
+    assert [r.step for r in sink.records] == list(range(12))
+    assert broken.calls == ["close"]  # not flushed while it fails
+    with RunReader(tmp_path / "run.igf") as run:
+        assert run.steps.tolist() == list(range(12))
+
+
+def test_a_sink_that_recovers_gets_every_later_record():
+    sink = Broken(fails=lambda step: step in (3, 5))
+    with pytest.warns(SinkWarning) as found:
+        record(sink, steps=range(12))
+    assert [r.step for r in sink.records] == [0, 1, 2, 3, 5, 8, 9, 10, 11]
+    assert "missed 5 records between step 3 and 7; a run store" in messages(found)[1]
+    assert sink.calls == ["flush", "close"]
+
+
+def test_flush_and_close_that_fail_are_reported_once():
+    class Stuck(Keeper):
+        def flush(self):
+            raise OSError("cannot flush")
+
+        def close(self):
+            raise OSError("cannot close")
+
+    with pytest.warns(SinkWarning) as found:
+        record(Stuck())
+    assert len(found) == 1
+    assert "sink Stuck failed in flush" in str(found[0].message)
+
+
+def test_the_keyboard_still_interrupts():
+    class Interrupted(Keeper):
+        def write(self, step, record):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        record(Interrupted())
+
+
+@pytest.mark.parametrize("kind", [JSONL, Parquet, TensorBoard])
+def test_a_path_that_cannot_be_written(kind, tmp_path):
+    """A file where a folder should be: refused to root as well."""
+    (tmp_path / "file").write_text("")
+    with pytest.warns(SinkWarning) as found:
+        record(kind(tmp_path / "file" / "below"), store=tmp_path / "run.igf")
+    assert f"sink {kind.__name__} failed in" in messages(found)[0]
+    with RunReader(tmp_path / "run.igf") as run:
+        assert run.steps.tolist() == [0, 5, 10]
+
+
+def test_a_full_disk_leaves_whole_lines(tmp_path):
+    """The first record fits, the second one does not, the third one does again."""
+    path, limits = tmp_path / "run.jsonl", resource.getrlimit(resource.RLIMIT_FSIZE)
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def fill(step):
+        room = {0: path.stat().st_size + 100, 1: limits[0]}.get(step, limits[0])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+
+    try:
+        with pytest.warns(SinkWarning) as found:
+            record(JSONL(path), steps=range(4), between=fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, old)
+    assert (
+        "sink JSONL failed in write at step 1: OSError(27, 'File too large')" in messages(found)[0]
+    )
+    lines = path.read_text().splitlines()
+    assert [line[: line.index(",")] for line in lines] == ['{"step": 0'] * 3 + ['{"step": 3'] * 3
+
+
+def test_what_is_no_sink_is_refused():
+    assert isinstance(Keeper(), Sink)
+    with pytest.raises(TypeError, match="a sink needs write, flush and close, got <built-in"):
+        record(print)
+
+
+def test_records_carry_curves_for_sinks():
+    first, second, third = record()
+    assert isinstance(first, Record)
+    assert set(first.curves) == set(first.histograms) == {"param"}
+    assert second.curves["param"].velocity.shape == (3,)
+    assert third.step == 10
+
+
+def test_no_sink_costs_no_curves(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("computed for nobody")
+
+    monkeypatch.setattr(outlets.LiveCurves, "add", refuse)
+    with igfast.Monitor({"w": np.zeros(4)}) as monitor:
+        monitor.record(0)
