@@ -118,7 +118,9 @@ void Plan::upload_layout(const Layout& layout, void* stream) {
   launch_.arrivals = static_cast<std::uint32_t*>(keep(DeviceBuffer(arrivals)));
   clear_device(launch_.arrivals, arrivals, stream);
   if (moments_) {
-    const auto chunks = static_cast<std::size_t>(layout.row_first.back());
+    // Null says that moments are not wanted: room for one where all tensors are empty.
+    const auto chunks =
+        static_cast<std::size_t>(std::max<std::int64_t>(1, layout.row_first.back()));
     launch_.chunk_moments =
         static_cast<DeviceMoments*>(keep(DeviceBuffer(chunks * sizeof(DeviceMoments))));
   }
