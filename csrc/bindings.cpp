@@ -33,17 +33,18 @@ std::string describe(const Shape& shape) {
 // A C-contiguous array of exactly this element type and shape: never a silent copy.
 template <class T>
 py::array_t<T> require(const char* name, const py::object& object, const Shape& shape) {
-  const std::string wanted =
-      std::string(py::str(py::dtype::of<T>())) + " array of shape " + describe(shape);
+  const auto wanted = [&] {
+    return std::string(py::str(py::dtype::of<T>())) + " array of shape " + describe(shape);
+  };
   if (!py::isinstance<py::array>(object)) {
-    throw py::type_error(std::string(name) + " must be a NumPy " + wanted + ", not " +
+    throw py::type_error(std::string(name) + " must be a NumPy " + wanted() + ", not " +
                          std::string(py::str(py::type::of(object))));
   }
   const auto array = py::reinterpret_borrow<py::array>(object);
   const Shape actual(array.shape(), array.shape() + array.ndim());
   const bool contiguous = (array.flags() & py::array::c_style) != 0;
   if (!py::isinstance<py::array_t<T>>(object) || actual != shape || !contiguous) {
-    throw py::value_error(std::string(name) + " must be a C-contiguous " + wanted + ", not " +
+    throw py::value_error(std::string(name) + " must be a C-contiguous " + wanted() + ", not " +
                           std::string(py::str(array.dtype())) + " " + describe(actual) +
                           (contiguous ? "" : " (not contiguous)"));
   }
@@ -83,14 +84,19 @@ Tensors require_tensors(const char* operation, const py::object& object, std::in
   const auto table = require<std::int64_t>("tensors", object, {count, 5});
   const auto* tensors = reinterpret_cast<const igf_tensor*>(table.data());
   for (py::ssize_t t = 0; t < count; ++t) {
-    const std::string where = "tensors[" + std::to_string(t) + "]";
+    const auto where = [&] { return "tensors[" + std::to_string(t) + "]"; };
+    const auto require_field = [&](const char* field, std::int64_t value, std::int64_t most) {
+      if (value < 0 || value > most) {
+        require_range((where() + field).c_str(), value, 0, most);
+      }
+    };
     constexpr std::int64_t kMost = std::int64_t{1} << 56;
-    require_range((where + " numel").c_str(), tensors[t].numel, 0, kMost);
-    require_range((where + " start").c_str(), tensors[t].start, 0, kMost);
-    require_range((where + " row").c_str(), tensors[t].row, 0, rows - 1);
+    require_field(" numel", tensors[t].numel, kMost);
+    require_field(" start", tensors[t].start, kMost);
+    require_field(" row", tensors[t].row, rows - 1);
     igfast::dispatch_dtype(operation, tensors[t].dtype, [](auto) {});
     if (tensors[t].numel > 0 && tensors[t].pointer == 0) {
-      throw py::value_error(where + " has " + std::to_string(tensors[t].numel) +
+      throw py::value_error(where() + " has " + std::to_string(tensors[t].numel) +
                             " elements but a null pointer (a meta or fake tensor?)");
     }
   }

@@ -27,10 +27,11 @@ struct Placed {
 // Split rule: element i belongs to split (i + rotation(i)) mod G, constant inside a block of 256.
 constexpr std::int64_t kBlock = 256;
 constexpr std::int64_t kLanes = 8;
+constexpr std::uint32_t kRotationFactor = 2654435761u;
 
 IGF_HOST_DEVICE inline std::uint32_t block_rotation(std::int64_t flat_index) {
   const auto block = static_cast<std::uint32_t>(static_cast<std::uint64_t>(flat_index) >> 8);
-  return (block * 2654435761u) >> 29;
+  return (block * kRotationFactor) >> 29;
 }
 
 // ---- uniform ----

@@ -36,10 +36,17 @@ class UniformTable {
     rule_.scale = static_cast<V>(static_cast<double>(bins) / (edges[bins] - edges[0]));
     rule_.margin = margin();
     rule_.guess_is_close = rule_.margin <= V(kCloseGuess);
-    find_narrow_guess();
+    has_narrow_guess_ = false;
   }
 
-  const UniformRule<V>& rule() const { return rule_; }
+  // `narrow`: for values of at most 11 significant bits too, which takes as long again to prove.
+  const UniformRule<V>& rule(bool narrow) {
+    if (narrow && !has_narrow_guess_) {
+      find_narrow_guess();
+      has_narrow_guess_ = true;
+    }
+    return rule_;
+  }
 
  private:
   static V smallest_at_least(double edge) {
@@ -129,6 +136,7 @@ class UniformTable {
 
   std::vector<V> storage_;
   UniformRule<V> rule_{};
+  bool has_narrow_guess_ = false;
 };
 
 }  // namespace igfast

@@ -79,7 +79,7 @@ def histogram(
         moments=moments,
         starts=starts,
     )
-    return plan()
+    return plan.run_once()
 
 
 def moments(tensors: Any) -> Moments:

@@ -12,6 +12,7 @@ import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -154,6 +155,8 @@ class Grid:
                     "read them from the histogram"
                 )
             return dyadic_edges(np.atleast_1d(self.exponent), np.atleast_1d(self.origin), self.bins)
+        if isinstance(self.low, float) and isinstance(self.high, float):
+            return _linspace(self.low, self.high, self.bins)
         low, high = np.asarray(self.low, np.float64), np.asarray(self.high, np.float64)
         if low.ndim and high.ndim and low.shape != high.shape:
             raise ValueError(
@@ -201,6 +204,7 @@ def check_dyadic(exponents: NDArray[Any], origins: NDArray[Any], bins: int) -> N
             raise ValueError(f"exponent={k} with origin={o} puts bin edges beyond float64")
 
 
+@lru_cache(maxsize=64)
 def _linspace(low: float, high: float, bins: int) -> NDArray[np.float64]:
     remedy = "choose a finite range with low < high that float64 can divide into that many bins"
     if not (math.isfinite(low) and math.isfinite(high) and math.isfinite(high - low)):
@@ -212,6 +216,7 @@ def _linspace(low: float, high: float, bins: int) -> NDArray[np.float64]:
         raise ValueError(
             f"range [{low}, {high}] has too few float64 numbers for {bins} bins; {remedy}"
         )
+    edges.flags.writeable = False  # shared by all calls with this range
     return edges
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -114,6 +115,13 @@ class Plan:
         if len(self._tensors) != len(self.names):
             raise RuntimeError("this plan has released its tensors; rebind() it first")
         self._refresh()
+        return self._count_in_place(out, first)
+
+    def run_once(self) -> Any:
+        """The first call of a plan that was made just now: no tensor has moved since."""
+        return self.finish(self._count_in_place(None, None))
+
+    def _count_in_place(self, out: Histogram | None, first: FirstBins | None) -> Outputs:
         found = Outputs(self._request, len(self.names), out)
         if self.unsettled:
             self._first_bins(found, first)
@@ -258,15 +266,7 @@ class Plan:
         grid = self.grid
         if grid.automatic or not len(self.names):
             return
-        if grid.kind == "log":
-            narrow = self._precision - 1 < grid.mantissa_bits
-        else:
-            edges = grid.edges() if self._request.edges is None else self._request.edges
-            edges = np.atleast_2d(edges)
-            far = np.abs(edges[:, [0, -1]]).max(axis=1)
-            width = (edges[:, -1] - edges[:, 0]) / grid.bins
-            exponent = np.frexp(np.where(far > 0, far, 1.0))[1] - 1
-            narrow = np.ldexp(width, self._precision - 1 - exponent) < 1.0
+        narrow = self._precision <= _lacking_precision(grid)
         if narrow.any():
             row = int(np.argmax(narrow))
             warnings.warn(
@@ -276,6 +276,23 @@ class Plan:
                 ResolutionWarning,
                 stacklevel=4,
             )
+
+
+@lru_cache(maxsize=64)
+def _lacking_precision(grid: Grid) -> Int | int:
+    """The most significand bits with which numbers at the grid's far end are a bin or more apart.
+
+    One number, or (L,) for a grid whose layers differ.
+    """
+    if grid.kind == "log":
+        return grid.mantissa_bits
+    edges = np.atleast_2d(grid.edges())
+    far = np.abs(edges[:, [0, -1]]).max(axis=1)
+    exponent = np.frexp(np.where(far > 0, far, 1.0))[1] - 1
+    width = (edges[:, -1] - edges[:, 0]) / grid.bins
+    # width · 2^(precision − 1 − exponent) < 1, solved for the precision
+    bits: Int = exponent - np.frexp(width)[1] + 1
+    return int(bits[0]) if len(bits) == 1 else bits
 
 
 def _choose_grid(bins: int | None, range: Any, grid: Grid | None) -> Grid:

@@ -1,15 +1,15 @@
-// histogram_cpu: deals chunks to threads; each places the blocks of its chunks into private words
+// histogram_cpu: deals chunks to threads; each places the runs of its chunks into private words
 // and adds the words to the output row when it leaves the row.
 #include <algorithm>
 #include <memory>
 #include <vector>
 
-#include "cpu/blocks.h"
 #include "cpu/kernels.h"
 #include "cpu/moments.h"
 #include "cpu/operations.h"
 #include "cpu/row_extents.h"
 #include "cpu/row_words.h"
+#include "cpu/runs.h"
 #include "cpu/tuning.h"
 #include "cpu/work.h"
 #include "uniform_table.h"
@@ -23,25 +23,25 @@ class RowRules {
   RowRules(const igf_grid& grid, const Window& window) : grid_(grid), window_(window) {}
 
   template <class T>
-  void count(const Kernels& kernels, const Block<T>& block, std::int64_t row, std::uint32_t* words,
+  void count(const Kernels& kernels, const Run<T>& run, std::int64_t row, std::uint32_t* words,
              Extents<Widened<T>>* extents) {
     const StorageKernels<T>& loops = kernels.of(TypeTag<T>{});
     switch (grid_.kind) {
-      case IGF_UNIFORM: loops.uniform(uniform(Widened<T>{}, row), block, words); break;
-      case IGF_DYADIC: loops.dyadic(dyadic(row), block, words, extents); break;
-      case IGF_LOG: loops.log(log(), block, words); break;
+      case IGF_UNIFORM: loops.uniform(uniform<T>(row), run, words); break;
+      case IGF_DYADIC: loops.dyadic(dyadic(row), run, words, extents); break;
+      case IGF_LOG: loops.log(log(), run, words); break;
     }
   }
 
   // With digits; a uniform grid has none.
   template <class T>
-  void count(const Kernels& kernels, const Block<T>& block, std::int64_t row, std::uint64_t* words,
+  void count(const Kernels& kernels, const Run<T>& run, std::int64_t row, std::uint64_t* words,
              Extents<Widened<T>>* extents) {
     const StorageKernels<T>& loops = kernels.of(TypeTag<T>{});
     if (grid_.kind == IGF_DYADIC) {
-      loops.dyadic_digits(dyadic(row), block, words, extents);
+      loops.dyadic_digits(dyadic(row), run, words, extents);
     } else {
-      loops.log_digits(log(), block, words);
+      loops.log_digits(log(), run, words);
     }
   }
 
@@ -52,15 +52,15 @@ class RowRules {
     UniformTable<V> table;
   };
 
-  template <class V>
-  const UniformRule<V>& uniform(V, std::int64_t row) {
-    CachedTable<V>& cached = table(V{});
+  template <class T>
+  const UniformRule<Widened<T>>& uniform(std::int64_t row) {
+    CachedTable<Widened<T>>& cached = table(Widened<T>{});
     const std::int64_t edge_row = grid_.edge_rows == 1 ? 0 : row;
     if (cached.edge_row != edge_row) {
       cached.table.build(grid_.edges + edge_row * (grid_.bins + 1), grid_.bins);
       cached.edge_row = edge_row;
     }
-    return cached.table.rule();
+    return cached.table.rule(sizeof(T) < sizeof(Widened<T>));
   }
 
   DyadicRule dyadic(std::int64_t row) const {
@@ -108,12 +108,12 @@ class HistogramWorker {
     dispatch_dtype("histogram", tensor.dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
       if (partials_ == nullptr) {
-        for_each_block<T>(tensor, chunk, [&](const auto& block) { add(block); });
+        for_each_run<T>(tensor, chunk, [&](const auto& run) { add(run); });
       } else {
         ChunkMoments moments;
-        for_each_block<T>(tensor, chunk, [&](const auto& block) {
-          moments.add(kernels_, block);
-          add(block);
+        for_each_run<T>(tensor, chunk, [&](const auto& run) {
+          moments.add(kernels_, run);
+          add(run);
         });
         (*partials_)[static_cast<std::size_t>(chunk.index)] = moments.finish();
       }
@@ -133,10 +133,10 @@ class HistogramWorker {
 
  private:
   template <class T>
-  void add(const Block<T>& block) {
-    rules_.count(kernels_, block, row_, words_.words(),
+  void add(const Run<T>& run) {
+    rules_.count(kernels_, run, row_, words_.words(),
                  window_.takes_extents ? &extents_.of(Widened<T>{}) : nullptr);
-    padding_ += block.size - (block.last - block.first);
+    padding_ += run.size - (run.last - run.first);
   }
 
   const Kernels& kernels_;

@@ -1,4 +1,4 @@
-// What an instruction set provides: loops over one block of values. One table per ISA; the scalar
+// What an instruction set provides: loops over one run of values. One table per ISA; the scalar
 // one is the definition, the others agree with it bit for bit.
 #ifndef IGFAST_CPU_KERNELS_H
 #define IGFAST_CPU_KERNELS_H
@@ -13,16 +13,17 @@
 
 namespace igfast {
 
-// Up to 256 stored values that share one split rotation, in whole groups. Value j sits in lane
-// j & 7; elements outside [first, last) are NaN padding at either end of the block.
+// Stored values in whole groups: blocks of 256, each with a split rotation of its own, or a part of
+// one block. Value j sits in lane j & 7; elements outside [first, last) are NaN padding at either
+// end, which only a part of a block has.
 template <class T>
-struct Block {
+struct Run {
   static constexpr std::int32_t kGroup = 32;
   const T* values;
   std::int32_t size;
   std::int32_t first;
   std::int32_t last;
-  std::uint32_t rotation;
+  std::uint32_t block;  // number of the block of value 0, modulo 2^32
 };
 
 constexpr int kDigitBits = 31;
@@ -32,20 +33,20 @@ constexpr int kDigitBits = 31;
 // by 1, or, with digits, by 1 << kDigitBits | digit, which fits 32 bits.
 template <class T>
 struct StorageKernels {
-  void (*uniform)(const UniformRule<Widened<T>>&, const Block<T>&, std::uint32_t* words);
-  // Dyadic bins may follow the data: where extents are given, they take in the block as well.
-  void (*dyadic)(const DyadicRule&, const Block<T>&, std::uint32_t* words, Extents<Widened<T>>*);
-  void (*dyadic_digits)(const DyadicRule&, const Block<T>&, std::uint64_t* words,
+  void (*uniform)(const UniformRule<Widened<T>>&, const Run<T>&, std::uint32_t* words);
+  // Dyadic bins may follow the data: where extents are given, they take in the run as well.
+  void (*dyadic)(const DyadicRule&, const Run<T>&, std::uint32_t* words, Extents<Widened<T>>*);
+  void (*dyadic_digits)(const DyadicRule&, const Run<T>&, std::uint64_t* words,
                         Extents<Widened<T>>*);
-  void (*log)(const LogRule&, const Block<T>&, std::uint32_t* words);
-  void (*log_digits)(const LogRule&, const Block<T>&, std::uint64_t* words);
-  // Adds a full block; returns false, having added nothing, if a value is not finite.
-  bool (*moments)(const Block<T>&, MomentSums&);
+  void (*log)(const LogRule&, const Run<T>&, std::uint32_t* words);
+  void (*log_digits)(const LogRule&, const Run<T>&, std::uint64_t* words);
+  // Adds whole blocks; returns false, having added nothing, if a value is not finite.
+  bool (*moments)(const Run<T>&, MomentSums&);
 };
 
 // One value at a time: what vector loops fall back on where a value is not finite.
 template <class T>
-void add_extents(const Block<T>& block, Extents<Widened<T>>& extents);
+void add_extents(const Run<T>& run, Extents<Widened<T>>& extents);
 
 struct Kernels {
   Isa isa;

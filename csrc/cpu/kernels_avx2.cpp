@@ -34,23 +34,32 @@ inline void place_group(Placer& placer, const T* values, __m256i sub, WordGroup<
 }
 
 template <class Placer, class T, class Word>
-inline void count_lanes(Placer& placer, const Block<T>& block, Word* words) {
-  const __m256i sub = sub_histograms(block.rotation);
-  count_groups(block.size, words, [&](std::int32_t first, WordGroup<Word>& group) {
-    prefetch_ahead(block.values + first);
-    place_group(placer, block.values + first, sub, group);
+inline void count_lanes(Placer& placer, const Run<T>& run, Word* words) {
+  __m256i sub{};
+  count_groups(run.size, words, [&](std::int32_t first, WordGroup<Word>& group) {
+    if (starts_block(first)) {
+      sub = sub_histograms(rotation(run.block, first));
+    }
+    prefetch_ahead(run.values + first);
+    place_group(placer, run.values + first, sub, group);
   });
 }
 
 // Compares with the table only where the guess may be wrong: seldom, or often (values that sit on
-// edges, very many bins), when the block gives up guessing after `patience` groups.
+// edges, very many bins), when a block gives up guessing after
+// `block_patience` groups.
 template <class Guess, class T>
-inline void count_guessed(const UniformRule<Widened<T>>& rule, const Block<T>& block,
-                          std::uint32_t* words, int patience) {
+inline void count_guessed(const UniformRule<Widened<T>>& rule, const Run<T>& run,
+                          std::uint32_t* words, int block_patience) {
   const UniformLanes<Widened<T>> exact(rule);
-  const __m256i sub = sub_histograms(block.rotation);
-  count_groups(block.size, words, [&](std::int32_t first, WordGroup<std::uint32_t>& group) {
-    const T* values = block.values + first;
+  __m256i sub{};
+  int patience = 0;
+  count_groups(run.size, words, [&](std::int32_t first, WordGroup<std::uint32_t>& group) {
+    if (starts_block(first)) {
+      sub = sub_histograms(rotation(run.block, first));
+      patience = block_patience;
+    }
+    const T* values = run.values + first;
     prefetch_ahead(values);
     if (patience > 0) {
       Guess guess(rule);
@@ -65,20 +74,19 @@ inline void count_guessed(const UniformRule<Widened<T>>& rule, const Block<T>& b
 }
 
 template <class T>
-void count_uniform(const UniformRule<Widened<T>>& rule, const Block<T>& block,
-                   std::uint32_t* words) {
+void count_uniform(const UniformRule<Widened<T>>& rule, const Run<T>& run, std::uint32_t* words) {
   using V = Widened<T>;
   constexpr int kPatience = 2;
   if (!UniformLanes<V>::holds(rule)) {
-    scalar_kernels().of(TypeTag<T>{}).uniform(rule, block, words);
+    scalar_kernels().of(TypeTag<T>{}).uniform(rule, run, words);
   } else if constexpr (sizeof(T) == sizeof(V)) {
-    count_guessed<GuessLanes<V>>(rule, block, words, kPatience);
+    count_guessed<GuessLanes<V>>(rule, run, words, kPatience);
   } else if (rule.narrow_doubt == __builtin_inff()) {
-    count_guessed<NarrowGuessLanes<false>>(rule, block, words, 0);
+    count_guessed<NarrowGuessLanes<false>>(rule, run, words, 0);
   } else if (rule.has_ties) {
-    count_guessed<NarrowGuessLanes<true>>(rule, block, words, kPatience);
+    count_guessed<NarrowGuessLanes<true>>(rule, run, words, kPatience);
   } else {
-    count_guessed<NarrowGuessLanes<false>>(rule, block, words, kPatience);
+    count_guessed<NarrowGuessLanes<false>>(rule, run, words, kPatience);
   }
 }
 
@@ -96,38 +104,38 @@ struct Watched {
 };
 
 template <class T, class Word>
-void count_dyadic(const DyadicRule& rule, const Block<T>& block, Word* words,
+void count_dyadic(const DyadicRule& rule, const Run<T>& run, Word* words,
                   Extents<Widened<T>>* extents) {
   using Placer = DyadicLanes<Widened<T>>;
   if (!Placer::holds(rule)) {
     if constexpr (sizeof(Word) == sizeof(std::uint64_t)) {
-      scalar_kernels().of(TypeTag<T>{}).dyadic_digits(rule, block, words, extents);
+      scalar_kernels().of(TypeTag<T>{}).dyadic_digits(rule, run, words, extents);
     } else {
-      scalar_kernels().of(TypeTag<T>{}).dyadic(rule, block, words, extents);
+      scalar_kernels().of(TypeTag<T>{}).dyadic(rule, run, words, extents);
     }
   } else if (extents == nullptr) {
     const Placer placer(rule);
-    count_lanes(placer, block, words);
+    count_lanes(placer, run, words);
   } else {
     Watched<Placer, Widened<T>> watched{Placer(rule), {}};
-    count_lanes(watched, block, words);
+    count_lanes(watched, run, words);
     if (watched.extremes.finite()) {
       watched.extremes.store(*extents);
     } else {
-      add_extents(block, *extents);
+      add_extents(run, *extents);
     }
   }
 }
 
 template <class T, class Word>
-void count_log(const LogRule& rule, const Block<T>& block, Word* words) {
+void count_log(const LogRule& rule, const Run<T>& run, Word* words) {
   if (LogLanes<Widened<T>>::holds(rule)) {
     const LogLanes<Widened<T>> placer(rule);
-    count_lanes(placer, block, words);
+    count_lanes(placer, run, words);
   } else if constexpr (sizeof(Word) == sizeof(std::uint64_t)) {
-    scalar_kernels().of(TypeTag<T>{}).log_digits(rule, block, words);
+    scalar_kernels().of(TypeTag<T>{}).log_digits(rule, run, words);
   } else {
-    scalar_kernels().of(TypeTag<T>{}).log(rule, block, words);
+    scalar_kernels().of(TypeTag<T>{}).log(rule, run, words);
   }
 }
 

@@ -1,4 +1,4 @@
-// Plain C++ loops over a block; the definition that other instruction sets reproduce.
+// Plain C++ loops over a run; the definition that other instruction sets reproduce.
 #include <cmath>
 
 #include "cpu/kernels.h"
@@ -6,51 +6,54 @@
 namespace igfast {
 namespace {
 
-inline std::uint32_t sub_histogram(std::int32_t lane, std::uint32_t rotation) {
-  return (static_cast<std::uint32_t>(lane) + rotation) & 7u;
+// Of value j of the run.
+template <class T>
+std::uint32_t sub_histogram(const Run<T>& run, std::int32_t j) {
+  const auto lane = static_cast<std::uint32_t>(j);
+  return (lane + (((run.block + (lane >> 8)) * kRotationFactor) >> 29)) & 7u;
 }
 
 template <class Rule, class T>
-void count(const Rule& rule, const Block<T>& block, std::uint32_t* words) {
-  for (std::int32_t j = 0; j < block.size; ++j) {
-    ++words[place(rule, widen(block.values[j])).cell * 8u + sub_histogram(j, block.rotation)];
+void count(const Rule& rule, const Run<T>& run, std::uint32_t* words) {
+  for (std::int32_t j = 0; j < run.size; ++j) {
+    ++words[place(rule, widen(run.values[j])).cell * 8u + sub_histogram(run, j)];
   }
 }
 
 template <class Rule, class T>
-void count_digits(const Rule& rule, const Block<T>& block, std::uint64_t* words) {
-  for (std::int32_t j = 0; j < block.size; ++j) {
-    const Placed placed = place(rule, widen(block.values[j]));
-    words[placed.cell * 8u + sub_histogram(j, block.rotation)] +=
+void count_digits(const Rule& rule, const Run<T>& run, std::uint64_t* words) {
+  for (std::int32_t j = 0; j < run.size; ++j) {
+    const Placed placed = place(rule, widen(run.values[j]));
+    words[placed.cell * 8u + sub_histogram(run, j)] +=
         (std::uint64_t{1} << kDigitBits) | placed.digit;
   }
 }
 
 template <class T>
-void count_dyadic(const DyadicRule& rule, const Block<T>& block, std::uint32_t* words,
+void count_dyadic(const DyadicRule& rule, const Run<T>& run, std::uint32_t* words,
                   Extents<Widened<T>>* extents) {
-  count(rule, block, words);
+  count(rule, run, words);
   if (extents != nullptr) {
-    add_extents(block, *extents);
+    add_extents(run, *extents);
   }
 }
 
 template <class T>
-void count_dyadic_digits(const DyadicRule& rule, const Block<T>& block, std::uint64_t* words,
+void count_dyadic_digits(const DyadicRule& rule, const Run<T>& run, std::uint64_t* words,
                          Extents<Widened<T>>* extents) {
-  count_digits(rule, block, words);
+  count_digits(rule, run, words);
   if (extents != nullptr) {
-    add_extents(block, *extents);
+    add_extents(run, *extents);
   }
 }
 
 template <class T>
-bool add_moments(const Block<T>& block, MomentSums& sums) {
+bool add_moments(const Run<T>& run, MomentSums& sums) {
   constexpr int kWide = MomentSums::kLanes;
   MomentSums added = sums;
-  for (std::int32_t j = 0; j < block.size; j += kWide) {
+  for (std::int32_t j = 0; j < run.size; j += kWide) {
     for (int lane = 0; lane < kWide; ++lane) {
-      const auto x = static_cast<double>(widen(block.values[j + lane]));
+      const auto x = static_cast<double>(widen(run.values[j + lane]));
       const double d = x - added.shift;
       const double d2 = d * d;
       added.first[lane] += d;
@@ -67,7 +70,7 @@ bool add_moments(const Block<T>& block, MomentSums& sums) {
       return false;
     }
   }
-  added.count += block.size;
+  added.count += run.size;
   sums = added;
   return true;
 }
@@ -82,9 +85,9 @@ constexpr StorageKernels<T> storage_kernels() {
 }  // namespace
 
 template <class T>
-void add_extents(const Block<T>& block, Extents<Widened<T>>& extents) {
-  for (std::int32_t j = 0; j < block.size; ++j) {
-    const auto x = widen(block.values[j]);
+void add_extents(const Run<T>& run, Extents<Widened<T>>& extents) {
+  for (std::int32_t j = 0; j < run.size; ++j) {
+    const auto x = widen(run.values[j]);
     const int lane = j & (Extents<Widened<T>>::kLanes - 1);
     if (std::isfinite(x)) {
       extents.zeros += x == 0 ? 1 : 0;
@@ -94,12 +97,12 @@ void add_extents(const Block<T>& block, Extents<Widened<T>>& extents) {
   }
 }
 
-template void add_extents(const Block<double>&, Extents<double>&);
-template void add_extents(const Block<float>&, Extents<float>&);
-template void add_extents(const Block<Float16>&, Extents<float>&);
-template void add_extents(const Block<BFloat16>&, Extents<float>&);
-template void add_extents(const Block<Float8E4M3FN>&, Extents<float>&);
-template void add_extents(const Block<Float8E5M2>&, Extents<float>&);
+template void add_extents(const Run<double>&, Extents<double>&);
+template void add_extents(const Run<float>&, Extents<float>&);
+template void add_extents(const Run<Float16>&, Extents<float>&);
+template void add_extents(const Run<BFloat16>&, Extents<float>&);
+template void add_extents(const Run<Float8E4M3FN>&, Extents<float>&);
+template void add_extents(const Run<Float8E5M2>&, Extents<float>&);
 
 const Kernels& scalar_kernels() {
   static const Kernels table = {Isa::kScalar,

@@ -20,9 +20,9 @@ struct Doubles {
 // never faults. Not behind a condition, with which GCC drops it.
 template <class T>
 inline void prefetch_ahead(const T* group) {
-  constexpr int kBytes = Block<T>::kGroup * static_cast<int>(sizeof(T));
+  constexpr int kBytes = Run<T>::kGroup * static_cast<int>(sizeof(T));
   for (int line = 0; line < kBytes; line += 64) {
-    _mm_prefetch(reinterpret_cast<const char*>(group) + line + Tuning::kPrefetch, _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(group) + line + Tuning::kPrefetch, _MM_HINT_T1);
   }
 }
 

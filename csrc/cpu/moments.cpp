@@ -129,7 +129,7 @@ class MomentsWorker {
     ChunkMoments moments;
     dispatch_dtype("moments", tensor.dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
-      for_each_block<T>(tensor, chunk, [&](const auto& block) { moments.add(kernels_, block); });
+      for_each_run<T>(tensor, chunk, [&](const auto& run) { moments.add(kernels_, run); });
     });
     partials_[static_cast<std::size_t>(chunk.index)] = moments.finish();
   }

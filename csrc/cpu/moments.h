@@ -2,14 +2,15 @@
 #ifndef IGFAST_CPU_MOMENTS_H
 #define IGFAST_CPU_MOMENTS_H
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <vector>
 
 #include "backend.h"
-#include "cpu/blocks.h"
 #include "cpu/kernels.h"
 #include "cpu/moment_sums.h"
+#include "cpu/runs.h"
 #include "cpu/work.h"
 
 namespace igfast {
@@ -37,24 +38,21 @@ CentralSums central_sums(const MomentSums& sums);
 // A shift near `mean`, of 20 significant bits.
 double rounded_shift(double mean);
 
-// Takes the blocks of one chunk in order.
+// Takes the runs of one chunk in order.
 class ChunkMoments {
  public:
   template <class T>
-  void add(const Kernels& kernels, const Block<T>& block) {
+  void add(const Kernels& kernels, const Run<T>& run) {
     if (blocks_ == 0) {
-      group_ = MomentSums(rounded_shift(block_mean(block)));
-    } else if (blocks_ % kGroup == 0) {
+      group_ = MomentSums(rounded_shift(mean_of_block(run)));
+    } else if (blocks_ % kRunBlocks == 0) {
       total_.merge(central_sums(group_));
       group_ = MomentSums(rounded_shift(total_.mean));
     }
-    ++blocks_;
-    const bool full = block.last - block.first == kBlock;
-    if (!full || !kernels.of(TypeTag<T>{}).moments(block, group_)) {
-      for (std::int32_t j = block.first; j < block.last; ++j) {
-        add_value(group_, j & (MomentSums::kLanes - 1),
-                  static_cast<double>(widen(block.values[j])));
-      }
+    blocks_ += (run.size + kBlock - 1) / kBlock;
+    const bool whole = (run.last - run.first) % kBlock == 0;
+    if (!whole || !kernels.of(TypeTag<T>{}).moments(run, group_)) {
+      add_values(run, run.last, group_);
     }
   }
 
@@ -64,14 +62,18 @@ class ChunkMoments {
   }
 
  private:
-  static constexpr std::int64_t kGroup = 16;
-
   template <class T>
-  static double block_mean(const Block<T>& block) {
-    MomentSums sums(0.0);
-    for (std::int32_t j = block.first; j < block.last; ++j) {
-      add_value(sums, j & (MomentSums::kLanes - 1), static_cast<double>(widen(block.values[j])));
+  static void add_values(const Run<T>& run, std::int32_t last, MomentSums& sums) {
+    for (std::int32_t j = run.first; j < last; ++j) {
+      add_value(sums, j & (MomentSums::kLanes - 1), static_cast<double>(widen(run.values[j])));
     }
+  }
+
+  // Of the first block.
+  template <class T>
+  static double mean_of_block(const Run<T>& run) {
+    MomentSums sums(0.0);
+    add_values(run, std::min(run.last, static_cast<std::int32_t>(kBlock)), sums);
     return central_sums(sums).mean;
   }
 

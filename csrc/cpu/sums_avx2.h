@@ -1,4 +1,4 @@
-// Moments and extents of a block. Included by kernels_avx2.cpp only, within which it must stay:
+// Moments and extents of a run. Included by kernels_avx2.cpp only, within which it must stay:
 // everything here is in an unnamed namespace.
 #ifndef IGFAST_CPU_SUMS_AVX2_H
 #define IGFAST_CPU_SUMS_AVX2_H
@@ -141,24 +141,24 @@ class ExtremeLanes<double> {
   __m256i zeros_ = _mm256_setzero_si256();
 };
 
-// Calls take(lanes) for every eight values of the block, in order.
+// Calls take(lanes) for every eight values of the run, in order.
 template <class T, class Take>
-inline void for_lanes(const Block<T>& block, const Take& take) {
-  for (std::int32_t first = 0; first < block.size; first += Block<T>::kGroup) {
-    prefetch_ahead(block.values + first);
-    for (std::int32_t j = first; j < first + Block<T>::kGroup; j += 8) {
-      take(load_lanes(block.values + j));
+inline void for_lanes(const Run<T>& run, const Take& take) {
+  for (std::int32_t first = 0; first < run.size; first += Run<T>::kGroup) {
+    prefetch_ahead(run.values + first);
+    for (std::int32_t j = first; j < first + Run<T>::kGroup; j += 8) {
+      take(load_lanes(run.values + j));
     }
   }
 }
 
 template <class T>
-bool add_moments(const Block<T>& block, MomentSums& sums) {
+bool add_moments(const Run<T>& run, MomentSums& sums) {
   const __m256d shift = _mm256_set1_pd(sums.shift);
   PowerSums low(sums, 0);
   PowerSums high(sums, 4);
   ExtremeLanes<Widened<T>> extremes;
-  for_lanes(block, [&](auto x) {
+  for_lanes(run, [&](auto x) {
     const Doubles wide = to_double(x);
     low.add(wide.low, shift);
     high.add(wide.high, shift);
@@ -180,7 +180,7 @@ bool add_moments(const Block<T>& block, MomentSums& sums) {
     _mm256_storeu_pd(most, _mm256_max_pd(above, _mm256_loadu_pd(most)));
   }
   sums.zeros += extremes.zeros();
-  sums.count += block.size;
+  sums.count += run.size;
   return true;
 }
 

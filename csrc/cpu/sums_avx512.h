@@ -1,4 +1,4 @@
-// Moments and extents of a block. Included by kernels_avx512.cpp only, within which it must stay:
+// Moments and extents of a run. Included by kernels_avx512.cpp only, within which it must stay:
 // everything here is in an unnamed namespace.
 #ifndef IGFAST_CPU_SUMS_AVX512_H
 #define IGFAST_CPU_SUMS_AVX512_H
@@ -134,23 +134,23 @@ class ExtremeLanes<double> {
   __m512i zeros_ = _mm512_setzero_si512();
 };
 
-// Calls take(lanes) for every sixteen values of the block, in order.
+// Calls take(lanes) for every sixteen values of the run, in order.
 template <class T, class Take>
-inline void for_lanes(const Block<T>& block, const Take& take) {
-  for (std::int32_t first = 0; first < block.size; first += Block<T>::kGroup) {
-    prefetch_ahead(block.values + first);
-    for (std::int32_t j = first; j < first + Block<T>::kGroup; j += 16) {
-      take(load_lanes(block.values + j));
+inline void for_lanes(const Run<T>& run, const Take& take) {
+  for (std::int32_t first = 0; first < run.size; first += Run<T>::kGroup) {
+    prefetch_ahead(run.values + first);
+    for (std::int32_t j = first; j < first + Run<T>::kGroup; j += 16) {
+      take(load_lanes(run.values + j));
     }
   }
 }
 
 template <class T>
-bool add_moments(const Block<T>& block, MomentSums& sums) {
+bool add_moments(const Run<T>& run, MomentSums& sums) {
   const __m512d shift = _mm512_set1_pd(sums.shift);
   PowerSums powers(sums);
   ExtremeLanes<Widened<T>> extremes;
-  for_lanes(block, [&](auto x) {
+  for_lanes(run, [&](auto x) {
     const Doubles wide = to_double(x);
     powers.add(wide.low, shift);
     powers.add(wide.high, shift);
@@ -163,7 +163,7 @@ bool add_moments(const Block<T>& block, MomentSums& sums) {
   _mm512_storeu_pd(sums.minimum, _mm512_min_pd(extremes.minimum(), _mm512_loadu_pd(sums.minimum)));
   _mm512_storeu_pd(sums.maximum, _mm512_max_pd(extremes.maximum(), _mm512_loadu_pd(sums.maximum)));
   sums.zeros += extremes.zeros();
-  sums.count += block.size;
+  sums.count += run.size;
   return true;
 }
 

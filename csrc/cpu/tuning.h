@@ -20,7 +20,7 @@ struct Tuning {
   // Words of one thread. Packed words of more cells are filled in several passes over the data.
   static constexpr std::int64_t kWordBytes = std::int64_t{7} << 19;  // 3.5 MiB
   // Bytes ahead of the loads; the hardware prefetcher alone stops at every 4 KiB page.
-  static constexpr std::int64_t kPrefetch = 2048;
+  static constexpr std::int64_t kPrefetch = 4096;
 };
 
 }  // namespace igfast

@@ -6,10 +6,19 @@
 
 #include <cstdint>
 
+#include "grid.h"
+
 namespace igfast {
 namespace {
 
 constexpr std::int32_t kWordGroup = 32;  // Block::kGroup
+
+// Whether group `first` of a run is the first of a block; and the rotation of that block.
+inline bool starts_block(std::int32_t first) { return (first & 255) == 0; }
+
+inline std::uint32_t rotation(std::uint32_t run_block, std::int32_t first) {
+  return ((run_block + (static_cast<std::uint32_t>(first) >> 8)) * kRotationFactor) >> 29;
+}
 
 template <class Word>
 struct WordGroup {
@@ -32,7 +41,7 @@ struct WordGroup {
   }
 };
 
-// place(first, group) places the values first .. first + 31 of a block of `size`, a multiple of 32.
+// place(first, group) places the values first .. first + 31 of a run of `size`, a multiple of 32.
 // A group is placed while the one before is counted: neither half fills the processor.
 template <class Word, class Place>
 inline void count_groups(std::int32_t size, Word* words, const Place& place) {

@@ -1,0 +1,65 @@
+// Cuts a chunk into runs of stored values: in place where whole blocks lie aligned, through a small
+// buffer that stays in the first-level cache otherwise.
+#ifndef IGFAST_CPU_RUNS_H
+#define IGFAST_CPU_RUNS_H
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "backend.h"
+#include "cpu/kernels.h"
+#include "cpu/work.h"
+#include "dtype.h"
+#include "grid.h"
+
+namespace igfast {
+
+// Blocks of the longest run: what a kernel does once per call is small beside it, and a second pass
+// over the run (moments) finds it in the first-level cache. Also a group of the moments' sums.
+constexpr std::int64_t kRunBlocks = 16;
+
+inline const unsigned char* tensor_bytes(const igf_tensor& tensor) {
+  return reinterpret_cast<const unsigned char*>(static_cast<std::uintptr_t>(tensor.pointer));
+}
+
+// Calls take(run) for every run of the chunk, in order. Runs end where a multiple of kRunBlocks of
+// the chunk's blocks does.
+template <class T, class Take>
+void for_each_run(const igf_tensor& tensor, const Chunk& chunk, Take&& take) {
+  alignas(64) T buffer[kBlock];
+  const unsigned char* source = tensor_bytes(tensor);
+  const bool aligned = reinterpret_cast<std::uintptr_t>(source) % alignof(T) == 0;
+  const std::int64_t first_block = (tensor.start + chunk.begin) / kBlock;
+  for (std::int64_t position = chunk.begin; position < chunk.end;) {
+    const std::int64_t flat = tensor.start + position;
+    const std::int64_t lane = flat & (kBlock - 1);
+    const std::int64_t block = flat / kBlock;
+    const std::int64_t left = kRunBlocks - (block - first_block) % kRunBlocks;
+    const std::int64_t whole = std::min(left, (chunk.end - position) / kBlock);
+    const unsigned char* bytes = source + position * static_cast<std::int64_t>(sizeof(T));
+    Run<T> run;
+    run.block = static_cast<std::uint32_t>(block);
+    run.first = static_cast<std::int32_t>(lane & (kLanes - 1));
+    std::int64_t size = whole * kBlock;
+    if (aligned && lane == 0 && whole > 0) {
+      run.values = reinterpret_cast<const T*>(bytes);
+      run.last = run.size = static_cast<std::int32_t>(size);
+    } else {
+      size = std::min(kBlock - lane, chunk.end - position);
+      run.last = run.first + static_cast<std::int32_t>(size);
+      run.size = (run.last + Run<T>::kGroup - 1) & -Run<T>::kGroup;
+      const T padding = quiet_nan(TypeTag<T>{});
+      std::fill_n(buffer, run.first, padding);
+      std::memcpy(buffer + run.first, bytes, static_cast<std::size_t>(size) * sizeof(T));
+      std::fill(buffer + run.last, buffer + run.size, padding);
+      run.values = buffer;
+    }
+    take(run);
+    position += size;
+  }
+}
+
+}  // namespace igfast
+
+#endif
