@@ -27,6 +27,7 @@ ROOMS = [
     "outputs",
     "plan",
     "binning",
+    "operators",
     "measures",
     "analysis",
     "schedules",
@@ -46,7 +47,7 @@ ROOMS = [
 ]
 # Room -> extras it may import at the top of a module; everywhere else they are imported lazily.
 EXTRAS = {
-    "torch": {"harness"},
+    "torch": {"harness", "operators"},
     "typer": {"cli"},
     "rich": {"cli", "harness"},
     "matplotlib": {"report"},

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import operator
 import os
+import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -208,9 +209,10 @@ class Monitor:
         if self._updates is not None:
             for optimizer, names in zip(self._optimizers, self._stepped, strict=True):
                 once = optimizer is self._optimizers[0]  # others may step more often
-                hook = partial(self._before_step, names, once)
-                self._handles.append(optimizer.register_step_pre_hook(hook))
-        self._handles.append(self._optimizers[0].register_step_post_hook(self._after_step))
+                before = untraced(partial(self._before_step, names, once))
+                self._handles.append(optimizer.register_step_pre_hook(before))
+        after = untraced(self._after_step)
+        self._handles.append(self._optimizers[0].register_step_post_hook(after))
         known = self._recorder.recorded == self._step
         if not known and (not self._resumed or self._schedule(self._step)):
             self._measure(("param",))
@@ -343,3 +345,9 @@ class Monitor:
     def _measure(self, quantities: Sequence[str]) -> None:
         self._notice_replaced()
         self._recorder.take(self._step, quantities)
+
+
+def untraced(hook: Callable[..., None]) -> Callable[..., None]:
+    """A hook that torch.compile, where it compiles an optimizer's step, does not look into."""
+    compiler = getattr(sys.modules.get("torch"), "compiler", None)
+    return hook if compiler is None else compiler.disable(hook)
