@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 import igfast
+from igfast.analysis import ESTIMATORS
+from igfast.cli.compare import compare
 from igfast.cli.errors import friendly
 from igfast.cli.terminal import console_for, print_table
 from igfast.cli.train import train
@@ -23,6 +25,7 @@ app = typer.Typer(
     help="Information geometry of neural network parameters while training.",
 )
 app.command()(friendly(train))
+app.command()(friendly(compare))
 
 
 class Format(str, Enum):
@@ -64,7 +67,7 @@ def export(
         Path | None, typer.Option("--output", "-o", help="File.  (default: RUN.FORMAT)")
     ] = None,
     quantity: Annotated[str, typer.Option(help="param, grad or update.")] = "param",
-    estimator: Annotated[str, typer.Option(help="Of Γ and L: split, hellinger or node.")] = "split",
+    estimator: Annotated[str, typer.Option(help=f"Of Γ and L: {', '.join(ESTIMATORS)}.")] = "split",
 ) -> None:
     """Write the curves of a run (Γ, L, H, C, moments; npz and parquet: histograms too)."""
     from igfast.export import WRITERS

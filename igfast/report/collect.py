@@ -132,8 +132,7 @@ def collect(run: Trajectory | Curves) -> Curves:
             "record at least once, for example with igfast.Monitor"
         )
     quantities.sort(key=lambda name: name != "param")
-    motions = [_measure(run, quantity) for quantity in quantities]
-    motions = [m if len(m.steps) < 2 else _with_velocities(run, m) for m in motions]
+    motions = [moved(run, quantity) for quantity in quantities]
     scalars = {
         name: (np.asarray(steps, np.int64), np.asarray(values, np.float64))
         for name, (steps, values) in run.scalars().items()
@@ -144,6 +143,12 @@ def collect(run: Trajectory | Curves) -> Curves:
         main = replace(main, scrutiny=scrutinize(run, main.quantity, scrutinized(main)))
     growth = growth_of(run, main.quantity, main.estimator, main.steps, scalars)
     return Curves(run, main, tuple(motions[1:]), scalars, growth)
+
+
+def moved(run: Trajectory, quantity: str) -> Motion:
+    """How the layers of a quantity moved, without scrutiny."""
+    motion = _measure(run, quantity)
+    return motion if len(motion.steps) < 2 else _with_velocities(run, motion)
 
 
 def scrutinized(motion: Motion) -> list[Layer]:

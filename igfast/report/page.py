@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
-import platform
 from collections.abc import Callable, Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Any
 
-import matplotlib
-import numpy as np
-
-from igfast.config import __version__
 from igfast.report import figures, headline, prose, sections
 from igfast.report.collect import Curves, Motion
 from igfast.report.counted import MOST_LAYERS
+from igfast.report.document import data_links, document
 from igfast.report.motion import is_drawn
-from igfast.report.render import color_variables, figure_block
+from igfast.report.render import figure_block
 from igfast.report.tables import config_table, grid_table, layer_table
 
 _QUANTITIES = {"param": "weights", "grad": "gradients", "update": "updates"}
@@ -55,30 +48,14 @@ def render_page(curves: Curves, data: Sequence[Path]) -> str:
         ("configuration", "Configuration", _configuration(curves)),
         ("data", "Data and versions", _data(curves, data)),
     ]
-    found = [section for section in found if section[2]]
     path = curves.run.path
-    source = f" · {path.name}" if path is not None else ""
-    return Template(_resource("page.html")).substitute(
-        version=escape(__version__),
-        title=escape(headline.run_title(curves)),
-        source=escape(f"{source} · {datetime.date.today():%Y-%m-%d}"),
-        style=Template(_resource("page.css")).substitute(
-            light=color_variables(dark=False), dark=color_variables(dark=True)
-        ),
-        summary="\n".join(
-            f'<p class="lead">{escape(sentence)}</p>' for sentence in headline.summary(curves)
-        ),
-        notes="\n".join(f'<p class="note">{escape(note)}</p>' for note in headline.notes(curves)),
-        navigation="\n".join(f'<a href="#{key}">{escape(name)}</a>' for key, name, _ in found),
-        sections="\n".join(
-            f'<section id="{key}"><h2>{escape(name)}</h2>\n{body}\n</section>'
-            for key, name, body in found
-        ),
+    return document(
+        headline.run_title(curves),
+        f" · {path.name}" if path is not None else "",
+        headline.summary(curves),
+        headline.notes(curves),
+        found,
     )
-
-
-def _resource(name: str) -> str:
-    return files("igfast.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _grouped(motion: Motion, body: Callable[[bool], str]) -> str:
@@ -234,18 +211,7 @@ def _configuration(curves: Curves) -> str:
 
 
 def _data(curves: Curves, data: Sequence[Path]) -> str:
-    links = ", ".join(
-        f'<a href="{escape(f"{path.parent.name}/{path.name}")}">{escape(path.name)}</a>'
-        for path in data
-    )
-    versions = (
-        f"Report by igfast {__version__}, NumPy {np.__version__}, matplotlib "
-        f"{matplotlib.__version__}, Python {platform.python_version()}."
-    )
-    return (
-        f"<p>Every number in the figures, with units in columns.csv: {links}.</p>\n"
-        f'<p class="quiet">{escape(versions)}</p>'
-    )
+    return data_links("Every number in the figures, with units in columns.csv", data)
 
 
 def _which(motion: Motion, matrices: bool) -> tuple[str, str]:

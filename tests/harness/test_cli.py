@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import igfast
+from igfast.analysis import ESTIMATORS
 from igfast.cli.app import app
 from igfast.cli.summary import length_text
 from igfast.cli.train import parse_widths
@@ -101,6 +102,30 @@ def test_report_page_and_its_default_name(run: Path) -> None:
     page = run.with_suffix(".html")
     assert f"report: {page}" in result.stdout
     assert "linear.0.weight" in page.read_text()
+
+
+def test_compare_prints_a_table_and_writes_a_page(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    other, page = tmp_path / "other.igf", tmp_path / "both.html"
+    assert call("train", *SMALL, "--seed", "1", "--output", other).exit_code == 0
+    result = call("compare", run, other, "--output", page)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("linear.0.weight"))
+    assert lines[first].split()[1] == "run"
+    assert lines[first + 1].split()[0] == "other"
+    assert f"page: {page}" in result.stdout
+    assert "seed" in page.read_text()
+    assert "needs two runs or more, got 1" in error_of("compare", run)
+    assert "is the run file itself" in error_of("compare", run, other, "--output", other)
+    table = call("compare", run, other, "--no-page")
+    assert table.stdout.splitlines()[: len(lines) - 1] == lines[:-1]
+
+
+def test_estimators_are_named_where_one_is_chosen() -> None:
+    shown = " ".join(call("export", "--help").stdout.replace("│", " ").split())
+    for name in ESTIMATORS:
+        assert name in shown
 
 
 def test_stand_in_is_announced_in_terminal_and_run(tmp_path: Path) -> None:

@@ -1,0 +1,50 @@
+"""``igfast compare``: several runs in one table and on one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+import igfast
+from igfast.cli.terminal import console_for, print_table
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN.igf RUN.igf ...", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="HTML page, its numbers beside it.")
+    ] = Path("comparison.html"),
+    quantity: Annotated[str, typer.Option(help="param, grad or update.")] = "param",
+    page: Annotated[bool, typer.Option(help="Write the page; else only the table.")] = True,
+) -> None:
+    """Compare runs: L, H, C and transitions in a table, all curves overlaid on a page."""
+    from igfast.report.comparing import HEADER, rows, sentence, write_comparison
+    from igfast.report.comparison import compare as measure
+    from igfast.report.comparison import unique_names
+
+    console = console_for()
+    with console_for(stderr=True).status("Measuring ..."):
+        opened = [igfast.open(path) for path in runs]
+        for run in opened:
+            run.check_target(output)
+        found = measure(opened, unique_names(runs), quantity=quantity)
+    table = Table(box=None, pad_edge=False)
+    for number, (title, _) in enumerate(HEADER):
+        left = number in (0, 1, len(HEADER) - 1)
+        table.add_column(title, justify="left" if left else "right", overflow="fold")
+    before = ""
+    for layer, *cells in rows(found):
+        table.add_row("" if layer == before else escape(layer), *map(escape, cells))
+        before = layer
+    print_table(table, console)
+    for text in (sentence(found), *(f"! {note}" for note in found.notes)):
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+    if not page:
+        return
+    with console_for(stderr=True).status("Drawing ..."):
+        write_comparison(found, output)
+    console.print(f"page: {escape(str(output))}", highlight=False, soft_wrap=True)

@@ -1,0 +1,204 @@
+"""The page about several runs: what differs, a table, curves on common axes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from igfast.report import overlay, prose
+from igfast.report.comparison import COLUMNS, Comparison, write_comparison_csv
+from igfast.report.document import data_links, document
+from igfast.report.render import figure_block
+from igfast.report.scrutiny import Growth
+from igfast.report.style import compact_step, three_digits, upper_limit, with_error
+from igfast.report.tables import table
+
+
+def write_comparison(found: Comparison, path: str | Path) -> Path:
+    """Write a static HTML page about several runs, and `NAME_data/comparison.csv` beside it.
+
+    Needs matplotlib.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise ValueError(f"path={str(path)!r} is a folder; name the HTML file to write in it")
+    folder = target.with_name(f"{target.stem}_data")
+    folder.mkdir(parents=True, exist_ok=True)
+    file = write_comparison_csv(found, folder / "comparison.csv")
+    text = document(
+        f"{len(found.names)} runs compared",
+        "",
+        [sentence(found)],
+        found.notes,
+        [
+            ("runs", "The runs", _runs(found)),
+            ("lengths", "How far the weights moved", _lengths(found)),
+            ("velocities", "How fast", _velocities(found)),
+            ("complexity", "Entropy and complexity", _complexity(found)),
+            ("losses", "Losses and accuracies", _losses(found)),
+            ("methods", "How it was measured", f"{prose.DEFINITIONS}\n{prose.CAVEATS}"),
+            ("data", "Data and versions", _data(file)),
+        ],
+    )
+    target.write_text(text, encoding="utf-8")
+    return target
+
+
+def sentence(found: Comparison) -> str:
+    """What is compared, and where the lengths differ most."""
+    said = f"Runs {', '.join(found.names)}: {len(found.layers)} layers."
+    ratios = []
+    for layer in overlay.shown_layers(found):
+        known = [
+            (float(motion.length[-1, column]), found.names[run])
+            for run, motion, column in found.having(layer)
+            if motion.resolved(motion.layers[column])
+        ]
+        if len(known) > 1:
+            ratios.append((max(known)[0] / min(known)[0], layer, max(known), min(known)))
+    if not ratios:
+        return f"{said} No layer's length is resolved in two of them."
+    _, layer, most, least = max(ratios)
+    return (
+        f"{said} Their lengths differ most in {layer}: {three_digits(most[0])} in {most[1]} and "
+        f"{three_digits(least[0])} in {least[1]}."
+    )
+
+
+def rows(found: Comparison) -> list[list[str]]:
+    """Layer, run, L ± se, published L, great circle, H, C and transitions, all as text."""
+    shown = []
+    for layer in found.layers:
+        for run, motion, column in found.having(layer):
+            one = motion.layers[column]
+            length = upper_limit(motion.limit(one))
+            if motion.resolved(one):
+                length = with_error(motion.length[-1, column], motion.length_error[-1, column])
+            circle = motion.great_circle[column] if motion.resolved(one) else np.nan
+            shown.append(
+                [
+                    layer,
+                    found.names[run],
+                    length,
+                    _number(motion.length_published[-1, column]),
+                    _number(circle),
+                    _change(found.entropy[run, layer]),
+                    _change(found.complexity[run, layer]),
+                    _transitions(found.growths[run], layer),
+                ]
+            )
+    return shown
+
+
+HEADER = (
+    ("layer", ""),
+    ("run", ""),
+    ("L ± se", "information length with its standard error; < is an upper limit"),
+    ("published", "L by the published estimator; depends on how often one records"),
+    ("great circle", "Fisher–Rao distance from the first to the last record"),
+    ("H", "entropy over ln(bins), first and last record, all runs on one grid"),
+    ("C", "statistical complexity, first and last record, all runs on one grid"),
+    ("transitions", "minima of d² ln L/d(ln t)², in steps, with intervals"),
+)
+
+
+def _runs(found: Comparison) -> str:
+    header = [("", ""), *((name, "") for name in found.names)]
+    records = [
+        f"{len(motion.steps):,} to step {compact_step(motion.steps[-1])}"
+        for motion in found.motions
+    ]
+    body = [["records", *records]]
+    body += [[escape(name), *map(_value, values)] for name, values in found.differing]
+    for name, best in (("test_loss", np.nanmin), ("test_accuracy", np.nanmax)):
+        if any(name in one for one in found.scalars):
+            values = [_best(one.get(name), best) for one in found.scalars]
+            body.append([f"best {name.replace('_', ' ')}", *values])
+    return "<p>Settings that are the same in all runs are left out.</p>" + table(header, body)
+
+
+def _lengths(found: Comparison) -> str:
+    body = []
+    before = ""
+    for layer, *cells in rows(found):
+        name = "" if layer == before else f"<code>{escape(layer)}</code>"
+        body.append([name, *map(escape, cells)])
+        before = layer
+    drawn = figure_block(
+        "lengths",
+        overlay.lengths(found),
+        "<b>L</b> of each run, bands ± 2 standard errors of sampling noise.",
+        f"Information length of {len(found.names)} runs over steps, logarithmic axes",
+    )
+    return table(HEADER, body) + drawn
+
+
+def _velocities(found: Comparison) -> str:
+    return figure_block(
+        "velocities",
+        overlay.velocities(found),
+        "<b>Γ</b> of each run: the slope of L, averaged over tenths of a decade of steps.",
+        f"Information velocity of {len(found.names)} runs over steps, logarithmic axes",
+    )
+
+
+def _complexity(found: Comparison) -> str:
+    grids = "; ".join(f"{layer}: {found.grids[layer]}" for layer in overlay.shown_layers(found)
+                      if layer in found.grids)  # fmt: skip
+    return figure_block(
+        "entropy",
+        overlay.entropies(found),
+        "<b>H</b> of each run, all records of all runs on one grid.",
+        f"Entropy of {len(found.names)} runs over steps",
+    ) + figure_block(
+        "complexity",
+        overlay.complexities(found),
+        "<b>C</b> of each run, on the same grids.",
+        f"Statistical complexity of {len(found.names)} runs over steps",
+        f"Grids: {grids}." if grids else "",
+    )
+
+
+def _losses(found: Comparison) -> str:
+    drawn = overlay.losses(found)
+    if drawn is None:
+        return ""
+    caption = "What two runs or more have logged."
+    return figure_block("losses", drawn, caption, "Losses and accuracies over steps")
+
+
+def _data(file: Path) -> str:
+    columns = ", ".join(name + f" ({text})" * bool(text) for name, text in COLUMNS)
+    return data_links(f"Every curve, with columns {columns}", [file])
+
+
+def _best(curve: Any, choose: Any) -> str:
+    if curve is None or not np.isfinite(curve[1]).any():
+        return "–"
+    return three_digits(float(choose(curve[1])))
+
+
+def _transitions(growth: Growth, layer: str) -> str:
+    """Time and interval of each."""
+    shown = []
+    for one in growth.transitions.get(layer, ()):
+        time, start, stop = (f"{t + growth.origin:,.0f}" for t in (one.time, one.start, one.stop))
+        shown.append(f"{time} [{start}, {stop}]")
+    return ", ".join(shown) or "–"
+
+
+def _value(value: Any) -> str:
+    return escape(value if isinstance(value, str) else json.dumps(value, default=str))
+
+
+def _change(values: Sequence[float] | np.ndarray[Any, Any]) -> str:
+    return f"{_number(values[0])} → {_number(values[-1])}"
+
+
+def _number(value: float) -> str:
+    return three_digits(float(value)) if np.isfinite(value) else "–"

@@ -1,0 +1,218 @@
+"""Several runs side by side, measured once. Needs NumPy only."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from igfast.merging import equally_wide
+from igfast.report.collect import Motion, moved
+from igfast.report.counted import Float, Int
+from igfast.report.scrutiny import Growth, growth_of
+
+if TYPE_CHECKING:
+    from igfast.trajectory import Trajectory
+
+COLUMNS = (
+    ("run", "as on the page"),
+    ("layer", ""),
+    ("step", "optimizer steps done before the record"),
+    ("length", "information length since the first record"),
+    ("length_error", "its standard error"),
+    ("length_published", "sum of the published estimates; depends on sampling"),
+    ("entropy", "divided by ln(bins), all runs on one grid where they can be"),
+    ("complexity", "on the same grid"),
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """R runs and the layers that any of them has.
+
+    `entropy` and `complexity` are arrays over each run's records by (run, layer), all of a layer
+    on the grid in `grids` where the runs' grids can be merged. `differing` holds the settings in
+    which the runs differ: name, and a value per run. `notes` say what limits the comparison.
+    """
+
+    names: tuple[str, ...]
+    runs: tuple[Trajectory, ...]
+    motions: tuple[Motion, ...]
+    growths: tuple[Growth, ...]
+    scalars: tuple[dict[str, tuple[Int, Float]], ...]
+    layers: tuple[str, ...]
+    entropy: dict[tuple[int, str], Float]
+    complexity: dict[tuple[int, str], Float]
+    grids: dict[str, str]
+    differing: tuple[tuple[str, tuple[Any, ...]], ...]
+    notes: tuple[str, ...]
+
+    def having(self, layer: str) -> list[tuple[int, Motion, int]]:
+        """Runs that have a layer: number, motion and column."""
+        return [
+            (number, motion, one.column)
+            for number, motion in enumerate(self.motions)
+            for one in motion.layers
+            if one.name == layer
+        ]
+
+
+def compare(
+    runs: Sequence[Trajectory], names: Sequence[str], *, quantity: str = "param"
+) -> Comparison:
+    """Measure several runs.
+
+    Parameters
+    ----------
+    runs : sequence of Trajectory
+        Two or more, each with a record of the quantity.
+    names : sequence of str
+        What they are called.
+    quantity : str
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two runs, or one of them did not record the quantity.
+    """
+    if len(runs) < 2:
+        raise ValueError(f"a comparison needs two runs or more, got {len(runs)}")
+    for name, run in zip(names, runs, strict=True):
+        if quantity not in run.quantities or not len(run.histograms(quantity)):
+            raise ValueError(
+                f"run {name!r} holds no record of quantity={quantity!r}; it has "
+                f"{', '.join(run.quantities) or 'none at all'}"
+            )
+    motions = tuple(moved(run, quantity) for run in runs)
+    layers = tuple(dict.fromkeys(layer.name for motion in motions for layer in motion.layers))
+    entropy, complexity, grids = _on_one_grid(runs, motions, layers)
+    scalars = tuple(run.scalars() for run in runs)
+    return Comparison(
+        names=tuple(names),
+        runs=tuple(runs),
+        motions=motions,
+        growths=tuple(
+            growth_of(run, quantity, motion.estimator, motion.steps, values)
+            for run, motion, values in zip(runs, motions, scalars, strict=True)
+        ),
+        scalars=scalars,
+        layers=layers,
+        entropy=entropy,
+        complexity=complexity,
+        grids=grids,
+        differing=_differing(runs),
+        notes=tuple(_notes(names, motions, layers, grids)),
+    )
+
+
+def unique_names(paths: Sequence[Path]) -> list[str]:
+    """Short names of run files: stems, with folders where those are equal.
+
+    >>> unique_names([Path("a/run.igf"), Path("b/run.igf")]), unique_names([Path("a/x.igf")])
+    (['a/run', 'b/run'], ['x'])
+    """
+    for parts in range(1, 1 + max(len(path.parts) for path in paths)):
+        names = ["/".join(path.with_suffix("").parts[-parts:]) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{number}: {path.stem}" for number, path in enumerate(paths, 1)]
+
+
+def write_comparison_csv(found: Comparison, path: Path) -> Path:
+    """Every curve as one CSV file: a row per run, layer and record, columns as in `COLUMNS`."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([name for name, _ in COLUMNS])
+        for layer in found.layers:
+            for run, motion, column in found.having(layer):
+                curves = (
+                    motion.length[:, column],
+                    motion.length_error[:, column],
+                    motion.length_published[:, column],
+                    found.entropy[run, layer],
+                    found.complexity[run, layer],
+                )
+                for row in zip(motion.steps.tolist(), *(c.tolist() for c in curves), strict=True):
+                    values = ["" if value != value else value for value in row]  # NaN
+                    writer.writerow([found.names[run], layer, *values])
+    return path
+
+
+def _on_one_grid(
+    runs: Sequence[Trajectory], motions: Sequence[Motion], layers: Sequence[str]
+) -> tuple[dict[tuple[int, str], Float], dict[tuple[int, str], Float], dict[str, str]]:
+    """H, C and the grid by layer, of all records of all runs merged to one grid."""
+    entropy: dict[tuple[int, str], Float] = {}
+    complexity: dict[tuple[int, str], Float] = {}
+    grids: dict[str, str] = {}
+    for layer in layers:
+        having = [number for number, motion in enumerate(motions) if _column(motion, layer) >= 0]
+        for number in having:
+            motion, column = motions[number], _column(motions[number], layer)
+            entropy[number, layer] = motion.entropy[:, column]
+            complexity[number, layer] = motion.complexity[:, column]
+        records = [
+            record[layer]
+            for number in having
+            for record in runs[number].histograms(motions[number].quantity)
+        ]
+        kinds = {record.grid.kind for record in records}
+        if len(kinds) > 1:
+            continue
+        if kinds == {"dyadic"}:
+            records = equally_wide(records)
+        try:
+            pooled = type(runs[0]).from_histograms(range(len(records)), records)
+            values = pooled.entropy(layer), pooled.complexity(layer)
+        except ValueError:  # uniform grids with different edges
+            continue
+        grids[layer] = str(pooled.common(layer))
+        ends = np.cumsum([len(motions[number].steps) for number in having])[:-1]
+        for found, curve in zip((entropy, complexity), values, strict=True):
+            for number, part in zip(having, np.split(curve, ends), strict=True):
+                found[number, layer] = part
+    return entropy, complexity, grids
+
+
+def _column(motion: Motion, layer: str) -> int:
+    return next((one.column for one in motion.layers if one.name == layer), -1)
+
+
+def _differing(runs: Sequence[Trajectory]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    settings = [run.config.get("settings", run.config) for run in runs]
+    names = dict.fromkeys(name for one in settings for name in one)
+    rows = [(name, tuple(one.get(name) for one in settings)) for name in names]
+    return tuple(row for row in rows if any(value != row[1][0] for value in row[1]))
+
+
+def _notes(
+    names: Sequence[str], motions: Sequence[Motion], layers: Sequence[str], grids: dict[str, str]
+) -> list[str]:
+    found = []
+    published = [n for n, motion in zip(names, motions, strict=True) if motion.estimator != "split"]
+    if published:
+        found.append(
+            f"Γ and L of {', '.join(published)} are the published estimates, which depend on how "
+            "often one records: fewer than four splits were recorded."
+        )
+    recorded = {motion.recorded_grid for motion in motions}
+    if len(recorded) > 1:
+        found.append(
+            "The runs were recorded on different grids, and L depends on the bins: "
+            f"{'; '.join(sorted(recorded))}."
+        )
+    apart = [layer for layer in layers if layer not in grids]
+    if apart:
+        found.append(
+            f"H and C of {', '.join(apart[:4])}{' and others' * (len(apart) > 4)} are on each "
+            "run's own grid and not comparable: the grids cannot be merged."
+        )
+    missing = [layer for layer in layers if any(_column(motion, layer) < 0 for motion in motions)]
+    if missing:
+        shown = ", ".join(missing[:4]) + f" and {len(missing) - 4} more" * (len(missing) > 4)
+        found.append(f"Not all runs have {shown}.")
+    return found

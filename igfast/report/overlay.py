@@ -1,0 +1,155 @@
+"""Figures of several runs on common axes: a panel per layer, a color per run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from igfast.report import style
+from igfast.report.comparison import Comparison
+from igfast.report.counted import Float, Int, Layer, spread
+from igfast.report.windows import average
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SPAN = 300.0  # highest over lowest value on a logarithmic axis
+Drawn = tuple[Float | Int, Float, Float | None]
+"""x, y and the standard error of y, if there is one."""
+
+
+def lengths(found: Comparison) -> Figure:
+    """L of every run, ± 2 standard errors."""
+
+    def curve(run: int, layer: str, column: int) -> Drawn:
+        motion = found.motions[run]
+        return motion.steps, motion.length[:, column], motion.length_error[:, column]
+
+    return _panels(found, curve, "L", logarithmic=True)
+
+
+def velocities(found: Comparison) -> Figure:
+    """Γ of every run: the slope of L over tenths of a decade of steps."""
+    windows = [average(motion) if len(motion.steps) > 1 else None for motion in found.motions]
+
+    def curve(run: int, layer: str, column: int) -> Drawn:
+        one = windows[run]
+        if one is None:
+            return np.zeros(0), np.zeros(0), None
+        return one.center, one.slope[:, column], None
+
+    return _panels(found, curve, "Γ (1/step)", logarithmic=True)
+
+
+def entropies(found: Comparison) -> Figure:
+    """H of every run, all on one grid where the grids can be merged."""
+    return _panels(
+        found, lambda run, layer, _: (_steps(found, run), found.entropy[run, layer], None),
+        "H / ln B", logarithmic=False,
+    )  # fmt: skip
+
+
+def complexities(found: Comparison) -> Figure:
+    """C of every run, all on one grid where the grids can be merged."""
+    return _panels(
+        found, lambda run, layer, _: (_steps(found, run), found.complexity[run, layer], None),
+        "C", logarithmic=False,
+    )  # fmt: skip
+
+
+def losses(found: Comparison) -> Figure | None:
+    """Every logged loss and accuracy that two runs or more have; None if there is none."""
+    kinds = [
+        name
+        for name in dict.fromkeys(name for one in found.scalars for name in one)
+        if any(part in name.lower() for part in ("loss", "accuracy")) and "batch" not in name
+    ]
+    shared = [name for name in kinds if sum(name in one for one in found.scalars) > 1]
+    if not shared:
+        return None
+    figure, axes = style.panels(len(shared), 2.3)
+    for panel, name in zip(axes, shared, strict=True):
+        style.title(panel, name.replace("_", " "))
+        highest = 1.0
+        for run, one in enumerate(found.scalars):
+            if name in one:
+                steps, values = one[name]
+                keep = (steps > 0) & np.isfinite(values)
+                panel.plot(steps[keep], values[keep], **_look(found, run))
+                highest = max(highest, float(steps[-1]))
+        style.dress(panel)
+        if "loss" in name:
+            panel.set_yscale("log")
+            style.log_value_axis(panel, *panel.get_ylim())
+        style.log_step_axis(panel, 0.8, highest)
+    style.outer_labels(axes, "optimizer step", "")
+    _legend(figure, found)
+    return figure
+
+
+def shown_layers(found: Comparison) -> tuple[str, ...]:
+    """Weight matrices, or all layers if there are none: as many as a figure holds."""
+    first: dict[str, Layer] = {}
+    for motion in found.motions:
+        for layer in motion.layers:
+            first.setdefault(layer.name, layer)
+    matrices = [layer for layer in first.values() if layer.matrix] or list(first.values())
+    return tuple(layer.name for layer in spread(matrices))
+
+
+def _panels(
+    found: Comparison, curve: Callable[[int, str, int], Drawn], label: str, *, logarithmic: bool
+) -> Figure:
+    layers = shown_layers(found)
+    figure, axes = style.panels(len(layers), 2.4)
+    last = max(float(motion.steps[-1]) for motion in found.motions)
+    for panel, layer in zip(axes, layers, strict=True):
+        style.title(panel, layer)
+        style.dress(panel)
+        drawn = []
+        for run, motion, column in found.having(layer):
+            x, y, error = curve(run, layer, column)
+            keep = (x > 0) & np.isfinite(y) & ((y > 0) | (not logarithmic))
+            panel.plot(x[keep], y[keep], **_look(found, run))
+            drawn.append(y[keep])
+            if error is not None and motion.estimator == "split":
+                _band(panel, x[keep], y[keep], error[keep], run, found)
+        values = np.concatenate([*drawn, np.zeros(0)])
+        if not values.size:
+            style.message(panel, "nothing to draw")
+            continue
+        if logarithmic:
+            high = float(values.max())
+            style.log_value_axis(panel, max(float(values.min()), high / SPAN) / 1.4, 1.4 * high)
+        style.log_step_axis(panel, 0.8, max(last, 2.0))
+    style.outer_labels(axes, "optimizer step", label)
+    _legend(figure, found)
+    return figure
+
+
+def _band(panel: Axes, x: Float | Int, y: Float, error: Float, run: int, found: Comparison) -> None:
+    lower = np.maximum(y - 2 * error, 1e-3 * y.max(initial=1e-12))
+    color = _look(found, run)["color"]
+    panel.fill_between(x, lower, y + 2 * error, color=color, alpha=0.16, linewidth=0)
+
+
+def _look(found: Comparison, run: int) -> dict[str, Any]:
+    few = len(found.names) <= len(style.SERIES)
+    return {
+        "color": style.series_colors(len(found.names))[run],
+        "linestyle": style.DASHES[run] if few else "-",
+        "linewidth": 1.4,
+    }
+
+
+def _legend(figure: Figure, found: Comparison) -> None:
+    handles = [Line2D([], [], **_look(found, run)) for run in range(len(found.names))]
+    style.figure_legend(figure, handles, [style.literal(name) for name in found.names])
+
+
+def _steps(found: Comparison, run: int) -> Int:
+    return found.motions[run].steps

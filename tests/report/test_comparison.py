@@ -1,0 +1,98 @@
+"""Several runs side by side: one grid, equal numbers, honest notes."""
+
+import numpy as np
+import pytest
+
+import igfast
+from igfast import Grid, Trajectory
+from igfast.report import overlay, style
+from igfast.report.comparing import rows, sentence, write_comparison
+from igfast.report.comparison import compare, unique_names
+
+from .runs import GRID, Page, X, read_csv
+
+
+def moving(by, grid=GRID, splits=4, config=None, layers=("net.weight",), records=21):
+    """X moved by `by` standard deviations in 100 steps."""
+    steps = np.linspace(0, 100, records).astype(int)
+    found = [
+        igfast.histogram(dict.fromkeys(layers, X + by * t / 100), grid=grid, splits=splits)
+        for t in steps
+    ]
+    losses = {"test_loss": (steps, np.exp(-by * steps / 100) + 0.1)}
+    return Trajectory.from_histograms(steps, found, losses, config)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    runs = [moving(by, config={"settings": {"lr": by, "momentum": 0.9}}) for by in (0.5, 1.0)]
+    return compare(runs, ["slow", "fast"])
+
+
+def test_numbers_are_those_of_the_runs(pair, tmp_path):
+    path = write_comparison(pair, tmp_path / "both.html")
+    found = read_csv(path.parent / "both_data", "comparison")
+    for name, run in zip(pair.names, pair.runs, strict=True):
+        length = [float(row["length"]) for row in found if row["run"] == name]
+        assert length == run.length("net.weight").tolist()
+    slow, fast = (float(row["length"]) for row in found if row["step"] == "100")
+    assert (slow, fast) == (pytest.approx(0.5, rel=0.05), pytest.approx(1.0, rel=0.05))
+    page = Page(path.read_text(encoding="utf-8"))
+    assert {"runs", "lengths", "velocities", "complexity", "losses"} <= set(page.ids)
+    assert "lr" in page.text
+    assert "momentum" not in page.text  # the same in both
+    assert page.links.count("both_data/comparison.csv") == 1
+    expected = style.with_error(*(one[-1] for one in pair.runs[1].length("net.weight", error=True)))
+    assert rows(pair)[1][:3] == ["net.weight", "fast", expected]
+    assert "differ most in net.weight" in sentence(pair)
+
+
+def test_a_color_per_run_on_common_axes(pair):
+    (panel,) = overlay.lengths(pair).axes
+    assert panel.get_ylabel() == "L"
+    slow, fast = panel.lines
+    assert (slow.get_color(), fast.get_color()) == style.SERIES[:2]
+    np.testing.assert_array_equal(fast.get_ydata(), pair.runs[1].length("net.weight")[1:])
+    (panel,) = overlay.losses(pair).axes
+    assert len(panel.lines) == 2
+
+
+def test_entropies_are_on_one_grid():
+    """The same values on bins of 1/8 and 1/4 have equal H and C once they are merged."""
+    fine, coarse = moving(0.5), moving(0.5, grid=Grid.dyadic(32, exponent=-2))
+    assert abs(fine.entropy("net.weight")[0] - coarse.entropy("net.weight")[0]) > 0.01
+    found = compare([fine, coarse], ["fine", "coarse"])
+    for curves in (found.entropy, found.complexity):
+        np.testing.assert_allclose(curves[0, "net.weight"], curves[1, "net.weight"], rtol=1e-12)
+    assert "2^-2" in found.grids["net.weight"]
+    assert any("recorded on different grids" in note for note in found.notes)
+
+
+def test_what_cannot_be_compared_is_said():
+    uniform = Grid.uniform(32, low=-4, high=5)
+    runs = [
+        moving(0.5),
+        moving(0.5, grid=uniform, splits=1),
+        moving(0.5, layers=("net.weight", "other")),
+    ]
+    found = compare(runs, ["dyadic", "uniform", "more"])
+    text = " ".join(found.notes)
+    assert "L of uniform are the published estimates" in text
+    assert "H and C of net.weight are on each run's own grid" in text
+    assert "Not all runs have other." in text
+    expected = runs[1].entropy("net.weight")
+    np.testing.assert_array_equal(found.entropy[1, "net.weight"], expected)
+    assert [row[:2] for row in rows(found)][-1] == ["other", "more"]
+
+
+def test_names_are_unique_and_mistakes_are_told(tmp_path):
+    paths = [tmp_path / "a" / "run.igf", tmp_path / "b" / "run.igf"]
+    assert unique_names(paths) == ["a/run", "b/run"]
+    assert unique_names([paths[0], paths[0]]) == ["1: run", "2: run"]
+    one = moving(0.5, records=5)
+    with pytest.raises(ValueError, match="needs two runs or more, got 1"):
+        compare([one], ["alone"])
+    with pytest.raises(
+        ValueError, match="run 'b' holds no record of quantity='grad'; it has param"
+    ):
+        compare([one, one], ["b", "c"], quantity="grad")
