@@ -145,7 +145,8 @@ class DeviceLibrary {
   std::unique_ptr<DevicePlan> plan(
       const Table& tensors, std::int64_t rows, int grid, std::int64_t bins, std::int64_t splits,
       const std::optional<py::array_t<double, py::array::c_style>>& edges,
-      const std::optional<std::tuple<std::int64_t, std::int64_t, std::int64_t>>& log, bool offsets,
+      const std::optional<std::tuple<std::int64_t, std::int64_t, std::int64_t>>& log,
+      const std::optional<Table>& exponents, const std::optional<Table>& origins, bool offsets,
       bool moments, int counters, int device, std::uintptr_t stream) const {
     const std::vector<igf_tensor> list = rows_of(tensors);
     for (const igf_tensor& tensor : list) {
@@ -172,6 +173,13 @@ class DeviceLibrary {
       }
       args.grid.edges = edges->data();
       args.grid.edge_rows = edges->shape(0);
+    }
+    const std::vector<std::int64_t> k = values(exponents);
+    const std::vector<std::int64_t> o = values(origins);
+    if (exponents || origins) {
+      check_bins(k, o, rows, bins);
+      args.grid.exponents = k.data();
+      args.grid.origins = o.data();
     }
     if (log) {
       std::tie(args.grid.mantissa_bits, args.grid.min_exponent, args.grid.max_exponent) = *log;
@@ -218,8 +226,9 @@ void bind_devices(py::module_& module) {
       .def("hash", &DeviceLibrary::hash, arg("tensors"))
       .def("plan", &DeviceLibrary::plan, py::kw_only(), arg("tensors"), arg("rows"),
            arg("grid") = 0, arg("bins") = 0, arg("splits") = 1, arg("edges") = py::none(),
-           arg("log") = py::none(), arg("offsets") = false, arg("moments") = false,
-           arg("counters") = 0, arg("device") = 0, arg("stream") = 0);
+           arg("log") = py::none(), arg("exponents") = py::none(), arg("origins") = py::none(),
+           arg("offsets") = false, arg("moments") = false, arg("counters") = 0, arg("device") = 0,
+           arg("stream") = 0);
   // Routes histogram, moments, divergence and entropy to a library whose memory is the host's: the
   // block simulator of the tests. None goes back to the CPU.
   module.def(

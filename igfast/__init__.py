@@ -14,6 +14,7 @@ array([1.3863, 0.    ])
 from __future__ import annotations
 
 from .binning import histogram, moments
+from .choices import ResolutionWarning
 from .config import __version__, get_num_threads, set_num_threads, show_config
 from .grids import Grid
 from .histograms import Histogram
@@ -26,13 +27,14 @@ from .measures import (
     information_velocity,
     js_divergence,
     kl_divergence,
+    measure_step,
     renyi_divergence,
     shannon_entropy,
     statistical_complexity,
     wasserstein_distance,
 )
 from .monitor import Monitor
-from .plan import Plan, ResolutionWarning
+from .plan import Plan
 from .summary import Moments
 from .trajectory import Trajectory, open
 
@@ -55,6 +57,7 @@ __all__ = [
     "information_velocity",
     "js_divergence",
     "kl_divergence",
+    "measure_step",
     "moments",
     "open",
     "renyi_divergence",

@@ -1,8 +1,11 @@
-"""Arrays in and out: the only module that knows torch, CuPy, NumPy and DLPack.
+"""Arrays in and out: beside ``_devices`` the only module that knows torch, CuPy, NumPy and DLPack.
 
 Everything below sees pointers, sizes and a dtype tag; everything above sees arrays of the
 framework that the user brought. No framework but NumPy is ever imported from here: a torch tensor
 can only reach us if torch is already loaded.
+
+A *home* says where an array lives: ``"numpy"``, ``"torch"`` (on the CPU), ``"torch cuda:0"`` or
+``"cupy cuda:0"``.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _core
+from . import _core, _devices, cuda_library
 
 _DLPACK_CPU_DEVICES = (1, 3)  # kDLCPU and kDLCUDAHost (pinned host memory)
 _DLPACK_CUDA = 2
@@ -36,6 +39,11 @@ class Batch:
     dtypes: tuple[str, ...]
     copied: bool
     keep: tuple[Any, ...]
+
+    @property
+    def device(self) -> _devices.Device | None:
+        """Where the arrays are; None for the host."""
+        return _devices.device_of(self.home)
 
     @property
     def numel(self) -> NDArray[np.int64]:
@@ -77,12 +85,14 @@ def batch(
     keep: list[Any] = []
     homes: dict[str, str] = {}
     dtypes: list[str] = []
-    copied = False
+    copied, last = False, "numpy"
     plain = _plain_torch_types()
     for row, (name, tensor) in enumerate(tensors.items()):
         view = _view_plain(tensor) if type(tensor) in plain else None
         home, source, pointer, numel, dtype = view or _view(tensor, name, operation, ordered)
-        homes.setdefault(home, name)
+        if numel:  # an empty tensor may be anywhere
+            homes.setdefault(home, name)
+        last = home
         copied |= source is not tensor
         keep.append(source)
         dtypes.append(dtype)
@@ -96,7 +106,7 @@ def batch(
     table = np.array(lines, dtype=np.int64).reshape(len(tensors), 5)
     if starts is not None:
         table[:, 2] = _starts(starts, len(tensors), operation)
-    home = next(iter(homes), "numpy")
+    home = next(iter(homes), last)
     return Batch(tuple(tensors), home, table, tuple(dtypes), copied, tuple(keep))
 
 
@@ -107,6 +117,8 @@ def signature(tensors: Mapping[str, Any]) -> list[tuple[Any, ...]] | None:
     for tensor in tensors.values():
         if type(tensor) in plain or _is_torch(tensor):
             found.append((tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype))
+        elif _devices.is_cupy(tensor):
+            found.append((tensor.data.ptr, tensor.shape, tensor.strides, tensor.dtype))
         elif isinstance(tensor, np.ndarray):
             found.append((tensor.ctypes.data, tensor.shape, tensor.strides, tensor.dtype))
         else:
@@ -115,22 +127,27 @@ def signature(tensors: Mapping[str, Any]) -> list[tuple[Any, ...]] | None:
 
 
 def like(home: str, array: NDArray[Any]) -> Any:
-    """Hand a NumPy result to the framework the input came from, without a copy."""
+    """Hand a NumPy result to where the input came from: without a copy on the host."""
+    device = _devices.device_of(home)
+    if device is not None:
+        return device.put(array)
     if home == "torch":
         return sys.modules["torch"].from_numpy(array)
     return array
 
 
 def home_of(array: Any) -> str:
-    """Framework of a result array: ``"torch"`` or ``"numpy"``."""
-    return "torch" if _is_torch(array) else "numpy"
+    """Home of a result array."""
+    if _is_torch(array):
+        return "torch" if array.device.type == "cpu" else f"torch {array.device}"
+    return f"cupy cuda:{array.device.id}" if _devices.is_cupy(array) else "numpy"
 
 
 def to_numpy(array: Any) -> NDArray[Any]:
-    """A NumPy view of a result array."""
+    """A NumPy view of a result array; a copy of one on a device, which waits for it."""
     if _is_torch(array):
         return array.detach().cpu().numpy()  # type: ignore[no-any-return]
-    return np.asarray(array)
+    return array.get() if _devices.is_cupy(array) else np.asarray(array)
 
 
 def _is_torch(value: Any) -> bool:
@@ -177,21 +194,30 @@ def _is_array(value: Any) -> bool:
 
 
 def _view(tensor: Any, name: str, operation: str, ordered: bool) -> tuple[str, Any, int, int, str]:
-    """Framework, owner, pointer, number of elements and dtype name of one array."""
+    """Home, owner, pointer, number of elements and dtype name of one array."""
     if _is_torch(tensor):
         return _view_torch(tensor, name, operation, ordered)
+    if _devices.is_cupy(tensor):
+        _require_cuda(operation, name, f"cuda:{tensor.device.id}")
+        return _view_strided(tensor, name, operation, ordered)
     if isinstance(tensor, np.ndarray):
         return _view_numpy(tensor, name, operation, ordered)
-    if hasattr(tensor, "__cuda_array_interface__"):
-        raise _no_cuda(operation, name, "a CUDA device")
+    where = _cuda_device_of(tensor)
+    if where is not None:
+        _require_cuda(operation, name, where)
+        try:
+            return _view(_devices.adopted(tensor), name, operation, ordered)
+        except ImportError:
+            raise RuntimeError(
+                f"{operation}: tensor {name!r} is a {type(tensor).__name__} on {where}; results "
+                "live in torch or CuPy arrays: install cupy-cuda13x, or a CUDA build of torch"
+            ) from None
     if hasattr(tensor, "__dlpack__"):
         kind, index = tensor.__dlpack_device__()
-        if kind == _DLPACK_CUDA:
-            raise _no_cuda(operation, name, f"cuda:{index}")
         if kind not in _DLPACK_CPU_DEVICES:
             raise ValueError(
                 f"{operation}: tensor {name!r} is on DLPack device ({int(kind)}, {index}); "
-                "igfast reads CPU memory, copy it to the host first"
+                "igfast reads CPU and CUDA memory, copy it to the host first"
             )
         return _view_numpy(_from_dlpack(tensor, name, operation), name, operation, ordered)
     raise TypeError(
@@ -199,6 +225,14 @@ def _view(tensor: Any, name: str, operation: str, ordered: bool) -> tuple[str, A
         "NumPy and CuPy arrays and objects with __dlpack__ or __cuda_array_interface__ "
         "(wrap plain numbers with numpy.asarray)"
     )
+
+
+def _cuda_device_of(tensor: Any) -> str | None:
+    if hasattr(tensor, "__dlpack_device__"):
+        kind, index = tensor.__dlpack_device__()
+        if kind == _DLPACK_CUDA:
+            return f"cuda:{index}"
+    return "a CUDA device" if hasattr(tensor, "__cuda_array_interface__") else None
 
 
 def _from_dlpack(tensor: Any, name: str, operation: str) -> NDArray[Any]:
@@ -231,17 +265,17 @@ def _view_torch(
             f"{operation}: tensor {name!r} has layout {tensor.layout}; pass tensor.to_dense() "
             "or its values()"
         )
-    if tensor.device.type == "cuda":
-        raise _no_cuda(operation, name, str(tensor.device))
     if tensor.device.type == "meta" or _is_fake(tensor):
         raise ValueError(
             f"{operation}: tensor {name!r} is a meta or fake tensor and holds no data; "
             "materialize it first (module.to_empty, then load the weights)"
         )
-    if tensor.device.type != "cpu":
+    if tensor.device.type == "cuda":
+        _require_cuda(operation, name, str(tensor.device))
+    elif tensor.device.type != "cpu":
         raise ValueError(
-            f"{operation}: tensor {name!r} is on {tensor.device}; igfast reads CPU tensors, "
-            "pass tensor.cpu()"
+            f"{operation}: tensor {name!r} is on {tensor.device}; igfast reads CPU and CUDA "
+            "tensors, pass tensor.cpu()"
         )
     source = tensor
     if tensor.is_neg():
@@ -255,7 +289,7 @@ def _view_torch(
             f"{operation}: tensor {name!r} has {numel} elements but no storage (a meta or fake "
             "tensor, or freed memory); materialize it first"
         )
-    return "torch", source, pointer, numel, dtype
+    return home_of(tensor), source, pointer, numel, dtype
 
 
 def _is_fake(tensor: Any) -> bool:
@@ -270,18 +304,25 @@ def _view_numpy(
             f"{operation}: tensor {name!r} is a masked array; pass array.compressed() to leave "
             "masked elements out, or array.data to count them"
         )
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return _view_strided(array, name, operation, ordered)
+
+
+def _view_strided(
+    array: Any, name: str, operation: str, ordered: bool
+) -> tuple[str, Any, int, int, str]:
+    """A NumPy or CuPy array."""
     dtype = array.dtype.name
     if dtype not in _core.DTYPES:
         raise _unsupported_dtype(operation, name, dtype)
-    source = array
-    if not array.dtype.isnative:
-        source = array.astype(array.dtype.newbyteorder("="))
-    item = source.dtype.itemsize
-    strides = [stride // item for stride in source.strides]
-    whole = all(stride % item == 0 for stride in source.strides)
-    if not whole or not _readable_in_place(source.shape, strides, ordered):
-        source = np.ascontiguousarray(source)
-    return "numpy", source, int(source.ctypes.data), int(source.size), dtype
+    item = array.dtype.itemsize
+    strides = [stride // item for stride in array.strides]
+    whole = all(stride % item == 0 for stride in array.strides)
+    if not whole or not _readable_in_place(array.shape, strides, ordered):
+        array = array.copy(order="C")
+    pointer = array.data.ptr if _devices.is_cupy(array) else array.ctypes.data
+    return home_of(array), array, int(pointer), int(array.size), dtype
 
 
 def _readable_in_place(shape: Sequence[int], strides: Sequence[int], ordered: bool) -> bool:
@@ -319,8 +360,11 @@ def _unsupported_dtype(operation: str, name: str, dtype: str) -> TypeError:
     )
 
 
-def _no_cuda(operation: str, name: str, device: str) -> RuntimeError:
-    return RuntimeError(
-        f"{operation}: tensor {name!r} is on {device}, but the CUDA backend of igfast is "
-        f"{_core.build_info()['cuda']}; pass tensor.cpu() to measure a copy on the host"
-    )
+def _require_cuda(operation: str, name: str, device: str) -> None:
+    try:
+        cuda_library.library()
+    except cuda_library.CudaUnavailable as error:
+        raise cuda_library.CudaUnavailable(
+            f"{operation}: tensor {name!r} is on {device}, but the CUDA library of igfast is "
+            f"{error}; pass tensor.cpu() to measure a copy on the host"
+        ) from None

@@ -80,6 +80,8 @@ class DeviceLibrary:
         splits: int = 1,
         edges: _Float64 | None = None,
         log: tuple[int, int, int] | None = None,
+        exponents: _Int64 | None = None,
+        origins: _Int64 | None = None,
         offsets: bool = False,
         moments: bool = False,
         counters: int = 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _arrays, _core, config
+from . import _arrays, _core, config, device_counting
 from .grids import Grid
 from .outputs import Sums
 from .plan import Plan
@@ -27,8 +27,9 @@ def histogram(
     Parameters
     ----------
     tensors : array, sequence of arrays, or mapping of str to array
-        CPU tensors of torch, NumPy arrays, or anything with ``__dlpack__``; float64, float32,
-        float16, bfloat16, float8_e4m3fn or float8_e5m2, of any shape, strides and size.
+        Tensors of torch, NumPy and CuPy arrays, or anything with ``__dlpack__`` or
+        ``__cuda_array_interface__``, all on one device; float64, float32, float16, bfloat16,
+        float8_e4m3fn or float8_e5m2, of any shape, strides and size.
     bins : int, default 256
         From 1 to 65,536.
     range : (low, high), optional
@@ -48,14 +49,15 @@ def histogram(
     Returns
     -------
     Histogram, or (Histogram, Moments) with ``moments=True``
-        Counts live where the input lives: torch tensors for torch, NumPy arrays otherwise.
+        Counts live where the input lives: torch tensors on its device for torch, CuPy arrays for
+        CuPy, NumPy arrays for NumPy.
 
     Raises
     ------
     TypeError, ValueError
-        For anything that is not a real floating-point CPU array, and for arguments out of range.
+        For anything that is not a real floating-point array, and for arguments out of range.
     RuntimeError
-        For CUDA tensors while the CUDA backend is not there.
+        For CUDA tensors where igfast has no CUDA library, or it finds no device; says which.
 
     Warns
     -----
@@ -103,6 +105,9 @@ def moments(tensors: Any) -> Moments:
     (2.5, 1.25, 1)
     """
     batch = _arrays.batch(_arrays.named(tensors, "moments"), "moments", ordered=False)
-    sums = Sums(len(batch.names))
+    if batch.device is not None:
+        integers, floats = device_counting.moments(batch.device, batch.table, len(batch.names))
+        return Moments.from_device_sums(integers, floats, batch.names)
+    sums = Sums.zeros(len(batch.names))
     _core.moments(batch.table, sums.integers, sums.floats, config.get_num_threads())
     return Moments.from_sums(sums.integers, sums.floats, batch.names, batch.home)

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 
-from . import _core
+from . import _core, cuda_library
 
 __version__ = "0.1.0"
 
@@ -90,4 +90,4 @@ def show_config() -> dict[str, str]:
     torch = sys.modules.get("torch")
     if torch is not None:
         found["torch"] = str(torch.__version__)
-    return found | _core.build_info()
+    return found | _core.build_info() | {"cuda": cuda_library.status()}

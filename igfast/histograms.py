@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ class Histogram:
     exponents: Int | None = None
     origins: Int | None = None
     uniform_edges: NDArray[np.float64] | None = None
+    _block: Any = field(default=None, repr=False)  # device memory that the arrays are views of
 
     def __repr__(self) -> str:
         layers = "1 layer" if len(self) == 1 else f"{len(self)} layers"
@@ -129,6 +130,7 @@ class Histogram:
             exponents=None if self.exponents is None else self.exponents[rows],
             origins=None if self.origins is None else self.origins[rows],
             uniform_edges=edges[rows] if edges is not None and edges.ndim == 2 else edges,
+            _block=None,
         )
 
     def __add__(self, other: Histogram) -> Histogram:
@@ -285,6 +287,7 @@ class Histogram:
             split_outside=_arrays.to_numpy(self.split_outside),
             nan=_arrays.to_numpy(self.nan),
             offsets=None if self.offsets is None else _arrays.to_numpy(self.offsets),
+            _block=None,
         )
 
     def save(self, path: str | Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +16,7 @@ from .summary import Moments
 
 Int = NDArray[np.int64]
 
-_KINDS = {
+KINDS = {
     "uniform": _core.GRID_UNIFORM,
     "dyadic": _core.GRID_DYADIC,
     "log": _core.GRID_LOG,
@@ -31,25 +33,72 @@ class Request:
     moments: bool
     edges: NDArray[np.float64] | None
 
+    @property
+    def extents(self) -> bool:
+        """Whether zeros and extremes are wanted, without all moments."""
+        return self.grid.automatic and not self.moments
 
+    @property
+    def edge_rows(self) -> NDArray[np.float64] | None:
+        """Edges as the kernels take them, (1 or L, B+1)."""
+        return None if self.edges is None else np.atleast_2d(self.edges)
+
+    @property
+    def log(self) -> tuple[int, int, int] | None:
+        """A log grid as the kernels take it."""
+        grid = self.grid
+        if grid.kind != "log":
+            return None
+        return grid.mantissa_bits, grid.min_exponent, grid.max_exponent
+
+
+@dataclass
 class Sums:
-    """The kernels' moment sums of ``rows`` layers."""
+    """The kernels' moment sums of L layers: (L, 4) and (L, 8)."""
 
-    def __init__(self, rows: int) -> None:
-        self.integers = np.zeros((rows, 4), dtype=np.int64)
-        self.floats = np.zeros((rows, 8))
+    integers: Int
+    floats: NDArray[np.float64]
+
+    @classmethod
+    def zeros(cls, rows: int) -> Sums:
+        return cls(np.zeros((rows, 4), dtype=np.int64), np.zeros((rows, 8)))
 
 
+@dataclass
 class Extents:
-    """Zeros, minimum and maximum of ``rows`` layers, at a fraction of the moments' cost."""
+    """Zeros (L,), minima and maxima (L, 2), at a fraction of the moments' cost."""
 
-    def __init__(self, rows: int) -> None:
-        self.zeros = np.zeros(rows, dtype=np.int64)
-        self.extremes = np.zeros((rows, 2))
+    zeros: Int
+    extremes: NDArray[np.float64]
+
+
+def sections(request: Request, rows: int) -> Iterator[tuple[str, slice, tuple[int, ...]]]:
+    """Outputs one behind the other in a block of 64-bit words: name, place and shape.
+
+    Counts first, in one piece, so that they are cleared in one go.
+    """
+    shape = (rows, request.splits, request.grid.bins)
+    found: dict[str, tuple[int, ...]] = {"counts": shape}
+    if request.offsets:
+        found["offsets"] = shape
+    found |= {"outside": (rows, request.splits, 2), "nan": (rows,)}
+    if request.moments:
+        found |= {"integers": (rows, 4), "floats": (rows, 8)}
+    elif request.extents:
+        found |= {"zeros": (rows,), "extremes": (rows, 2)}
+    first = 0
+    for name, size in found.items():
+        last = first + math.prod(size)
+        yield name, slice(first, last), size
+        first = last
 
 
 class Outputs:
     """Arrays that one kernel call fills."""
+
+    counts: Int
+    outside: Int
+    nan: Int
 
     def __init__(self, request: Request, rows: int, out: Histogram | None = None) -> None:
         self._request = request
@@ -61,9 +110,9 @@ class Outputs:
         if request.offsets:
             self.offsets = np.empty(shape, dtype=np.int64)
         if request.moments:
-            self.sums = Sums(rows)
-        elif request.grid.automatic:
-            self.extents = Extents(rows)
+            self.sums = Sums.zeros(rows)
+        elif request.extents:
+            self.extents = Extents(np.zeros(rows, dtype=np.int64), np.zeros((rows, 2)))
         self._reused = out
         if out is None:
             self.counts = np.empty(shape, dtype=np.int64)
@@ -77,18 +126,16 @@ class Outputs:
         self.nan = _arrays.to_numpy(out.nan)
 
     def count(self, table: Int, exponents: Int | None, origins: Int | None) -> None:
-        grid, edges = self._request.grid, self._request.edges
+        grid = self._request.grid
         _core.histogram(
             table,
-            _KINDS[grid.kind],
+            KINDS[grid.kind],
             grid.bins,
             self._request.splits,
-            None if edges is None else np.atleast_2d(edges),
+            self._request.edge_rows,
             exponents,
             origins,
-            (grid.mantissa_bits, grid.min_exponent, grid.max_exponent)
-            if grid.kind == "log"
-            else None,
+            self._request.log,
             self.counts,
             self.outside,
             self.nan,
@@ -97,6 +144,21 @@ class Outputs:
             config.get_num_threads(),
             None if self.extents is None else (self.extents.zeros, self.extents.extremes),
         )
+
+    @classmethod
+    def over(cls, request: Request, rows: int, words: Int) -> Outputs:
+        """Outputs in one block of memory, as a device filled it."""
+        found = cls.__new__(cls)
+        found._request, found._reused, found.numel = request, None, None
+        parts = {name: words[part].reshape(shape) for name, part, shape in sections(request, rows)}
+        found.counts, found.outside, found.nan = parts["counts"], parts["outside"], parts["nan"]
+        found.offsets = parts.get("offsets")
+        found.sums = found.extents = None
+        if request.moments:
+            found.sums = Sums(parts["integers"], parts["floats"].view(np.float64))
+        elif request.extents:
+            found.extents = Extents(parts["zeros"], parts["extremes"].view(np.float64))
+        return found
 
     def take(self, rows: Int, part: Outputs) -> None:
         """Copy the rows that were counted again."""

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _arrays, _core, automatic, config
-from .grids import Grid, check_dyadic, check_splits
+from . import _arrays, _core, automatic, choices, config, device_counting
+from ._devices import Copy
+from .device_counting import DeviceCounter, DeviceOutputs
+from .grids import Grid, check_splits, dyadic_edges
 from .histograms import Histogram
 from .outputs import Outputs, Request, Sums
 from .summary import Moments
 
 Int = NDArray[np.int64]
-
-DEFAULT_BINS = 256
 
 
 class FirstBins(Protocol):
@@ -28,10 +26,6 @@ class FirstBins(Protocol):
         self, low: NDArray[np.float64], high: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
     def observed(self, seen: automatic.Observed) -> automatic.Observed: ...
-
-
-class ResolutionWarning(UserWarning):
-    """Bins are narrower than the spacing of the dtype's numbers: counts will show a comb."""
 
 
 class Plan:
@@ -72,7 +66,7 @@ class Plan:
     ) -> None:
         self._operation = "histogram"
         self._tensors = _arrays.named(tensors, self._operation)
-        self.grid = _choose_grid(bins, range, grid)
+        self.grid = choices.choose_grid(bins, range, grid)
         self.splits = check_splits(splits)
         self.offsets = bool(offsets)
         self.moments = bool(moments)
@@ -85,11 +79,13 @@ class Plan:
         self._batch = self._lay_out()
         self._signature = _arrays.signature(self._tensors)
         self._precision = automatic.precisions(self._batch.dtypes)
-        self._request = Request(
-            self.grid, self.splits, self.offsets, self.moments, self._uniform_edges()
-        )
-        self._exponents, self._origins = self._fixed_bins()
-        self._warn_about_combs()
+        rows = len(self.names)
+        edges = choices.uniform_edges(self.grid, rows)
+        self._request = Request(self.grid, self.splits, self.offsets, self.moments, edges)
+        self._exponents, self._origins = choices.fixed_bins(self.grid, rows)
+        self._counter: DeviceCounter | None = None
+        self._seen: Copy | None = None  # of the last count, from which the next bins follow
+        choices.warn_about_combs(self.grid, edges, self.names, self._batch.dtypes, self._precision)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -108,26 +104,52 @@ class Plan:
         -------
         Histogram, or (Histogram, Moments) with ``moments=True``
         """
-        return self.finish(self.count(out))
+        if self._batch.device is None:
+            return self.finish(self.count(out))
+        return self._results(self._enqueue(out))
 
     def count(self, out: Histogram | None = None, first: FirstBins | None = None) -> Outputs:
-        """Count now, for :meth:`finish`; ``first`` asks other ranks about a first record's bins."""
-        if len(self._tensors) != len(self.names):
-            raise RuntimeError("this plan has released its tensors; rebind() it first")
+        """Count now, for :meth:`finish`; ``first`` asks other ranks about a first record's bins.
+
+        Counts are on the host, whatever device the tensors are on.
+        """
+        if self._batch.device is not None:
+            found = self._enqueue(out, first)
+            assert self._counter is not None
+            self._seen, seen = None, self._seen or self._counter.copy(found)
+            return self._counter.fetched(seen)
         self._refresh()
         return self._count_in_place(out, first)
 
     def run_once(self) -> Any:
         """The first call of a plan that was made just now: no tensor has moved since."""
+        if self._batch.device is not None:
+            return self()
         return self.finish(self._count_in_place(None, None))
 
     def _count_in_place(self, out: Histogram | None, first: FirstBins | None) -> Outputs:
-        found = Outputs(self._request, len(self.names), out)
+        outputs = Outputs(self._request, len(self.names), out)
         if self.unsettled:
-            self._first_bins(found, first)
+            self._first_bins(outputs, first)
         else:
-            found.count(self._batch.table, self._exponents, self._origins)
-        return found
+            outputs.count(self._batch.table, self._exponents, self._origins)
+        return outputs
+
+    def count_against(self, previous: Histogram) -> tuple[Histogram, Any]:
+        """Count now; on a device, compare with an earlier histogram in the same launch.
+
+        Returns
+        -------
+        Histogram, (L, 4) float64 or None
+            Σ(√p − √q)², Shannon entropy, complexity and Jensen–Shannon divergence of each layer;
+            None where the two are not on the same device and the same bins.
+        """
+        if self._batch.device is None:
+            found = self()
+            return (found[0] if self.moments else found), None
+        enqueued = self._enqueue(previous=previous)
+        found = self._results(enqueued)
+        return (found[0] if self.moments else found), enqueued.comparison()
 
     def finish(self, found: Outputs) -> Any:
         """The result of a count, to which other ranks' may have been added; moves the bins on."""
@@ -146,6 +168,7 @@ class Plan:
     @property
     def bins(self) -> tuple[Int, Int] | None:
         """Exponents and origins, (L,) each, of the next count; None where it has none yet."""
+        self._follow()
         if self._exponents is None or self._origins is None:
             return None
         return self._exponents, self._origins
@@ -154,6 +177,7 @@ class Plan:
         """Continue with the automatic bins that follow from an earlier record."""
         if not self.grid.automatic:
             return
+        self._seen = None
         h, m = histogram.to_numpy(), moments.to_numpy()
         if h.names != self.names or h.exponents is None or h.origins is None:
             raise ValueError("resume needs a record of the same layers on a dyadic grid")
@@ -200,52 +224,100 @@ class Plan:
 
     def _refresh(self) -> None:
         """Find tensors whose storage moved, and copy again those that cannot be read in place."""
+        if len(self._tensors) != len(self.names):
+            raise RuntimeError("this plan has released its tensors; rebind() it first")
         now = _arrays.signature(self._tensors)
         if self._batch.copied or now is None or now != self._signature:
-            self._batch = self._lay_out()
+            before, self._batch = self._batch, self._lay_out()
             self._signature = now
             self._precision = automatic.precisions(self._batch.dtypes)
+            same = before.home == self._batch.home
+            if not (same and np.array_equal(before.table, self._batch.table)):
+                self._follow()  # by what the counter that goes has seen
+                self._counter = None
 
-    def _uniform_edges(self) -> NDArray[np.float64] | None:
-        if self.grid.kind != "uniform":
-            return None
-        edges = self.grid.edges()
-        if edges.ndim == 2 and len(edges) != len(self.names):
-            raise ValueError(
-                f"range has {len(edges)} rows for {len(self.names)} tensors; give one for each"
-            )
-        return edges
-
-    def _fixed_bins(self) -> tuple[Int | None, Int | None]:
-        if self.grid.exponent is None:
-            return None, None
-        rows = len(self.names)
-        pair = []
-        for argument in ("exponent", "origin"):
-            value = np.asarray(getattr(self.grid, argument), dtype=np.int64)
-            if value.ndim == 1 and len(value) != rows:
-                raise ValueError(
-                    f"{argument} has {len(value)} values for {rows} tensors; give one for each"
+    def _enqueue(
+        self,
+        out: Histogram | None = None,
+        first: FirstBins | None = None,
+        previous: Histogram | None = None,
+    ) -> DeviceOutputs:
+        """One launch on the device's current stream."""
+        device = self._batch.device
+        assert device is not None
+        capturing = device.capturing()
+        if capturing:
+            self._check_capture()
+        else:
+            self._refresh()
+            self._follow()
+            if self.unsettled:
+                self._first_bins(None, first)
+            if self._counter is None:
+                self._counter = DeviceCounter(
+                    device,
+                    self._batch.table,
+                    len(self.names),
+                    self._request,
+                    self._exponents,
+                    self._origins,
                 )
-            pair.append(np.broadcast_to(value, rows).copy())
-        check_dyadic(pair[0], pair[1], self.grid.bins)
-        return pair[0], pair[1]
+        assert self._counter is not None
+        if previous is not None and not self._comparable(previous):
+            previous = None
+        bins = (None, None) if capturing else (self._exponents, self._origins)
+        found = self._counter.run(*bins, out, previous)
+        if self.grid.automatic and not capturing:
+            self._seen = self._counter.copy(found)
+        return found
 
-    def _first_bins(self, found: Outputs, first: FirstBins | None) -> None:
+    def _check_capture(self) -> None:
+        """Refuse what a graph would freeze: a table of tensors that have moved, or no table."""
+        moved = _arrays.signature(self._tensors) != self._signature
+        if self._counter is None or self._batch.copied or moved:
+            why = "reads a copy of a tensor" if self._batch.copied else "is not laid out"
+            raise RuntimeError(
+                f"{self._operation}: this plan {why if not moved else 'has tensors that moved'}; "
+                "call it once before the capture, with contiguous tensors that stay where they are"
+            )
+
+    def _comparable(self, previous: Histogram) -> bool:
+        return (
+            _arrays.home_of(previous.split_counts) == self._batch.home
+            and previous.names == self.names
+            and previous.splits == self.splits
+            and previous.grid == self.grid
+            and np.array_equal(previous.edges, self._edges())
+        )
+
+    def _edges(self) -> NDArray[np.float64]:
+        if self._request.edges is not None:
+            return self._request.edges
+        if self._exponents is not None and self._origins is not None:
+            return dyadic_edges(self._exponents, self._origins, self.grid.bins)
+        return self.grid.edges()
+
+    def _results(self, found: DeviceOutputs) -> Any:
+        histogram = found.histogram(self._batch, self._exponents, self._origins)
+        return (histogram, found.summary(self._batch)) if self.moments else histogram
+
+    def _follow(self) -> None:
+        """Move automatic bins on by what a device counted last, one step late."""
+        if self._seen is not None and self._counter is not None:
+            seen, self._seen = self._seen, None
+            self._exponents, self._origins = self._next_bins(self._counter.fetched(seen))
+
+    def _first_bins(self, found: Outputs | None, first: FirstBins | None) -> None:
         """Count repeatedly until every layer's bins fit it; only misfits are counted again."""
-        sums = Sums(len(self.names))
-        _core.moments(self._batch.table, sums.integers, sums.floats, config.get_num_threads())
-        low, high = sums.floats[:, 0], sums.floats[:, 1]
+        low, high = self._sums().floats[:, :2].T
         if first is not None:
             low, high = first.extremes(low, high)
         exponents, origins = automatic.start(low, high, self.grid.bins, self._precision)
         rows = np.arange(len(self.names))
         for _ in range(automatic.MAX_PASSES):
-            part = Outputs(self._request, len(rows))
-            table = self._batch.table[rows]
-            table[:, 4] = np.arange(len(rows))
-            part.count(table, exponents[rows], origins[rows])
-            found.take(rows, part)
+            part = self._count_rows(rows, exponents[rows], origins[rows])
+            if found is not None:
+                found.take(rows, part)
             seen = part.observed() if first is None else first.observed(part.observed())
             new = automatic.follow(
                 exponents[rows], origins[rows], seen, self._precision[rows], first=True
@@ -257,61 +329,26 @@ class Plan:
             exponents[rows], origins[rows] = new[0][moved], new[1][moved]
         self._exponents, self._origins = exponents, origins
 
+    def _sums(self) -> Sums:
+        """Moment sums of all layers, on the host."""
+        table, device = self._batch.table, self._batch.device
+        if device is not None:
+            return device_counting.sums(device, table, len(self.names))
+        sums = Sums.zeros(len(self.names))
+        _core.moments(table, sums.integers, sums.floats, config.get_num_threads())
+        return sums
+
+    def _count_rows(self, rows: Int, exponents: Int, origins: Int) -> Outputs:
+        """Counts of some layers, on the host."""
+        table, device = self._batch.table[rows], self._batch.device
+        table[:, 4] = np.arange(len(rows))
+        if device is not None:
+            return device_counting.count(device, table, self._request, exponents, origins)
+        part = Outputs(self._request, len(rows))
+        part.count(table, exponents, origins)
+        return part
+
     def _next_bins(self, found: Outputs) -> tuple[Int, Int]:
         assert self._exponents is not None
         assert self._origins is not None
         return automatic.follow(self._exponents, self._origins, found.observed(), self._precision)
-
-    def _warn_about_combs(self) -> None:
-        grid = self.grid
-        if grid.automatic or not len(self.names):
-            return
-        narrow = self._precision <= _lacking_precision(grid)
-        if narrow.any():
-            row = int(np.argmax(narrow))
-            warnings.warn(
-                f"histogram: bins of {grid} are narrower than the spacing of "
-                f"{self._batch.dtypes[row]} numbers at its far end (tensor "
-                f"{self.names[row]!r}); counts will show a comb, use fewer bins or a log grid",
-                ResolutionWarning,
-                stacklevel=4,
-            )
-
-
-@lru_cache(maxsize=64)
-def _lacking_precision(grid: Grid) -> Int | int:
-    """The most significand bits with which numbers at the grid's far end are a bin or more apart.
-
-    One number, or (L,) for a grid whose layers differ.
-    """
-    if grid.kind == "log":
-        return grid.mantissa_bits
-    edges = np.atleast_2d(grid.edges())
-    far = np.abs(edges[:, [0, -1]]).max(axis=1)
-    exponent = np.frexp(np.where(far > 0, far, 1.0))[1] - 1
-    width = (edges[:, -1] - edges[:, 0]) / grid.bins
-    # width · 2^(precision − 1 − exponent) < 1, solved for the precision
-    bits: Int = exponent - np.frexp(width)[1] + 1
-    return int(bits[0]) if len(bits) == 1 else bits
-
-
-def _choose_grid(bins: int | None, range: Any, grid: Grid | None) -> Grid:
-    if grid is not None:
-        if not isinstance(grid, Grid):
-            raise TypeError(
-                f"grid must be an igfast.Grid, got {grid!r}; make one with Grid.uniform, "
-                "Grid.dyadic or Grid.log"
-            )
-        if range is not None or (bins is not None and bins != grid.bins):
-            raise ValueError(
-                f"grid={grid} already says bins and range; leave bins={bins} and range={range} out"
-            )
-        return grid
-    count = DEFAULT_BINS if bins is None else bins
-    if range is None:
-        return Grid.dyadic(count)
-    try:
-        low, high = range
-    except (TypeError, ValueError):
-        raise ValueError(f"range must be a pair (low, high), got {range!r}") from None
-    return Grid.uniform(count, low=low, high=high)

@@ -82,6 +82,31 @@ class Moments:
         }
         return cls(**homed, names=names)
 
+    @classmethod
+    def from_device_sums(cls, integers: Any, floats: Any, names: tuple[str, ...]) -> Moments:
+        """As :meth:`from_sums`, for sums on a device, without waiting for them."""
+        count = integers[:, 0]
+        # NaN for 0/0, as where a layer is empty, and otherwise 1: nothing is rounded by it
+        one = count / count
+        low, high, total, squares, mean, m2, m3, m4 = (floats[:, column] for column in range(8))
+        variance = m2 / count
+        return cls(
+            count=count,
+            nan=integers[:, 1],
+            inf=integers[:, 2],
+            zeros=integers[:, 3],
+            min=low * one,
+            max=high * one,
+            sum=total,
+            sum_squares=squares,
+            mean=mean * one,
+            variance=variance,
+            skewness=(m3 / count) / variance**1.5,
+            kurtosis=(m4 / count) / variance**2 - 3.0,
+            l2=squares**0.5,
+            names=names,
+        )
+
     def to_numpy(self) -> Moments:
         """The same with NumPy arrays."""
         values = {name: _arrays.to_numpy(getattr(self, name)) for name in FIELDS}

@@ -162,7 +162,7 @@ class OnCuda:
     "array", [OnCuda(), OnlyDlpack(np.zeros(2), device=(2, 0))], ids=["interface", "dlpack"]
 )
 def test_cuda_arrays_reach_a_clear_error(array):
-    with pytest.raises(RuntimeError, match=r"tensor 'w' is on .*CUDA backend .*\.cpu\(\)"):
+    with pytest.raises(RuntimeError, match=r"tensor 'w' is on .*CUDA library .*\.cpu\(\)"):
         counts({"w": array})
 
 

@@ -17,16 +17,15 @@ namespace igfast {
 // merge_block, and not the first one.
 static_assert(CudaTuning::kWarps * sizeof(double) <= sizeof(DeviceMoments), "sums use entry 0");
 
-// The last visitor of a row: one copy of this code, out of the way of the registers of the rest.
-IGF_OUTLINED __device__ inline void finish_row_moments(const HistogramLaunch& launch,
-                                                       std::int64_t row, DeviceMoments* scratch) {
+__device__ inline void finish_row_moments(const HistogramLaunch& launch, std::int64_t row,
+                                          DeviceMoments* scratch) {
   const std::int64_t first = launch.row_first[row];
   finish_moments(launch.chunk_moments + first, launch.row_first[row + 1] - first, launch.moments,
                  row, scratch);
 }
 
-IGF_OUTLINED __device__ inline void finish_row_measures(const HistogramLaunch& launch,
-                                                        std::int64_t row, DeviceMoments* scratch) {
+__device__ inline void finish_row_measures(const HistogramLaunch& launch, std::int64_t row,
+                                           DeviceMoments* scratch) {
   const std::int64_t cells = std::int64_t{launch.splits} * launch.grid.bins;
   const std::int64_t outside = std::int64_t{launch.splits} * 2;
   const auto view = [&](const Count* counts, const Count* beyond) {
@@ -55,8 +54,9 @@ class BlockWalk {
       words_[i] = 0;
     }
     __syncthreads();
+    const std::int32_t first = launch_.block_first[blockIdx.x];
     const std::int32_t end = launch_.block_first[blockIdx.x + 1];
-    for (std::int32_t s = launch_.block_first[blockIdx.x]; s < end; ++s) {
+    for (std::int32_t s = first; s < end; ++s) {
       const Segment segment = launch_.segments[s];
       output_ = {launch_.out, segment.row, launch_.grid.bins, launch_.splits};
       counters_.aim(output_);
@@ -69,12 +69,15 @@ class BlockWalk {
         walk<!std::is_same<Counters, DirectCounters>::value>(segment, counters_);
       }
       if (segment.last != 0) {
-        leave(segment);
+        leave(segment, s);
       }
     }
+    finish(first, end);
   }
 
  private:
+  // The others' rules for float64 are their exact ones.
+  static constexpr bool kFastDouble = std::is_same<Grid, DyadicGrid>::value && !kMoments;
   static constexpr bool kNothing = std::is_same<Counters, NoCounters>::value;
 
   __device__ std::int32_t cells() const {
@@ -87,10 +90,12 @@ class BlockWalk {
   __device__ void walk(const Segment& segment, AnyCounters& counters) {
     bool fast = false;
     if constexpr (kMayBeFast) {
-      fast = (segment.pointer & 15) == 0 &&
-             (segment.dtype == static_cast<std::int32_t>(Dtype::kFloat64)
-                  ? Grid::fast(launch_.grid, segment.row, &wide_)
-                  : Grid::fast(launch_.grid, segment.row, &narrow_));
+      const bool wide = segment.dtype == static_cast<std::int32_t>(Dtype::kFloat64);
+      fast = (segment.pointer & 15) == 0 && (kFastDouble || !wide);
+      if constexpr (kFastDouble) {
+        fast = fast && (!wide || Grid::fast(launch_.grid, segment.row, &wide_));
+      }
+      fast = fast && (wide || Grid::fast(launch_.grid, segment.row, &narrow_));
     }
     std::int64_t chunk = segment.first_chunk;
     for (std::int64_t begin = segment.begin; begin < segment.end;
@@ -119,12 +124,22 @@ class BlockWalk {
   template <class Sums>
   __device__ std::int32_t add_vectors(const Segment& segment, std::int64_t begin, std::int32_t size,
                                       Sums& sums) {
-    switch (static_cast<Dtype>(segment.dtype)) {
-      case Dtype::kFloat64: return add_as<double>(segment, begin, size, wide_, sums);
-      case Dtype::kFloat32: return add_as<float>(segment, begin, size, narrow_, sums);
-      case Dtype::kBFloat16: return add_as<BFloat16>(segment, begin, size, narrow_, sums);
-      default: return add_as<RareNarrow>(segment, begin, size, narrow_, sums);
+    const auto dtype = static_cast<Dtype>(segment.dtype);
+    if constexpr (kFastDouble) {
+      if (dtype == Dtype::kFloat64) {
+        return add_as<double>(segment, begin, size, wide_, sums);
+      }
     }
+    if constexpr (!kMoments) {  // whose arithmetic outweighs a switch
+      if (dtype == Dtype::kFloat32) {
+        return add_as<float>(segment, begin, size, narrow_, sums);
+      }
+      if (dtype == Dtype::kBFloat16) {
+        return add_as<BFloat16>(segment, begin, size, narrow_, sums);
+      }
+    }
+    return add_as<std::conditional_t<kMoments, AnyNarrow, RareNarrow>>(segment, begin, size,
+                                                                       narrow_, sums);
   }
 
   template <class T, class Rule, class Sums>
@@ -199,7 +214,7 @@ class BlockWalk {
     }
   }
 
-  __device__ void leave(const Segment& segment) {
+  __device__ void leave(const Segment& segment, std::int32_t s) {
     if constexpr (Counters::kFlushes) {
       if (filled_ != 0) {
         __syncthreads();
@@ -211,26 +226,34 @@ class BlockWalk {
     // reading of the row.
     __threadfence();
     __syncthreads();
-    auto* last = reinterpret_cast<std::uint32_t*>(scratch_);
     if (threadIdx.x == 0) {
       const std::uint32_t visits = launch_.visits[segment.row];
-      *last = atomicInc(launch_.arrivals + segment.row, visits - 1u) == visits - 1u ? 1u : 0u;
-    }
-    __syncthreads();
-    const bool finishes = *last != 0;
-    __syncthreads();
-    if (finishes) {
-      __threadfence();
-      finish(segment.row);
+      launch_.finishes[s] =
+          atomicInc(launch_.arrivals + segment.row, visits - 1u) == visits - 1u ? 1u : 0u;
     }
   }
 
-  __device__ void finish(std::int64_t row) {
-    if (kMoments && launch_.chunk_moments != nullptr) {
-      finish_row_moments(launch_, row, scratch_);
+  // What the last visitor of a row does: after all else, when registers are free for it.
+  __device__ void finish(std::int32_t first, std::int32_t end) {
+    const bool moments = kMoments && launch_.chunk_moments != nullptr;
+    const bool measures = !kNothing && launch_.measures != nullptr;
+    if (!moments && !measures) {
+      return;
     }
-    if (!kNothing && launch_.measures != nullptr) {
-      finish_row_measures(launch_, row, scratch_);
+    __syncthreads();
+    __threadfence();
+#pragma unroll 1
+    for (std::int32_t s = first; s < end; ++s) {
+      if (launch_.segments[s].last == 0 || launch_.finishes[s] == 0) {
+        continue;
+      }
+      const std::int64_t row = launch_.segments[s].row;
+      if (moments) {
+        finish_row_moments(launch_, row, scratch_);
+      }
+      if (measures) {
+        finish_row_measures(launch_, row, scratch_);
+      }
     }
   }
 
@@ -242,8 +265,8 @@ class BlockWalk {
   Counters counters_;
   OutputRow output_{};
   std::int32_t filled_ = 0;  // elements per thread since the last flush, at most
-  typename Grid::template Fast<float> narrow_{};
-  typename Grid::template Fast<double> wide_{};
+  typename Grid::Fast narrow_{};
+  FastDyadicDouble wide_{};
 };
 
 template <class Grid, class Counters, bool kMoments>

@@ -95,6 +95,7 @@ struct HistogramLaunch {
   const std::int32_t* block_first;  // [blocks + 1]
   const std::uint32_t* visits;      // [L]
   std::uint32_t* arrivals;          // [L] zero between launches
+  std::uint32_t* finishes;          // [segments] whether the block was a row's last visitor
   std::int32_t chunk_elements;
   DeviceGrid grid;
   std::int32_t splits;

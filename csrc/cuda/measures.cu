@@ -46,9 +46,14 @@ __global__ void __launch_bounds__(CudaTuning::kThreads)
   const std::int64_t row = blockIdx.x;
   const RowCounts p{launch.p + row * launch.bins, launch.p_outside + row * 2, launch.bins, 1};
   const RowCounts q{launch.q + row * launch.bins, launch.q_outside + row * 2, launch.bins, 1};
-  const double sum = divergence_sum(p, q, shared_memory(), [&](const Cell& cell) {
-    return term_of(launch.kind, launch.parameter, cell);
-  });
+  const std::int64_t n = block_total(p, p.bins + 2, shared_memory());
+  const std::int64_t m = block_total(q, q.bins + 2, shared_memory());
+  double sum = nan("");
+  if (n > 0 && m > 0) {
+    sum = sum_cells(p.bins + 2, shared_memory(), [&](std::int64_t cell) {
+      return term_of(launch.kind, launch.parameter, make_cell(p[cell], n, q[cell], m));
+    });
+  }
   if (threadIdx.x == 0) {
     launch.out[row] = launch.kind == IGF_FISHER_RAO ? fisher_rao(sum) : sum;
   }
@@ -58,9 +63,18 @@ __global__ void __launch_bounds__(CudaTuning::kThreads)
     entropy_kernel(const __grid_constant__ EntropyLaunch launch) {
   const std::int64_t row = blockIdx.x;
   const RowCounts p{launch.counts + row * launch.bins, nullptr, launch.bins, 1};
-  double value = entropy_of(p, shared_memory());
-  if (launch.kind == IGF_COMPLEXITY) {
-    value = complexity_of(p, value, shared_memory());
+  const std::int64_t total = block_total(p, p.bins, shared_memory());
+  const auto sum_of = [&](int kind) {
+    return sum_cells(p.bins, shared_memory(), [&](std::int64_t cell) {
+      return fused_term(kind, p[cell], total, 1, p.bins);
+    });
+  };
+  double value = nan("");
+  if (total > 0) {
+    value = sum_of(kEntropyTerm);
+    if (launch.kind == IGF_COMPLEXITY) {
+      value = complexity(value, sum_of(kComplexityTerm), p.bins);
+    }
   }
   if (threadIdx.x == 0) {
     launch.out[row] = value;

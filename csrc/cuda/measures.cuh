@@ -47,12 +47,11 @@ __device__ inline T block_sum(T value, T* scratch) {
 // Counts of one row as kernels see them: splits are summed on reading.
 struct RowCounts {
   const long long* counts;   // [G, B]
-  const long long* outside;  // [G, 2], or null where in-range bins alone matter
+  const long long* outside;  // [G, 2]; null where no cell beyond the bins is asked for
   std::int64_t bins;
   int splits;
 
   // Cells 0 .. bins - 1 are the bins, then under- and overflow.
-  __device__ std::int64_t cells() const { return bins + (outside != nullptr ? 2 : 0); }
   __device__ std::int64_t operator[](std::int64_t cell) const {
     long long sum = 0;
 #pragma unroll 1
@@ -65,16 +64,17 @@ struct RowCounts {
   }
 };
 
-__device__ inline std::int64_t block_total(const RowCounts& row, void* scratch) {
+__device__ inline std::int64_t block_total(const RowCounts& row, std::int64_t cells,
+                                           void* scratch) {
   long long mine = 0;
 #pragma unroll 1
-  for (std::int64_t cell = threadIdx.x; cell < row.cells(); cell += CudaTuning::kThreads) {
+  for (std::int64_t cell = threadIdx.x; cell < cells; cell += CudaTuning::kThreads) {
     mine += row[cell];
   }
   return block_sum(mine, static_cast<long long*>(scratch));
 }
 
-// The sum of term(cell) over the cells of p, by all threads.
+// The sum of term(cell) over cells, by all threads.
 template <class Term>
 __device__ double sum_cells(std::int64_t cells, void* scratch, Term term) {
   DeviceSum sum;
@@ -85,56 +85,46 @@ __device__ double sum_cells(std::int64_t cells, void* scratch, Term term) {
   return block_sum(sum.value(), static_cast<double*>(scratch));
 }
 
-// NaN where either histogram is empty.
-template <class Term>
-__device__ double divergence_sum(const RowCounts& p, const RowCounts& q, void* scratch, Term term) {
-  const std::int64_t n = block_total(p, scratch);
-  const std::int64_t m = block_total(q, scratch);
-  if (n <= 0 || m <= 0) {
-    return nan("");
-  }
-  return sum_cells(p.cells(), scratch,
-                   [&](std::int64_t cell) { return term(make_cell(p[cell], n, q[cell], m)); });
-}
+// What the fused launch sums, in the order of its output.
+enum FusedTerm : int { kHellingerTerm, kEntropyTerm, kComplexityTerm, kJsTerm };
 
-__device__ inline double entropy_of(const RowCounts& p, void* scratch) {
-  const std::int64_t total = block_total(p, scratch);
-  if (total <= 0) {
-    return nan("");
+// Outlined: its logarithms would cost the kernels' loops registers.
+IGF_OUTLINED __device__ inline double fused_term(int kind, std::int64_t n, std::int64_t total_n,
+                                                 std::int64_t m, std::int64_t total_m) {
+  if (kind == kEntropyTerm) {
+    return shannon_term(n, total_n);
   }
-  return sum_cells(p.cells(), scratch,
-                   [&](std::int64_t cell) { return shannon_term(p[cell], total); });
+  const Cell cell = make_cell(n, total_n, m, total_m);
+  return kind == kHellingerTerm ? hellinger_squared_term(cell) : js_term(cell);
 }
 
 // H/ln B times Q0 times the Jensen-Shannon divergence from the uniform distribution.
-__device__ inline double complexity_of(const RowCounts& p, double entropy, void* scratch) {
-  const std::int64_t total = block_total(p, scratch);
-  if (total <= 0 || p.bins < 2) {
-    return nan("");
-  }
-  const double divergence = sum_cells(p.cells(), scratch, [&](std::int64_t cell) {
-    return js_term(make_cell(p[cell], total, 1, p.bins));
-  });
-  const auto bins = static_cast<double>(p.bins);
-  return entropy / log(bins) * complexity_scale(bins) * divergence;
+__device__ inline double complexity(double entropy, double divergence, std::int64_t bins) {
+  const auto b = static_cast<double>(bins);
+  return bins < 2 ? nan("") : entropy / log(b) * complexity_scale(b) * divergence;
 }
 
 // Writes the kFusedMeasures of a row. Velocity and divergence count under- and overflow as cells,
-// entropy and complexity do not.
+// entropy and complexity (a divergence from equal counts) do not. NaN where a histogram is empty.
 __device__ inline void write_measures(const RowCounts& now, const RowCounts& before, double* out,
                                       void* scratch) {
-  const double hellinger = divergence_sum(
-      now, before, scratch, [](const Cell& cell) { return hellinger_squared_term(cell); });
-  const double js =
-      divergence_sum(now, before, scratch, [](const Cell& cell) { return js_term(cell); });
-  const RowCounts inside{now.counts, nullptr, now.bins, now.splits};
-  const double entropy = entropy_of(inside, scratch);
-  const double complexity = complexity_of(inside, entropy, scratch);
-  if (threadIdx.x == 0) {
-    out[0] = hellinger;
-    out[1] = entropy;
-    out[2] = complexity;
-    out[3] = js;
+  const std::int64_t total_inside = block_total(now, now.bins, scratch);
+  const std::int64_t total_now = block_total(now, now.bins + 2, scratch);
+  const std::int64_t total_before = block_total(before, before.bins + 2, scratch);
+#pragma unroll 1
+  for (int kind = 0; kind < kFusedMeasures; ++kind) {
+    const bool compares = kind == kHellingerTerm || kind == kJsTerm;
+    const std::int64_t n = compares ? total_now : total_inside;
+    const std::int64_t m = compares ? total_before : now.bins;
+    double sum = nan("");
+    if (n > 0 && m > 0) {
+      sum = sum_cells(compares ? now.bins + 2 : now.bins, scratch, [&](std::int64_t cell) {
+        return fused_term(kind, now[cell], n, compares ? before[cell] : 1, m);
+      });
+    }
+    if (threadIdx.x == 0) {
+      out[kind] = kind == kComplexityTerm ? complexity(out[kEntropyTerm], sum, now.bins) : sum;
+    }
   }
 }
 

@@ -117,6 +117,8 @@ void Plan::upload_layout(const Layout& layout, void* stream) {
   const std::size_t arrivals = layout.visits.size() * sizeof(std::uint32_t);
   launch_.arrivals = static_cast<std::uint32_t*>(keep(DeviceBuffer(arrivals)));
   clear_device(launch_.arrivals, arrivals, stream);
+  launch_.finishes = static_cast<std::uint32_t*>(
+      keep(DeviceBuffer(layout.segments.size() * sizeof(std::uint32_t))));
   if (moments_) {
     // Null says that moments are not wanted: room for one where all tensors are empty.
     const auto chunks =
@@ -189,15 +191,28 @@ void Plan::move_bins(const std::int64_t* exponents, const std::int64_t* origins,
                  bins_.size() * sizeof(std::int64_t), stream);
 }
 
+// Outputs that lie one behind the other, as one allocation does, are cleared in one go.
 void Plan::clear_outputs(const igf_run_args& args) const {
-  const auto cells = static_cast<std::size_t>(rows_ * launch_.splits * launch_.grid.bins);
-  const auto splits = static_cast<std::size_t>(rows_ * launch_.splits);
-  clear_device(args.split_counts, cells * sizeof(Count), args.stream);
-  clear_device(args.split_outside, splits * 2 * sizeof(Count), args.stream);
-  clear_device(args.nan, static_cast<std::size_t>(rows_) * sizeof(Count), args.stream);
-  if (offsets_) {
-    clear_device(args.offsets, cells * sizeof(Count), args.stream);
+  const std::int64_t cells = rows_ * launch_.splits * launch_.grid.bins;
+  const std::pair<std::int64_t*, std::int64_t> outputs[] = {
+      {args.split_counts, cells},
+      {offsets_ ? args.offsets : nullptr, cells},
+      {args.split_outside, rows_ * launch_.splits * 2},
+      {args.nan, rows_}};
+  std::int64_t* first = nullptr;
+  std::int64_t size = 0;
+  for (const auto& [output, words] : outputs) {
+    if (output == nullptr) {
+      continue;
+    }
+    if (output != first + size) {
+      clear_device(first, static_cast<std::size_t>(size) * sizeof(Count), args.stream);
+      first = output;
+      size = 0;
+    }
+    size += words;
   }
+  clear_device(first, static_cast<std::size_t>(size) * sizeof(Count), args.stream);
 }
 
 void Plan::run(const igf_run_args& args) {

@@ -15,11 +15,7 @@
 namespace igfast {
 
 // ---- dyadic ----
-template <class V>
-struct FastDyadic;
-
-template <>
-struct FastDyadic<float> {
+struct FastDyadic {
   float scale;
   std::int32_t origin;
   std::int32_t bins;
@@ -34,8 +30,7 @@ struct FastDyadic<float> {
   }
 };
 
-template <>
-struct FastDyadic<double> {
+struct FastDyadicDouble {
   double scale;
   DyadicRule rule;
 
@@ -46,8 +41,7 @@ struct FastDyadic<double> {
 };
 
 struct DyadicGrid {
-  template <class V>
-  using Fast = FastDyadic<V>;
+  using Fast = FastDyadic;
 
   struct Exact {
     DyadicRule rule;
@@ -62,7 +56,7 @@ struct DyadicGrid {
   }
 
   // Scaled by 2^(8 - k) >= 1, so that no value underflows, and saturated units lie beyond the bins.
-  __device__ static bool fast(const DeviceGrid& grid, std::int32_t row, FastDyadic<float>* found) {
+  __device__ static bool fast(const DeviceGrid& grid, std::int32_t row, FastDyadic* found) {
     const DyadicRule exact = rule(grid, row);
     constexpr std::int64_t kFarthest = std::int64_t{1} << 22;
     if (exact.exponent > 8 || exact.exponent < 8 - 127 || exact.origin < -kFarthest ||
@@ -74,7 +68,7 @@ struct DyadicGrid {
     found->bins = exact.bins;
     return true;
   }
-  __device__ static bool fast(const DeviceGrid& grid, std::int32_t row, FastDyadic<double>* found) {
+  __device__ static bool fast(const DeviceGrid& grid, std::int32_t row, FastDyadicDouble* found) {
     const DyadicRule exact = rule(grid, row);
     if (exact.exponent > 8 || exact.exponent < 8 - 1023) {
       return false;
@@ -87,11 +81,7 @@ struct DyadicGrid {
 };
 
 // ---- log ----
-template <class V>
-struct FastLog;
-
-template <>
-struct FastLog<float> {
+struct FastLog {
   float central;  // 2^(7 - min_exponent)
   std::int32_t shift;
   std::int32_t base;
@@ -115,21 +105,18 @@ struct FastLog<float> {
   }
 };
 
-template <>
-struct FastLog<double> {
-  LogRule rule;
-  __device__ Placed place(double x) const { return igfast::place(rule, x); }
-};
-
 struct LogGrid {
-  template <class V>
-  using Fast = FastLog<V>;
-  using Exact = FastLog<double>;
+  using Fast = FastLog;
+
+  struct Exact {
+    LogRule rule;
+    __device__ Placed place(double x) const { return igfast::place(rule, x); }
+  };
 
   __device__ static Exact exact(const DeviceGrid& grid, std::int32_t) { return {grid.log}; }
 
   // Subnormals lie in the central bin, infinity beyond the last, and the central scale is >= 1.
-  __device__ static bool fast(const DeviceGrid& grid, std::int32_t, FastLog<float>* found) {
+  __device__ static bool fast(const DeviceGrid& grid, std::int32_t, FastLog* found) {
     const LogRule& log = grid.log;
     const std::int32_t max_exponent = log.min_exponent + (log.half >> log.mantissa_bits);
     if (log.min_exponent < -120 || log.min_exponent > 7 || max_exponent > 128) {
@@ -141,26 +128,20 @@ struct LogGrid {
     found->half = log.half;
     return true;
   }
-  __device__ static bool fast(const DeviceGrid& grid, std::int32_t, FastLog<double>* found) {
-    found->rule = grid.log;
-    return true;
-  }
 };
 
 // ---- uniform ----
-template <class V>
 struct FastUniform {
-  UniformRule<V> rule;
-  __device__ Placed place(V x) const {
-    UniformRule<V> close = rule;
+  UniformRule<float> rule;
+  __device__ Placed place(float x) const {
+    UniformRule<float> close = rule;
     close.guess_is_close = true;  // known here, so that the other branch is not compiled
     return igfast::place(close, x);
   }
 };
 
 struct UniformGrid {
-  template <class V>
-  using Fast = FastUniform<V>;
+  using Fast = FastUniform;
 
   struct Exact {
     UniformRule<double> rule;
@@ -175,13 +156,8 @@ struct UniformGrid {
   __device__ static Exact exact(const DeviceGrid& grid, std::int32_t row) {
     return {rule(grid.double_tables, grid, row)};
   }
-  __device__ static bool fast(const DeviceGrid& grid, std::int32_t row, FastUniform<float>* found) {
+  __device__ static bool fast(const DeviceGrid& grid, std::int32_t row, FastUniform* found) {
     found->rule = rule(grid.float_tables, grid, row);
-    return found->rule.guess_is_close;
-  }
-  __device__ static bool fast(const DeviceGrid& grid, std::int32_t row,
-                              FastUniform<double>* found) {
-    found->rule = rule(grid.double_tables, grid, row);
     return found->rule.guess_is_close;
   }
 };
@@ -194,7 +170,6 @@ struct NoGrid {
       return {0, 0};
     }
   };
-  template <class V>
   using Fast = Nowhere;
   using Exact = Nowhere;
 

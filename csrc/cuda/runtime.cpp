@@ -7,6 +7,9 @@
 namespace igfast {
 namespace {
 
+// The first driver that runs what this toolkit compiles.
+constexpr const char* kDriver = CUDART_VERSION >= 13000 ? "580" : "525";
+
 void check(cudaError_t status, const char* what) {
   if (status != cudaSuccess) {
     cudaGetLastError();  // leave no error behind for the framework that shares the context
@@ -26,13 +29,14 @@ std::string version(int number) {
 std::string why_no_device() {
   int driver = 0;
   if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
-    return "no NVIDIA driver is loaded; install one (580 or later), or pass CPU tensors";
+    return std::string("no NVIDIA driver is loaded; install one (") + kDriver +
+           " or later), or pass CPU tensors";
   }
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status == cudaErrorInsufficientDriver) {
     return "the NVIDIA driver supports CUDA " + version(driver) + ", but igfast was built for " +
-           version(CUDART_VERSION) + "; update the driver to 580 or later";
+           version(CUDART_VERSION) + "; update the driver to " + kDriver + " or later";
   }
   if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0)) {
     return "the NVIDIA driver (CUDA " + version(driver) +

@@ -10,9 +10,13 @@
 
 namespace igfast {
 
-// Stands for the storage types that share code, told apart at run time: a switch for every four
-// elements. float32 and bfloat16, what models are trained in, have code of their own.
+// Storage types of at most four bytes that share code, told apart at run time by a switch for every
+// four elements: all of them, or those but float32 and bfloat16, what models are trained in.
+struct AnyNarrow {};
 struct RareNarrow {};
+
+template <class T>
+constexpr bool kShared = std::is_same<T, AnyNarrow>::value || std::is_same<T, RareNarrow>::value;
 
 // `bytes` of a vector at any address; the rest is zero.
 __device__ inline uint4 load_bytes(const unsigned char* address, int bytes) {
@@ -117,7 +121,7 @@ __device__ inline double first_element(const uint4& data, std::int32_t dtype) {
 
 template <class T>
 __device__ inline int vector_size(std::int32_t dtype) {
-  if constexpr (std::is_same<T, RareNarrow>::value) {
+  if constexpr (kShared<T>) {
     return 16 / item_size(dtype);
   } else {
     return 16 / static_cast<int>(sizeof(T));
@@ -132,9 +136,15 @@ __device__ inline void first_four_as(const uint4& data, float (&found)[4]) {
   }
 }
 
-// The first four elements of a vector of a rare type.
+// The first four elements of a vector of one of the types that T stands for.
+template <class T>
 __device__ inline void first_four(const uint4& data, std::int32_t dtype, float (&found)[4]) {
-  if (dtype == static_cast<std::int32_t>(Dtype::kFloat16)) {
+  constexpr bool kAll = std::is_same<T, AnyNarrow>::value;
+  if (kAll && dtype == static_cast<std::int32_t>(Dtype::kFloat32)) {
+    first_four_as<float>(data, found);
+  } else if (kAll && dtype == static_cast<std::int32_t>(Dtype::kBFloat16)) {
+    first_four_as<BFloat16>(data, found);
+  } else if (dtype == static_cast<std::int32_t>(Dtype::kFloat16)) {
     first_four_as<Float16>(data, found);
   } else if (dtype == static_cast<std::int32_t>(Dtype::kFloat8E4M3FN)) {
     first_four_as<Float8E4M3FN>(data, found);
@@ -146,18 +156,18 @@ __device__ inline void first_four(const uint4& data, std::int32_t dtype, float (
 // take(j, element j) for all elements of a vector.
 template <class T, class Take>
 __device__ __forceinline__ void for_each_element(uint4 data, std::int32_t dtype, Take take) {
-  if constexpr (std::is_same<T, RareNarrow>::value) {
+  if constexpr (kShared<T>) {
     const int size = vector_size<T>(dtype);
 #pragma unroll 1
     for (int first = 0; first < size; first += 4) {
       float four[4];
-      first_four(data, dtype, four);
+      first_four<T>(data, dtype, four);
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
         take(first + j, four[j]);
       }
       data = size == 16 ? make_uint4(data.y, data.z, data.w, data.x)
-                        : make_uint4(data.z, data.w, data.x, data.y);
+                        : make_uint4(data.z, data.w, data.x, data.y);  // of four: no next round
     }
   } else {
 #pragma unroll

@@ -43,10 +43,12 @@ from .divergence import (
 )
 from .entropy import differential_entropy, shannon_entropy, statistical_complexity
 from .renyi import renyi_divergence
+from .step import StepMeasures, measure_step
 from .transport import wasserstein_distance
 from .velocity import information_velocity, information_velocity_squared
 
 __all__ = [
+    "StepMeasures",
     "alpha_divergence",
     "bregman_divergence",
     "differential_entropy",
@@ -56,6 +58,7 @@ __all__ = [
     "information_velocity_squared",
     "js_divergence",
     "kl_divergence",
+    "measure_step",
     "renyi_divergence",
     "shannon_entropy",
     "statistical_complexity",

@@ -197,26 +197,27 @@ def _squared(
         raise ValueError(f"bandwidth belongs to estimator='kde', got it with {estimator!r}")
     options = {} if bandwidth is None else {"bandwidth": bandwidth}
     squared = _ESTIMATORS[estimator](h0, h1, **options)
-    return squared, _times(dt, len(squared))
+    return squared, times(dt, len(squared))
 
 
-def _times(dt: Any, layers: int) -> Float:
+def times(dt: Any, layers: int) -> Float:
+    """(L,) times from one record to the next; refuses what is none."""
     try:
-        times = np.asarray(_arrays.to_numpy(dt), dtype=np.float64)
+        given = np.asarray(_arrays.to_numpy(dt), dtype=np.float64)
     except (TypeError, ValueError):
         raise TypeError(f"dt must be a number or one number for each layer, got {dt!r}") from None
-    if times.shape not in ((), (layers,)):
+    if given.shape not in ((), (layers,)):
         raise ValueError(
             f"dt must be a number or one number for each of the {layers} layers, got shape "
-            f"{times.shape}"
+            f"{given.shape}"
         )
-    bad = ~(np.isfinite(times) & (times > 0))
+    bad = ~(np.isfinite(given) & (given > 0))
     if bad.any():
         raise ValueError(
-            f"dt must be finite and positive, got {times[bad].flat[0]}; pass the time from h0 to "
+            f"dt must be finite and positive, got {given[bad].flat[0]}; pass the time from h0 to "
             "h1, in that order"
         )
-    return np.broadcast_to(times, (layers,))
+    return np.broadcast_to(given, (layers,))
 
 
 def _hellinger(h0: Histogram, h1: Histogram) -> Float:
