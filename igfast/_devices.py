@@ -225,3 +225,24 @@ def adopted(value: Any) -> Any:
     import cupy
 
     return cupy.from_dlpack(value) if hasattr(value, "__dlpack__") else cupy.asarray(value)
+
+
+def home_of(array: Any) -> str:
+    """Home of a result array."""
+    if is_torch(array):
+        return "torch" if array.device.type == "cpu" else f"torch {array.device}"
+    return f"cupy cuda:{array.device.id}" if is_cupy(array) else "numpy"
+
+
+def is_torch(value: Any) -> bool:
+    """Whether this is a torch tensor."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, getattr(torch, "Tensor", ()))
+
+
+def plain_torch_types() -> tuple[type, ...]:
+    """Tensor and Parameter themselves, whose kin may be distributed, fake or anything else."""
+    torch = sys.modules.get("torch")
+    if torch is None or not hasattr(torch, "nn"):  # torch is being imported
+        return ()
+    return torch.Tensor, torch.nn.Parameter

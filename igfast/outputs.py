@@ -194,7 +194,7 @@ class Outputs:
         if self.offsets is not None:
             room = None if self._reused is None else _arrays.to_numpy(self._reused.offsets)
             offsets = np.multiply(self.offsets, 1 / 256, out=room)
-        home = batch.home
+        home = batch.host
         return Histogram(
             split_counts=_arrays.like(home, self.counts),
             split_outside=_arrays.like(home, self.outside),
@@ -210,4 +210,4 @@ class Outputs:
 
     def summary(self, batch: _arrays.Batch) -> Moments:
         assert self.sums is not None
-        return Moments.from_sums(self.sums.integers, self.sums.floats, batch.names, batch.home)
+        return Moments.from_sums(self.sums.integers, self.sums.floats, batch.names, batch.host)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from . import _arrays, _core, automatic, choices, config, device_counting
 from ._devices import Copy
 from .device_counting import DeviceCounter, DeviceOutputs
-from .grids import Grid, check_splits, dyadic_edges
+from .grids import Grid, check_splits
 from .histograms import Histogram
 from .outputs import Outputs, Request, Sums
 from .summary import Moments
@@ -85,7 +85,7 @@ class Plan:
         self._exponents, self._origins = choices.fixed_bins(self.grid, rows)
         self._counter: DeviceCounter | None = None
         self._seen: Copy | None = None  # of the last count, from which the next bins follow
-        choices.warn_about_combs(self.grid, edges, self.names, self._batch.dtypes, self._precision)
+        choices.warn_about_combs(self.grid, self.names, self._batch.dtypes, self._precision)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -287,15 +287,15 @@ class Plan:
             and previous.names == self.names
             and previous.splits == self.splits
             and previous.grid == self.grid
-            and np.array_equal(previous.edges, self._edges())
+            and all(
+                np.array_equal(there, here)  # None equals None
+                for there, here in (
+                    (previous.exponents, self._exponents),
+                    (previous.origins, self._origins),
+                    (previous.uniform_edges, self._request.edges),
+                )
+            )
         )
-
-    def _edges(self) -> NDArray[np.float64]:
-        if self._request.edges is not None:
-            return self._request.edges
-        if self._exponents is not None and self._origins is not None:
-            return dyadic_edges(self._exponents, self._origins, self.grid.bins)
-        return self.grid.edges()
 
     def _results(self, found: DeviceOutputs) -> Any:
         histogram = found.histogram(self._batch, self._exponents, self._origins)

@@ -19,6 +19,7 @@ ROOMS = [
     "cuda_library",
     "config",
     "_devices",
+    "_views",
     "_arrays",
     "grids",
     "alignment",

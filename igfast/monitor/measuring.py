@@ -97,7 +97,8 @@ class Measurement:
         tensors = self._read()
         if tensors is None:
             return None
-        histogram, moments = self._bound(tensors)()
+        plan = self._bound(tensors)
+        histogram, moments = plan.finish(plan.count())
         self._release()
         return histogram, moments
 
