@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from . import _arrays, cuda_library
 from ._devices import Copy, Device
+from .grids import Grid
 from .histograms import Histogram
 from .outputs import KINDS, Outputs, Request, Sums, sections
 from .summary import Moments
@@ -159,6 +160,22 @@ class DeviceCounter:
     def fetched(self, copy: Copy) -> Outputs:
         """A run's outputs on the host, once they are there."""
         return Outputs.over(self._request, self.rows, copy.wait().copy())
+
+
+def on_bins(
+    h: Histogram,
+    grid: Grid,
+    exponents: Int | None,
+    origins: Int | None,
+    edges: NDArray[np.float64] | None,
+) -> bool:
+    """Whether a histogram is on these very bins."""
+    pairs: tuple[tuple[Any, Any], ...] = (
+        (h.exponents, exponents),
+        (h.origins, origins),
+        (h.uniform_edges, edges),
+    )
+    return h.grid == grid and all(np.array_equal(there, here) for there, here in pairs)
 
 
 def count(device: Device, table: Int, request: Request, exponents: Int, origins: Int) -> Outputs:
