@@ -45,6 +45,7 @@ ROOMS = [
     "export",
     "sinks",
     "monitor",
+    "integrations",
     "report",
     "harness",
     "cli",
@@ -65,6 +66,10 @@ EXTRAS = {
     "wandb": set(),
     "trackio": set(),
     "mlflow": set(),
+    "lightning": set(),
+    "pytorch_lightning": set(),
+    "transformers": set(),
+    "accelerate": set(),
 }
 
 

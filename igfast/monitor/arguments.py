@@ -22,18 +22,29 @@ QUANTITIES = ("param", "grad", "update", "second_moment")
 
 
 def optimizers(value: Any) -> tuple[Any, ...]:
-    """The optimizers as a tuple, each with step hooks."""
+    """The optimizers that step in the end, each with step hooks; the one that counts first."""
     if value is None:
         return ()
     several = tuple(value) if isinstance(value, Sequence) else (value,)
-    for optimizer in several:
-        if not hasattr(optimizer, "register_step_post_hook"):
-            raise TypeError(
-                "optimizer must be a torch.optim.Optimizer or a sequence of them (with "
-                f"register_step_post_hook), got {type(optimizer).__name__}; unwrap it, or call "
-                "monitor.record(step) without an optimizer"
-            )
-    return several
+    return tuple(inner for optimizer in several for inner in _stepping(optimizer))
+
+
+def _stepping(optimizer: Any) -> tuple[Any, ...]:
+    """Those of a container, the one inside a wrapper such as accelerate's, or this one."""
+    contained = getattr(optimizer, "optimizers", None)
+    if isinstance(contained, Sequence) and contained:
+        # containers step them in order, and the last one sees the step complete
+        return tuple(inner for one in reversed(contained) for inner in _stepping(one))
+    wrapped = getattr(optimizer, "optimizer", None)
+    if wrapped is not None and "_optimizer_step_post_hooks" not in vars(optimizer):
+        return _stepping(wrapped)
+    if not hasattr(optimizer, "register_step_post_hook"):
+        raise TypeError(
+            "optimizer must be a torch.optim.Optimizer, a sequence or a container of them (with "
+            f"register_step_post_hook), got {type(optimizer).__name__}; unwrap it, or call "
+            "monitor.record(step) without an optimizer"
+        )
+    return (optimizer,)
 
 
 def names_in(optimizer: Any, tensors: Mapping[str, Any]) -> tuple[str, ...]:

@@ -24,8 +24,8 @@ class MLflow:
     scalars : sequence of str
         Among ``igfast.sinks.MEASURES``; keys are ``param_velocity/layer``, with ``_`` for what
         MLflow refuses.
-    tracking_uri : str, optional
-        By default that of ``mlflow.set_tracking_uri``.
+    client : MlflowClient, optional
+        By default one for the URI of ``mlflow.set_tracking_uri``.
 
     Raises
     ------
@@ -44,11 +44,10 @@ class MLflow:
         run_id: str | None = None,
         *,
         scalars: Sequence[str] = MEASURES,
-        tracking_uri: str | None = None,
+        client: Any = None,
     ) -> None:
         require("mlflow", "mlflow")
-        self._run_id, self._uri, self._numbers = run_id, tracking_uri, Numbers(scalars)
-        self._client: Any = None
+        self._run_id, self._client, self._numbers = run_id, client, Numbers(scalars)
 
     def write(self, step: int, record: Record) -> None:
         import mlflow
@@ -62,7 +61,7 @@ class MLflow:
                 )
             self._run_id = active.info.run_id
         if self._client is None:
-            self._client = mlflow.MlflowClient(self._uri)
+            self._client = mlflow.MlflowClient()
         milliseconds = int(record.wall_time * 1000)
         metrics = [
             Metric(_REFUSED.sub("_", name), value, milliseconds, step)

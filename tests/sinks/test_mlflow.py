@@ -39,9 +39,9 @@ def test_scalars(client):
     assert client.get_metric_history(run, "loss")[0].step == 3
 
 
-def test_a_run_by_its_number_and_names_that_mlflow_refuses(client, tmp_path):
+def test_a_run_by_its_number_and_names_that_mlflow_refuses(client):
     run = client.create_run(client.create_experiment("by number")).info.run_id
-    sink = MLflow(run, tracking_uri=f"file://{tmp_path}/mlruns", scalars=("l2",))
+    sink = MLflow(run, client=client, scalars=("l2",))
     with igfast.Monitor({"block[0]": np.full(4, 2.0)}, sinks=[sink]) as monitor:
         monitor.record(1)
     assert client.get_run(run).data.metrics == {"param_l2/block_0_": 4.0, "health/flags": 0.0}
