@@ -7,8 +7,10 @@ TORCH ?= torch==2.13.0
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 SOURCES = pyproject.toml CMakeLists.txt $(shell find csrc -type f)
 RUN ?= runs/demo.igf
+# More for the benchmarks' pytest: -m huge adds 200M elements and a model of 1.2 billion parameters.
+BENCH ?=
 
-.PHONY: demo test lint smoke format clean
+.PHONY: demo test bench lint smoke format clean
 
 $(VENV)/.torch:
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +26,10 @@ $(VENV)/.dev: $(VENV)/.torch $(SOURCES)
 	$(PIP) --editable ".[dev]"
 	touch $@ $(VENV)/.user
 
+$(VENV)/.bench: $(VENV)/.torch $(SOURCES)
+	$(PIP) --editable ".[bench]"
+	touch $@
+
 demo: $(VENV)/.user
 	$(VENV)/bin/igfast train --output $(RUN) --overwrite --report
 
@@ -31,6 +37,14 @@ demo: $(VENV)/.user
 test: export OPENBLAS_NUM_THREADS = 1
 test: $(VENV)/.dev
 	$(VENV)/bin/python -m pytest
+
+# A few minutes on an idle machine; then rewrites benchmarks/results and docs/performance.md.
+bench: $(VENV)/.bench
+	mkdir -p build
+	$(VENV)/bin/python -m pytest benchmarks -q --benchmark-json=build/bench.json $(BENCH)
+	$(VENV)/bin/python -m benchmarks.targets
+	$(VENV)/bin/python -m benchmarks.scaling
+	$(VENV)/bin/python -m benchmarks.tables build/bench.json
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

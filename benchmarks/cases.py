@@ -91,7 +91,8 @@ DTYPES = {
 
 
 def tensor(size: int, values: str = "Gaussian", dtype: str = "float32") -> torch.Tensor:
-    return torch.from_numpy(VALUES[values](size)).to(DTYPES[dtype])
+    """In memory that torch allocates, as a model's parameters are: NumPy asks for huge pages."""
+    return torch.from_numpy(VALUES[values](size)).clone().to(DTYPES[dtype])
 
 
 # ---- shapes of models ----

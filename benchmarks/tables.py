@@ -1,8 +1,8 @@
 """Turns the suite's JSON into benchmarks/results/suite.json and the tables of docs/performance.md.
 
-Usage: python -m benchmarks.tables [FILE of --benchmark-json]
+Usage: python -m benchmarks.tables [FILES of --benchmark-json]
 
-Without a file, the tables are made from the committed results. Text between
+Without files, the tables are made from the committed results. Text between
 `<!-- table: NAME -->` and `<!-- end -->` is replaced.
 """
 
@@ -49,7 +49,7 @@ class Tables:
 
     def targets(self) -> str:
         rows = []
-        for row in self.record["rows"]:
+        for row in (row for group in self.record["groups"].values() for row in group):
             sign = "≥" if row["higher"] else "≤"
             aim = "" if row["aim"] is None else f"{sign} {row['aim']:g}"
             measured = f"**{row['measured']:.2f}** {row['verdict']}"
@@ -150,12 +150,17 @@ class Tables:
         ]
         return markdown(["moments", "elements", "Gelem/s", "torch / igfast"], rows)
 
+    @staticmethod
+    def milliseconds(case: dict) -> str:
+        """Of 1,000 layers of 256 bins."""
+        return f"{1_000 * 256 / case['Gelem/s'] / 1e6:.2f}"
+
     def measures(self) -> str:
         rows = []
         for c in self.named("test_between") + self.named("test_of_one"):
-            layers = 1_000
-            microseconds = layers * 256 / c["Gelem/s"] / 1e3
-            rows.append([f"`{c['parameters']['measure']}`", f"{microseconds / 1e3:.2f}"])
+            rows.append([f"`{c['parameters']['measure']}`", self.milliseconds(c)])
+        for c in self.named("test_of_histograms"):
+            rows.append([f"histograms: {c['parameters']['operation']}", self.milliseconds(c)])
         return markdown(["1,000 layers of 256 bins", "ms"], rows)
 
     def machine_line(self) -> str:
@@ -168,9 +173,10 @@ class Tables:
 
 def main() -> None:
     if len(sys.argv) > 1:
-        suite = condensed(json.loads(Path(sys.argv[1]).read_text()))
-        lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in suite["cases"])
-        head = json.dumps(suite["machine"], ensure_ascii=False)
+        parts = [condensed(json.loads(Path(name).read_text())) for name in sys.argv[1:]]
+        cases = [case for part in parts for case in part["cases"]]
+        lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)
+        head = json.dumps(parts[0]["machine"], ensure_ascii=False)
         (RESULTS / "suite.json").write_text(f'{{"machine": {head},\n"cases": [\n{lines}\n]}}\n')
     suite = json.loads((RESULTS / "suite.json").read_text())
     tables = Tables(suite, json.loads((RESULTS / "targets.json").read_text()))

@@ -1,9 +1,12 @@
-"""The fifteen targets of the CPU kernels, measured side by side: must, aim, measured.
+"""The targets of the CPU kernels, measured side by side: must, aim, measured.
 
-64M float32 values (fewer with --elements), 256 bins, medians of interleaved rounds. Single-thread
-rows count the thread's processor time; rows with threads, the clock. Every timed output is checked.
+64M float32 values (fewer with --elements), 256 bins, medians of interleaved rounds in calm moments
+(see timing.py). Single-thread rows count the thread's processor time; rows with threads, the clock.
+The very output that was timed last is then checked, to the last count.
 
-Usage: python -m benchmarks.targets [--elements N] [--rounds N] [--output FILE]
+Usage: python -m benchmarks.targets [GROUP ...] [--elements N] [--rounds N] [--output FILE]
+
+Groups are methods of Bench, all of them by default; rows of groups left out stay as they were.
 """
 
 from __future__ import annotations
@@ -22,9 +25,11 @@ import torch
 import igfast
 
 from . import cases, peers
-from .timing import machine, side_by_side
+from .checking import check
+from .timing import Times, machine, side_by_side
 
 COUNTS = igfast.Grid.dyadic(256, exponent=-7, origin=-128)
+UNREPEATED = ("sorted", "trained weights")  # all other cases repeat a tile
 
 
 @dataclass
@@ -56,37 +61,38 @@ class Bench:
         torch.set_num_threads(1)
 
     def plan(self, tensors=None, bins: int = cases.BINS, **options):
-        """A plan with checked output; uniform unless a grid is given."""
-        tensors = self.values if tensors is None else tensors
+        """Uniform unless a grid is given."""
         if "grid" not in options:
             options["range"] = cases.RANGE
             options["bins"] = bins
-        run = igfast.Plan(tensors, **options)
-        found = run()
-        histogram = found[0] if isinstance(found, tuple) else found
-        total = histogram.counts.sum(1) + histogram.underflow + histogram.overflow + histogram.nan
-        assert (np.asarray(total) == histogram.numel).all(), "an element was lost"
-        if histogram.grid.kind == "uniform" and histogram.splits == 1:
-            _check(tensors, histogram)
-        return run
+        return igfast.Plan(self.values if tensors is None else tensors, **options)
 
-    def ratio(self, slower, faster, **options) -> float:
-        times = side_by_side({"s": slower, "f": faster}, rounds=self.rounds, **options)
-        return times.ratio("s", "f")
+    def times(self, actions, tensors=None, rounds: int | None = None, **options) -> Times:
+        """Time and then check the last output of every action that is a plan.
 
-    # ---- rows ----
-    def against_peers(self) -> list[Row]:
-        ours = self.plan()
-        exact = np.asarray(ours().counts)[0]
-        actions = {"ours": ours, "sum": self.values.sum}
+        `tensors` are what the plans count where it is not `self.values`: one for all, or a dict by
+        name of the action.
+        """
+        found = side_by_side(actions, rounds=rounds or self.rounds, **options)
+        for name, result in found.results.items():
+            if isinstance(actions[name], igfast.Plan) or name == "ours":
+                given = self.values if tensors is None else tensors[name]
+                check(result, given, None if name in UNREPEATED else cases.TILE)
+        self.disturbed = found.disturbed
+        return found
+
+    # ---- groups of rows ----
+    def peers(self) -> list[Row]:
+        actions = {"ours": self.plan(), "sum": self.values.sum}
         for name in ("torch.histc", "fast-histogram"):
             if name in peers.PEERS:
                 peer = peers.PEERS[name]
-                gap = peers.disagreement(peer(self.values, cases.BINS), exact)
-                assert gap < 1e-3, f"{name} counts something else ({gap})"
                 actions[name] = lambda peer=peer: peer(self.values, cases.BINS)
-        times = side_by_side(actions, rounds=self.rounds)
-        limit = times.ratio("torch.histc", "sum")
+        times = self.times(actions)
+        exact = np.asarray(times.results["ours"].counts)[0]
+        for name in actions.keys() - {"ours", "sum"}:
+            gap = peers.disagreement(times.results[name], exact)
+            assert gap < 1e-3, f"{name} counts something else ({gap})"
         speed = self.elements / times.median("ours") / 1e9
         rows = [
             Row(
@@ -94,40 +100,30 @@ class Bench:
                 20,
                 40,
                 times.ratio("torch.histc", "ours"),
-                note=f"{speed:.2f} Gelem/s; reading alone is {limit:.1f} times torch.histc",
+                note=f"{speed:.2f} Gelem/s; reading alone is "
+                f"{times.ratio('torch.histc', 'sum'):.1f} times torch.histc",
             )
         ]
         if "fast-histogram" in actions:
-            rows.append(Row("against fast-histogram", 5, 9, times.ratio("fast-histogram", "ours")))
+            limit = times.ratio("fast-histogram", "sum")
+            note = f"reading alone is {limit:.1f} times fast-histogram"
+            ratio = times.ratio("fast-histogram", "ours")
+            rows.append(Row("against fast-histogram", 5, 9, ratio, note=note))
         note = f"torch.sum reads {self.elements / times.median('sum') / 1e9:.2f} Gelem/s"
-        return [
-            *rows,
-            Row(
-                "share of the one-thread read limit",
-                0.35,
-                0.60,
-                times.ratio("sum", "ours"),
-                note=note,
-            ),
-        ]
+        share = times.ratio("sum", "ours")
+        return [*rows, Row("share of the one-thread read limit", 0.35, 0.60, share, note=note)]
 
-    def skew(self) -> Row:
+    def skew(self) -> list[Row]:
         size = self.elements // 4
-        plans = {name: self.plan(cases.tensor(size, name)) for name in cases.VALUES}
-        times = side_by_side(plans, rounds=self.rounds)
-        medians = {name: times.median(name) for name in plans}
+        values = {name: cases.tensor(size, name) for name in cases.VALUES}
+        times = self.times({name: self.plan(values[name]) for name in values}, values)
+        medians = {name: times.median(name) for name in values}
         slowest, fastest = max(medians, key=medians.get), min(medians, key=medians.get)
         note = f"slowest: {slowest}, fastest: {fastest}; {size:,} elements each"
-        return Row(
-            "slowest/fastest of six distributions",
-            1.25,
-            1.1,
-            medians[slowest] / medians[fastest],
-            False,
-            note,
-        )
+        ratio = medians[slowest] / medians[fastest]
+        return [Row("slowest/fastest of six distributions", 1.25, 1.1, ratio, False, note)]
 
-    def threads(self) -> Row:
+    def threads(self) -> list[Row]:
         ours = self.plan()
 
         def on(count: int, action):
@@ -138,44 +134,42 @@ class Bench:
 
             return run
 
-        times = side_by_side(
-            {
-                "1": on(1, ours),
-                "2": on(2, ours),
-                "sum 1": on(1, self.values.sum),
-                "sum 2": on(2, self.values.sum),
-            },
-            rounds=2 * self.rounds,
-            cpu=False,
-        )
+        actions = {
+            "1": on(1, ours),
+            "2": on(2, ours),
+            "sum 1": on(1, self.values.sum),
+            "sum 2": on(2, self.values.sum),
+        }
+        times = self.times(actions, rounds=2 * self.rounds, cpu=False)
+        for name in "12":
+            check(times.results[name], self.values, cases.TILE)
         on(1, ours)()
         best = {name: min(seconds) for name, seconds in times.rounds.items()}
-        reading = times.ratio("sum 1", "sum 2")
-        note = f"quietest rounds {best['1'] / best['2']:.2f}; torch.sum {reading:.2f}"
-        return Row("two threads over one", 1.8, 1.95, times.ratio("1", "2"), note=note)
+        note = (
+            f"quietest rounds {best['1'] / best['2']:.2f}; "
+            f"torch.sum {times.ratio('sum 1', 'sum 2'):.2f}"
+        )
+        return [Row("two threads over one", 1.8, 1.95, times.ratio("1", "2"), note=note)]
 
-    def narrow(self) -> list[Row]:
-        plans = {
-            name: self.plan(self.values.to(cases.DTYPES[name]))
-            for name in ("float32", "bfloat16", "float16")
-        }
-        times = side_by_side(plans, rounds=self.rounds)
+    def dtypes(self) -> list[Row]:
+        names = ("float32", "bfloat16", "float16")
+        values = {name: self.values.to(cases.DTYPES[name]) for name in names}
+        times = self.times({name: self.plan(values[name]) for name in names}, values)
         return [
             Row(f"{name} elements/s against float32", 1.0, 1.6, times.ratio("float32", name))
-            for name in ("bfloat16", "float16")
+            for name in names[1:]
         ]
 
     def bins(self) -> list[Row]:
         counts = (64, 1024, 4096)
-        plans = {str(bins): self.plan(bins=bins) for bins in (256, *counts)}
-        times = side_by_side(plans, rounds=self.rounds)
+        times = self.times({str(bins): self.plan(bins=bins) for bins in (256, *counts)})
         return [
             Row(f"{bins:,} bins against 256", 0.7, 0.9, times.ratio("256", str(bins)))
             for bins in counts
         ]
 
     def grids(self) -> list[Row]:
-        times = side_by_side(
+        times = self.times(
             {
                 "uniform": self.plan(),
                 "dyadic": self.plan(grid=COUNTS),
@@ -183,8 +177,7 @@ class Bench:
                 "log": self.plan(grid=igfast.Grid.log()),
                 "offsets": self.plan(grid=COUNTS, offsets=True, splits=4),
                 "moments": self.plan(grid=COUNTS, offsets=True, splits=4, moments=True),
-            },
-            rounds=self.rounds,
+            }
         )
         return [
             Row(
@@ -216,59 +209,57 @@ class Bench:
             ),
         ]
 
-    def ragged(self) -> Row:
+    def ragged(self) -> list[Row]:
         parts = cases.tensors("ResNet-50")
-        flat = torch.cat([tensor.flatten() for tensor in parts.values()])
-        value = self.ratio(self.plan(parts), self.plan(flat))
-        return Row("161 tensors of a ResNet-50 against one of their size", 1.1, 1.03, value, False)
+        values = {"parts": parts, "flat": torch.cat([t.flatten() for t in parts.values()])}
+        times = side_by_side({n: self.plan(v) for n, v in values.items()}, rounds=2 * self.rounds)
+        check(times.results["parts"], parts, cases.TILE)
+        check(times.results["flat"], values["flat"])
+        value = times.ratio("parts", "flat")
+        target = "161 tensors of a ResNet-50 against one of their size"
+        return [Row(target, 1.1, 1.03, value, False)]
 
-    def small_model(self) -> Row:
+    def small_model(self) -> list[Row]:
         parts = cases.tensors("MLP")
-
-        def ours():
-            return igfast.histogram(parts, cases.BINS, cases.RANGE)
-
-        def loop():
-            return [torch.histc(tensor, cases.BINS, *cases.RANGE) for tensor in parts.values()]
-
         flat = torch.cat([tensor.flatten() for tensor in parts.values()])
-        self.plan(parts)
-        times = side_by_side(
-            {"ours": ours, "plan": self.plan(parts), "loop": loop, "sum": flat.sum},
-            rounds=3 * self.rounds,
-            least=0.02,
-        )
+        actions = {
+            "ours": lambda: igfast.histogram(parts, cases.BINS, cases.RANGE),
+            "plan": self.plan(parts),
+            "loop": lambda: [torch.histc(t, cases.BINS, *cases.RANGE) for t in parts.values()],
+            "sum": flat.sum,
+        }
+        given = {"ours": parts, "plan": parts}
+        times = self.times(actions, given, rounds=3 * self.rounds, least=0.005)
         note = (
             f"{times.median('ours') * 1e6:.0f} µs; Plan {times.ratio('loop', 'plan'):.1f}×; "
             f"reading alone {times.ratio('loop', 'sum'):.0f}×"
         )
-        return Row(
-            "MLP of 6 tensors: one call against a loop of torch.histc",
-            20,
-            40,
-            times.ratio("loop", "ours"),
-            note=note,
-        )
+        target = "MLP of 6 tensors: one call against a loop of torch.histc"
+        return [Row(target, 20, 40, times.ratio("loop", "ours"), note=note)]
 
-    def memory(self) -> Row:
+    def memory(self) -> list[Row]:
         """Rise of the peak resident size of a fresh process in one call, less the outputs."""
         code = "from benchmarks.targets import working_memory; print(working_memory())"
         fixed = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}  # frees go back to the system
         found = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=fixed
         )
-        return Row(
-            "memory beyond inputs and outputs, MiB for each thread",
-            4,
-            None,
-            float(found.stdout),
-            False,
-            "65,536 bins with offsets and 8 splits, the most there is",
-        )
+        target = "memory beyond inputs and outputs, MiB for each thread"
+        note = "65,536 bins with offsets and 8 splits, the most there is"
+        return [Row(target, 4, None, float(found.stdout), False, note)]
 
-    def all(self) -> list[Row]:
-        rows = [*self.against_peers(), self.skew(), self.threads(), *self.narrow(), *self.bins()]
-        return [*rows, *self.grids(), self.ragged(), self.small_model(), self.memory()]
+
+GROUPS = (
+    "peers",
+    "skew",
+    "threads",
+    "dtypes",
+    "bins",
+    "grids",
+    "ragged",
+    "small_model",
+    "memory",
+)
 
 
 def working_memory() -> float:
@@ -288,21 +279,6 @@ def working_memory() -> float:
     return (_peak() - before) / 2**20
 
 
-def _check(tensors, histogram) -> None:
-    """Counts equal searchsorted against the grid's edges, on a part of each tensor's values."""
-    edges = np.asarray(histogram.edges)
-    parts = tensors.values() if isinstance(tensors, dict) else [tensors]
-    for row, tensor in enumerate(parts):
-        flat = tensor.flatten()
-        total = np.zeros(histogram.bins, np.int64)
-        for begin in range(0, flat.numel(), 1 << 22):
-            x = flat[begin : begin + (1 << 22)].to(torch.float64).numpy()
-            x = x[(x >= edges[0]) & (x <= edges[-1])]
-            index = np.minimum(np.searchsorted(edges, x, side="right") - 1, histogram.bins - 1)
-            total += np.bincount(index, minlength=histogram.bins)
-        np.testing.assert_array_equal(np.asarray(histogram.counts)[row], total)
-
-
 def _peak(reset: bool = False) -> int:
     """Peak resident bytes; `reset` starts a new peak (Linux)."""
     if reset:
@@ -313,20 +289,29 @@ def _peak(reset: bool = False) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(GROUPS))
     parser.add_argument("--elements", type=int, default=1 << 26)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument(
         "--output", type=Path, default=Path(__file__).parent / "results/targets.json"
     )
     options = parser.parse_args()
-    rows = Bench(options.elements, options.rounds).all()
-    for row in rows:
-        aim = "" if row.aim is None else f"{row.aim:g}"
-        sign = "≥" if row.higher else "≤"
-        bounds = f"must {sign} {row.must:<5g} aim {aim:5s}"
-        print(f"{row.target:56s} {bounds} measured {row.measured:6.2f} {row.verdict:6s} {row.note}")
+    bench = Bench(options.elements, options.rounds)
     record = {"machine": machine(), "torch": torch.__version__, "elements": options.elements}
-    record["rows"] = [{**asdict(row), "verdict": row.verdict} for row in rows]
+    kept = json.loads(options.output.read_text())["groups"] if options.output.exists() else {}
+    record["groups"] = groups = {name: kept[name] for name in GROUPS if name in kept}
+    for group in options.groups or GROUPS:
+        bench.disturbed = 0.0
+        rows = getattr(bench, group)()
+        groups[group] = [{**asdict(row), "verdict": row.verdict} for row in rows]
+        if bench.disturbed:
+            print(f"{bench.disturbed:.0%} of the following was measured in disturbed moments")
+        for row in rows:
+            aim = "" if row.aim is None else f"{row.aim:g}"
+            sign = "≥" if row.higher else "≤"
+            bounds = f"must {sign} {row.must:<5g} aim {aim:5s}"
+            print(f"{row.target:56s} {bounds} {row.measured:6.2f} {row.verdict:6s} {row.note}")
+    record["groups"] = {name: groups[name] for name in GROUPS if name in groups}
     options.output.parent.mkdir(exist_ok=True)
     options.output.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 

@@ -26,6 +26,14 @@ OF_ONE = {
     "statistical_complexity": igfast.statistical_complexity,
 }
 
+OF_HISTOGRAMS = {
+    "merge": lambda p, q: p + q,
+    "rebin": lambda p, q: p.rebin(4),
+    "quantile": lambda p, q: p.quantile([0.05, 0.5, 0.95]),
+    "pooled": lambda p, q: p.pooled(),
+    "align": lambda p, q: igfast.histograms.align(p, q),
+}
+
 
 @pytest.fixture(scope="module")
 def records():
@@ -52,3 +60,13 @@ def test_of_one(compare, records, measure):
     assert found.shape == (LAYERS,)
     assert ((found > 0) & (found < np.log(GRID.bins))).all()
     compare(lambda: OF_ONE[measure](p), elements=LAYERS * GRID.bins)
+
+
+@pytest.mark.parametrize("operation", OF_HISTOGRAMS)
+def test_of_histograms(compare, records, operation):
+    p, q = records
+    found = OF_HISTOGRAMS[operation](p, q)
+    if isinstance(found, igfast.Histogram):
+        cells = found.counts.sum() + found.underflow.sum() + found.overflow.sum()
+        assert cells == found.numel.sum()
+    compare(lambda: OF_HISTOGRAMS[operation](p, q), elements=LAYERS * GRID.bins)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 import igfast
 from igfast.analysis import ESTIMATORS
+from igfast.cli.bench import bench
 from igfast.cli.compare import compare
 from igfast.cli.errors import friendly
 from igfast.cli.terminal import console_for, print_table
@@ -25,6 +26,7 @@ app = typer.Typer(
     help="Information geometry of neural network parameters while training.",
 )
 app.command()(friendly(train))
+app.command()(friendly(bench))
 app.command()(friendly(compare))
 
 
