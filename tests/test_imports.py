@@ -47,6 +47,7 @@ ROOMS = [
     "monitor",
     "integrations",
     "report",
+    "live",
     "harness",
     "cli",
     "__main__",
@@ -55,7 +56,7 @@ ROOMS = [
 EXTRAS = {
     "torch": {"harness", "operators"},
     "typer": {"cli"},
-    "rich": {"cli", "harness"},
+    "rich": {"cli", "harness", "live"},
     "matplotlib": {"report"},
     "cupy": set(),
     "scipy": set(),

@@ -15,6 +15,7 @@ from igfast.analysis import ESTIMATORS
 from igfast.cli.bench import bench
 from igfast.cli.compare import compare
 from igfast.cli.errors import friendly
+from igfast.cli.live import serve_report, watch
 from igfast.cli.terminal import console_for, print_table
 from igfast.cli.train import train
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command()(friendly(train))
 app.command()(friendly(bench))
 app.command()(friendly(compare))
+app.command()(friendly(watch))
 
 
 class Format(str, Enum):
@@ -49,8 +51,18 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="HTML file.  (default: RUN.html)")
     ] = None,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Serve it on localhost and renew it as the run grows."),
+    ] = False,
+    port: Annotated[int, typer.Option(help="Of --live; 0: any that is free.")] = 8765,
 ) -> None:
-    """Write a static HTML report of a run."""
+    """Write a static HTML report of a run, or serve a live one."""
+    if live:
+        if output is not None:
+            raise ValueError(f"output={str(output)!r}: --live writes no file; leave --output out")
+        serve_report(run, port)
+        return
     target = output or run.with_suffix(".html")
     with console_for(stderr=True).status("Measuring and drawing ..."):
         igfast.open(run).report(target)

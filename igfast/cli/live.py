@@ -1,0 +1,42 @@
+"""Commands that follow a run while it is being trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from igfast.cli.terminal import console_for
+
+
+def watch(
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN.igf", help="Run file; waited for.", show_default=False),
+    ],
+    interval: Annotated[float, typer.Option(help="Seconds between looks.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Show the run as it is, and exit.")] = False,
+) -> None:
+    """Follow a run that is being trained: Γ, L, H, C and health of every layer."""
+    from igfast.live.watching import watch_run
+
+    watch_run(run, console_for(), interval=interval, once=once)
+
+
+def serve_report(run: Path, port: int) -> None:
+    """Serve the report of a run and renew it until Ctrl-C."""
+    from igfast.live.server import LiveReport
+
+    console = console_for()
+    with LiveReport(run, port=port) as live:
+        console.print(
+            f"report: {live.url} renews itself as {escape(str(run))} grows; Ctrl-C ends it",
+            highlight=False,
+            soft_wrap=True,
+        )
+        try:
+            live.wait()
+        except KeyboardInterrupt:
+            console.print("stopped serving; the training goes on", highlight=False)

@@ -1,0 +1,1 @@
+"""A run while it is being trained: in the terminal, and as a report that renews itself."""

@@ -1,0 +1,174 @@
+"""Following a run file that is being written, from outside of the training."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..groups import MODEL
+from ..health import Flag
+from ..histograms import Histogram
+from ..sinks.curves import Curves, LiveCurves
+from ..store import RunReader
+from ..store.opening import is_unborn
+from ..trajectory import Trajectory
+
+REPLAYED = 100  # records that stand for a run's past when it is first looked at
+QUIET_SECONDS = 30.0  # without a write-ahead log, a run that has not grown for so long has ended
+WAL_VERSION = 2
+
+
+@dataclass(frozen=True)
+class State:
+    """A run as it is now.
+
+    Attributes
+    ----------
+    step, records : int
+    wall_time : float
+        Of the record, seconds since the epoch.
+    pace : float
+        Seconds per step between the last two records seen; NaN with one.
+    layers : tuple of str
+        ``"model"`` last, if there are several.
+    numel : (L,) int64
+    curves : Curves
+        Of the same layers.
+    flags : tuple of Flag
+        That hold.
+    scalars : mapping of str to (step, value)
+        The newest of every logged number.
+    ended : bool
+    """
+
+    step: int
+    records: int
+    wall_time: float
+    pace: float
+    layers: tuple[str, ...]
+    numel: NDArray[np.int64]
+    curves: Curves
+    flags: tuple[Flag, ...] = ()
+    scalars: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    ended: bool = False
+
+
+class Follower:
+    """Looks at a run file again and again, and keeps what live curves need.
+
+    The file is opened for every look and closed again, so that its writer can finish it.
+
+    Parameters
+    ----------
+    path : str or Path
+        May not exist yet.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._live = LiveCurves()
+        self._newest: State | None = None
+
+    def look(self) -> list[State]:
+        """The run at every record since the last look, at least its newest; [] without records.
+
+        A long past is represented by some of its records.
+
+        Raises
+        ------
+        StoreError
+            If the file is no run, or damaged.
+        """
+        if not self.path.exists() or is_unborn(self.path):
+            return []
+        with contextlib.closing(RunReader(self.path)) as reader:
+            quantity = next((q for q in reader.quantities if len(reader.steps_of(q))), None)
+            if quantity is None:
+                return []
+            found = self._catch_up(reader, quantity)
+            run = Trajectory(reader)
+            scalars, flags = run.scalars(), run.health()
+        records, ended = len(reader.steps), self._ended(found[-1].wall_time)
+        return [
+            replace(
+                state,
+                records=records,
+                flags=tuple(flag for flag in flags if _holds(flag, state.step)),
+                scalars={
+                    name: (int(steps[last]), float(values[last]))
+                    for name, (steps, values) in scalars.items()
+                    if (last := int(np.searchsorted(steps, state.step, "right")) - 1) >= 0
+                },
+                ended=ended,
+            )
+            for state in found
+        ]
+
+    def _catch_up(self, reader: RunReader, quantity: str) -> list[State]:
+        steps = reader.steps_of(quantity)
+        if self._newest is not None and self._newest.step > steps[-1]:  # resumed from before
+            self._live, self._newest = LiveCurves(), None
+        new = np.arange(len(steps))
+        if self._newest is not None:
+            new = new[steps > self._newest.step]
+            if not len(new):
+                return [self._newest]
+        if len(new) > REPLAYED:
+            chosen = np.linspace(0, len(new) - 1, REPLAYED).round().astype(int)
+            new = new[np.union1d(chosen, [len(new) - 2])]
+        times = dict(zip(reader.steps.tolist(), reader.wall_times.tolist(), strict=True))
+        return [
+            self._add(step, times[step], reader.histogram(quantity, index))
+            for index, step in zip(new.tolist(), steps[new].tolist(), strict=True)
+        ]
+
+    def _add(self, step: int, wall_time: float, record: Histogram) -> State:
+        found = self._live.add(step, {"layers": record})["layers"]
+        layers, numel = record.names, record.numel
+        edges = record.uniform_edges
+        poolable = edges is None or edges.ndim == 1
+        if poolable and len(layers) > 1 and MODEL not in layers:
+            whole = record.pooled(MODEL)
+            found = _joined(found, self._live.add(step, {"model": whole})["model"])
+            layers, numel = (*layers, MODEL), np.append(numel, whole.numel)
+        pace, before = np.nan, self._newest
+        if before is not None:
+            pace = (wall_time - before.wall_time) / (step - before.step)
+        self._newest = State(step, 0, wall_time, pace, layers, numel, found)
+        return self._newest
+
+    def _ended(self, newest: float) -> bool:
+        """Whether the writer has closed the file."""
+        with self.path.open("rb") as file:
+            header = file.read(20)
+        if header[18] == WAL_VERSION:  # turned back, or the log removed, when a run is closed
+            return not Path(f"{self.path}-wal").exists()
+        written = max(newest, self.path.stat().st_mtime)
+        journal = Path(f"{self.path}-journal").exists()
+        return not journal or time.time() - written > QUIET_SECONDS
+
+
+def _holds(flag: Flag, step: int) -> bool:
+    return flag.step <= step and (flag.until is None or flag.until > step)
+
+
+def _joined(layers: Curves, model: Curves) -> Curves:
+    return Curves(
+        *(
+            np.concatenate([getattr(layers, name), getattr(model, name)])
+            for name in ("velocity", "noise_floor", "length", "entropy", "complexity")
+        )
+    )
+
+
+def waiting_for(path: Path) -> str:
+    """What is missing while a run cannot be shown."""
+    if not path.exists():
+        return f"waiting for {path}, which does not exist yet"
+    return f"waiting for the first record of {path}"

@@ -1,0 +1,99 @@
+"""A run that is being trained, as a table for a terminal and as one line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from ..groups import MODEL
+from ..health import Flag
+from .following import State
+
+SHOWN_SCALARS = 6
+
+
+def picture(state: State, path: Path, rows: int) -> Group:
+    """Header, at most ``rows`` layers (flagged ones before others, then the largest), and notes."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("layer", overflow="fold", min_width=12)
+    for title in ("elements", "step", "Γ (1/step)", "L", "H", "C"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("health", overflow="fold")
+    chosen = shown_layers(state, rows)
+    for row in chosen:
+        name = state.layers[row]
+        flags = _of_layer(state.flags, name)
+        table.add_row(
+            escape(name),
+            f"{int(state.numel[row]):,}",
+            f"{state.step:,}",
+            *numbers(state, row),
+            f"[bold red]{escape('; '.join(flags))}[/]" if flags else "[green]ok[/]",
+        )
+    left = len(state.layers) - len(chosen)
+    notes = [f"and {left} smaller ones"] if left else []
+    notes.append("Γ between the last two records, L ≈ along them: igfast report measures properly")
+    return Group(Text(_header(state, path)), table, Text("\n".join(notes), style="dim"))
+
+
+def line(state: State) -> str:
+    """One record in one line: the whole model's numbers, the newest losses, and all flags."""
+    row = len(state.layers) - 1
+    velocity, length, entropy, complexity = numbers(state, row)
+    shown = [f"step {state.step:,}", f"{state.layers[row]}: Γ {velocity}  L {length}"]
+    shown.append(f"H {entropy}  C {complexity}")
+    shown += _scalars(state)
+    shown += [f"! {flag.quantity} {flag.layer}: {flag.condition}" for flag in state.flags]
+    return "  ".join(shown)
+
+
+def numbers(state: State, row: int) -> list[str]:
+    """Γ, L, H and C of a layer; a dash where there is none."""
+    curves = state.curves
+    pairs = (
+        (curves.velocity, ".2e"),
+        (curves.length, ".3f"),
+        (curves.entropy, ".3f"),
+        (curves.complexity, ".3f"),
+    )
+    return [format(v[row], form) if np.isfinite(v[row]) else "–" for v, form in pairs]
+
+
+def shown_layers(state: State, rows: int) -> list[int]:
+    """Rows to show, in the order of the layers."""
+    flagged = {flag.layer for flag in state.flags}
+    names = state.layers
+    order = sorted(
+        range(len(names)),
+        key=lambda row: (names[row] != MODEL, names[row] not in flagged, -state.numel[row], row),
+    )
+    return sorted(order[: max(1, rows)])
+
+
+def _header(state: State, path: Path) -> str:
+    parts = [str(path), f"step {state.step:,}", f"{state.records:,} records"]
+    if np.isfinite(state.pace) and state.pace > 0:
+        parts.append(f"{1e3 * state.pace:.3g} ms/step")
+    parts += _scalars(state)
+    parts.append("ended" if state.ended else f"{max(0.0, time.time() - state.wall_time):.0f} s ago")
+    return "  ".join(parts)
+
+
+def _scalars(state: State) -> list[str]:
+    shown = list(state.scalars.items())[:SHOWN_SCALARS]
+    return [f"{name} {value:.4g}" for name, (_, value) in shown]
+
+
+def _of_layer(flags: Sequence[Flag], layer: str) -> list[str]:
+    return [
+        flag.condition if flag.quantity == "param" else f"{flag.quantity}: {flag.condition}"
+        for flag in flags
+        if flag.layer == layer
+    ]

@@ -1,0 +1,123 @@
+"""igfast report --live: the report on localhost, renewed as records arrive."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from igfast.live.server import LiveReport
+
+from .runs import Growing
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def get(url, host=None):
+    request = urllib.request.Request(url, headers={"Host": host} if host else {})
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        return answer.read().decode()
+
+
+def status(live):
+    return json.loads(get(live.url + "status"))
+
+
+def wait_for(live, version, seconds=150):
+    end = time.monotonic() + seconds
+    while status(live)["version"] < version:
+        assert time.monotonic() < end, status(live)
+        time.sleep(0.05)
+
+
+def served(path):
+    return LiveReport(path, interval=0.05)
+
+
+class LateReport(LiveReport):
+    """Answers with an early page once: what a browser shows in the end has come by renewal."""
+
+    early = None
+
+    def _answer(self, path):
+        if path == "/" and self.early is not None:
+            page, self.early = self.early, None
+            return page
+        return super()._answer(path)
+
+
+def test_the_page_renews_itself(tmp_path):
+    path = tmp_path / "run.igf"
+    with served(path) as live:
+        assert "waiting for the first record" in get(live.url)
+        assert status(live) == {
+            "version": 0,
+            "text": f"waiting for {path}, which does not exist yet",
+        }
+        run = Growing(path)
+        run.grow(4)
+        wait_for(live, 1)
+        first = get(live.url)
+        assert "4 records" in first
+        assert "igfast-live" in first
+        run.grow(4)
+        wait_for(live, 2)
+        assert "8 records" in get(live.url)
+        run.end()
+        end = time.monotonic() + 150
+        while status(live)["text"] != "step 70, ended":
+            assert time.monotonic() < end, status(live)
+            time.sleep(0.05)
+        assert "step" in get(live.url + "report_data/curves.json")
+
+
+def test_only_this_machine_and_only_its_files(tmp_path):
+    (tmp_path / "secret.html").write_text("secret")
+    with served(tmp_path / "run.igf") as live:
+        for path in ("nothing", "../secret.html", "%2e%2e/secret.html", "etc/passwd"):
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                get(live.url + path)
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            get(live.url, host="rebound.example")
+        port = int(live.url.rsplit(":", 1)[1].strip("/"))
+        with pytest.raises(OSError, match=f"port {port} of 127.0.0.1 cannot be served"):
+            LiveReport(tmp_path / "run.igf", port=port)
+    with socket.socket() as probe:  # and it is gone afterwards
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_a_browser_sees_new_records(tmp_path):
+    run = Growing(tmp_path / "run.igf")
+    run.grow(3)
+    command = [
+        CHROMIUM,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        f"--user-data-dir={tmp_path / 'browser'}",
+        "--virtual-time-budget=20000",
+        "--dump-dom",
+    ]
+    with LateReport(tmp_path / "run.igf", interval=0.05) as live:
+        wait_for(live, 1)
+        early = live._answer("/")
+        assert b"3 records" in early[1]
+        run.grow(3)
+        wait_for(live, 2)
+        live.early = early
+        dom = subprocess.run(
+            [*command, live.url], capture_output=True, text=True, timeout=120, check=True
+        ).stdout
+        assert live.early is None
+    run.end()
+    assert "6 records" in dom
+    assert "step 50, live" in dom

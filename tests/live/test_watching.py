@@ -1,0 +1,158 @@
+"""igfast watch: follows a run in a terminal and where there is none."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+
+import numpy as np
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+import igfast
+from igfast.cli.app import app
+from igfast.live import table
+from igfast.live.following import REPLAYED, Follower
+from igfast.live.watching import watch_run
+from igfast.store import StoreError
+
+from .runs import Growing
+
+
+def console(terminal=False, height=40):
+    return Console(
+        file=io.StringIO(),
+        force_terminal=terminal,
+        width=120,
+        height=height,
+        color_system=None,
+        legacy_windows=False,
+    )
+
+
+def test_every_record_is_seen_once(tmp_path):
+    path = tmp_path / "run.igf"
+    follower = Follower(path)
+    assert follower.look() == []
+    run = Growing(path)
+    assert follower.look() == []
+    run.grow(3)
+    states = follower.look()
+    assert [state.step for state in states] == [0, 10, 20]
+    assert [state.scalars["loss"] for state in states] == [(0, 1.0), (10, 1 / 11), (20, 1 / 21)]
+    assert states[-1].layers == ("wide", "narrow", "model")
+    assert states[-1].numel.tolist() == [20_000, 3_000, 23_000]
+    assert not states[-1].ended
+    run.grow(2)
+    assert [state.step for state in follower.look()] == [30, 40]
+    (last,) = follower.look()
+    assert (last.step, last.records, last.ended) == (40, 5, False)
+    # 0.02 standard deviations in 10 steps
+    np.testing.assert_allclose(last.curves.velocity[0], 0.002, rtol=0.5)
+    np.testing.assert_allclose(last.curves.length[0], 0.08, rtol=0.3)
+    assert last.curves.velocity[1] == 0
+    run.end()
+    assert follower.look()[-1].ended
+
+
+def test_a_long_past_is_sampled(tmp_path):
+    run = Growing(tmp_path / "run.igf")
+    run.grow(2 * REPLAYED)
+    states = Follower(tmp_path / "run.igf").look()
+    run.end()
+    assert REPLAYED <= len(states) <= REPLAYED + 1
+    assert [states[0].step, states[-2].step, states[-1].step] == [0, 1980, 1990]
+    np.testing.assert_allclose(states[-1].curves.length[0], 0.02 * 199, rtol=0.15)
+
+
+def test_a_resumed_run_is_followed_anew(tmp_path):
+    run = Growing(tmp_path / "run.igf")
+    run.grow(4)
+    follower = Follower(tmp_path / "run.igf")
+    assert follower.look()[-1].step == 30
+    run.end()
+    with igfast.Monitor(run.tensors, store=tmp_path / "run.igf", resume=True, step=10) as monitor:
+        monitor.record(12)
+        monitor.flush()
+        assert [state.step for state in follower.look()] == [0, 10, 12]
+
+
+def test_lines_where_there_is_no_terminal(tmp_path):
+    path, out = tmp_path / "run.igf", console()
+
+    def training():
+        time.sleep(0.2)
+        run = Growing(path)
+        run.grow(2)
+        run.tensors["narrow"][0] = np.nan
+        run.grow(2)
+        run.end()
+
+    thread = threading.Thread(target=training)
+    thread.start()
+    watch_run(path, out, interval=0.02)
+    thread.join()
+    lines = out.file.getvalue().splitlines()
+    assert lines[0] == f"waiting for {path}, which does not exist yet"
+    shown = [line for line in lines if line.startswith("step ")]
+    assert [line.split("  ")[0] for line in shown] == ["step 0", "step 10", "step 20", "step 30"]
+    assert "model: Γ –  L 0.000" in shown[0]
+    assert shown[1].endswith("loss 0.09091")
+    assert shown[2].endswith("! param narrow: 1 NaN")
+    assert lines[-1] == f"{path} has ended at step 30"
+
+
+def test_a_terminal_shows_a_table_and_leaves_it(tmp_path):
+    run = Growing(tmp_path / "run.igf")
+    run.grow(3)
+    run.end()
+    out = console(terminal=True)
+    watch_run(tmp_path / "run.igf", out, interval=0.02)
+    text = out.file.getvalue()
+    for word in ("layer", "Γ (1/step)", "wide", "narrow", "model", "20,000", "ended", "ok"):
+        assert word in text
+    assert "\x1b[?25h" in text  # the cursor is back
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_ctrl_c_ends_watching(tmp_path, terminal, monkeypatch):
+    run = Growing(tmp_path / "run.igf")
+    run.grow(2)
+
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    out = console(terminal)
+    watch_run(tmp_path / "run.igf", out)
+    assert out.file.getvalue().endswith("stopped watching; the training goes on\n")
+    run.grow()  # it does
+    run.end()
+
+
+def test_few_rows_show_flagged_layers_first(tmp_path):
+    tensors = {f"layer{i}": np.arange(float(100 - i)) for i in range(20)}
+    tensors["layer19"] = np.array([1.0, np.inf])
+    with igfast.Monitor(tensors, store=tmp_path / "run.igf") as monitor:
+        monitor.record(0)
+    state = Follower(tmp_path / "run.igf").look()[-1]
+    names = [state.layers[row] for row in table.shown_layers(state, 4)]
+    assert names == ["layer0", "layer1", "layer19", "model"]
+
+
+def test_command_shows_a_run_once(tmp_path):
+    run = Growing(tmp_path / "run.igf")
+    run.grow(2)
+    found = CliRunner().invoke(app, ["watch", str(tmp_path / "run.igf"), "--once"])
+    run.end()
+    assert found.exit_code == 0
+    assert "step 10  2 records" in found.output
+    missing = CliRunner().invoke(app, ["watch", str(tmp_path / "none.igf"), "--once"])
+    assert missing.exit_code == 1
+    with pytest.raises(StoreError, match="nothing to show: waiting for"):
+        watch_run(tmp_path / "none.igf", console(), once=True)
+    (tmp_path / "foreign.igf").write_bytes(b"x" * 200)
+    with pytest.raises(StoreError, match="not an igfast run"):
+        watch_run(tmp_path / "foreign.igf", console(), once=True)
