@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,11 +17,12 @@ from ..health import Flag
 from ..histograms import Histogram
 from ..sinks.curves import Curves, LiveCurves
 from ..store import RunReader
-from ..store.opening import is_unborn
+from ..store.opening import connect, is_unborn
 from ..trajectory import Trajectory
 
 REPLAYED = 100  # records that stand for a run's past when it is first looked at
 QUIET_SECONDS = 30.0  # without a write-ahead log, a run that has not grown for so long has ended
+PATIENCE = 3.0  # seconds without a record after which a writer is looked for
 WAL_VERSION = 2
 
 
@@ -144,14 +146,29 @@ class Follower:
         return self._newest
 
     def _ended(self, newest: float) -> bool:
-        """Whether the writer has closed the file."""
+        """Whether no writer has the file any more: it was closed, or its process has gone."""
         with self.path.open("rb") as file:
             header = file.read(20)
-        if header[18] == WAL_VERSION:  # turned back, or the log removed, when a run is closed
-            return not Path(f"{self.path}-wal").exists()
+        log = Path(f"{self.path}-wal")
+        if header[18] == WAL_VERSION:  # turned back when a run is closed
+            if log.exists() and time.time() - newest > PATIENCE:
+                settle(self.path)
+            return not log.exists()
         written = max(newest, self.path.stat().st_mtime)
         journal = Path(f"{self.path}-journal").exists()
         return not journal or time.time() - written > QUIET_SECONDS
+
+
+def settle(path: Path) -> None:
+    """Take the log of a writer that has gone into the file; nothing while there is a writer.
+
+    A writer that is killed, or closes while someone reads, leaves it to the next who may write.
+    """
+    with (
+        contextlib.suppress(sqlite3.Error),  # in a place where we may only read
+        contextlib.closing(connect(path, "mode=rw")) as db,
+    ):
+        db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
 
 
 def _holds(flag: Flag, step: int) -> bool:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +18,7 @@ from typer.testing import CliRunner
 import igfast
 from igfast.cli.app import app
 from igfast.live import table
-from igfast.live.following import REPLAYED, Follower
+from igfast.live.following import PATIENCE, REPLAYED, Follower, settle
 from igfast.live.watching import watch_run
 from igfast.store import StoreError
 
@@ -77,6 +81,40 @@ def test_a_resumed_run_is_followed_anew(tmp_path):
         monitor.record(12)
         monitor.flush()
         assert [state.step for state in follower.look()] == [0, 10, 12]
+
+
+def test_a_killed_writer_ends_a_run(tmp_path):
+    """Its log is left behind, and taken in by who looks."""
+    path = tmp_path / "run.igf"
+    code = f"""
+import os, signal, sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.live.runs import Growing
+run = Growing({str(path)!r})
+run.grow(3)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run([sys.executable, "-c", code], check=False, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    log = Path(f"{path}-wal")
+    assert log.exists()
+    follower = Follower(path)
+    end = time.monotonic() + PATIENCE + 60
+    while not follower.look()[-1].ended:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert not log.exists()
+    assert follower.look()[-1].step == 20
+
+
+def test_a_living_writer_is_left_its_log(tmp_path):
+    run = Growing(tmp_path / "run.igf")
+    run.grow(2)
+    settle(tmp_path / "run.igf")
+    assert (tmp_path / "run.igf-wal").exists()
+    run.grow(2)
+    assert [state.step for state in Follower(tmp_path / "run.igf").look()] == [0, 10, 20, 30]
+    run.end()
 
 
 def test_lines_where_there_is_no_terminal(tmp_path):
