@@ -60,7 +60,7 @@ class SplitLength:
     rank : int
         Modes of the path above noise.
     lost_in_cells : float
-        Relative length that cells lose, at most: half of it is added, half is in the error.
+        Relative length that cells lose: it is added, and half of it is in the error.
     outside : float
         Largest share of elements outside the bins in a record.
     """
@@ -141,12 +141,12 @@ def _measured(
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)
     path = np.concatenate([[0.0], np.cumsum(np.maximum(chords, 0.0))])
-    lost, remainder = lost_in_cells(merged, float(chords.sum())), Remainder(0.0, 0.0)
+    lost, remainder = lost_in_cells(merged, curve, modes, float(chords.sum())), Remainder(0.0, 0.0)
     if path[-1] > 0 and splits > 2:
-        elements = float(counts.sum(axis=(1, 2)).mean())
-        remainder = measure_remainder(curve.centered, path, modes, elements)
+        known = float(statistical_error(np.cumsum(followed.increments, axis=1))[-1] / path[-1])
+        remainder = measure_remainder(curve.centered, path, modes, known)
     scale = np.sqrt(1 + np.clip(remainder.value, *tuning.BELIEVED_REMAINDER))
-    scale *= 1 + tuning.LOST_IN_CELLS * lost
+    scale *= (1 + lost) * (1 + tuning.HIDDEN_ADDED * modes.hidden)
     width = np.asarray(np.median(followed.widths, axis=0))
     corner = corners(chords * scale, followed.turned * scale, width == 1, counts)
     lengths = np.zeros((splits, records))
@@ -175,12 +175,10 @@ def _measured(
 def _systematic_error(
     modes: Modes, straightened: float, remainder: Remainder, lost: float, corner: Corners
 ) -> float:
-    """Standard error over length: noise in tangents, hidden modes, cells, arcs."""
-    limit = ((modes.rank + 1) * tuning.NOISE_MARGIN * modes.noise) ** 2
-    hidden = np.sqrt(1 + limit / modes.energy) - 1 if modes.energy > 0 else 0.0
+    """Standard error over length: what modes leave out, noise in tangents, cells, arcs."""
     parts = (
         tuning.REMAINDER_ERROR * remainder.error,
-        tuning.HIDDEN_ERROR * hidden,
+        tuning.HIDDEN_ERROR * modes.hidden,
         tuning.TANGENT_ERROR * straightened,
         tuning.LOST_IN_CELLS_ERROR * lost,
         tuning.TRANSPORT_ERROR * corner.guessed,

@@ -89,4 +89,5 @@ def roots(counts: Float) -> Roots:
 
 
 def _root(counts: Float, total: Float) -> Float:
-    return np.asarray(2.0 * np.sqrt((counts + tuning.ROOT_SHIFT) / total))
+    shift = np.where(counts > 0, tuning.ROOT_SHIFT, tuning.ROOT_OF_NONE**2)
+    return np.asarray(2.0 * np.sqrt((counts + shift) / total))

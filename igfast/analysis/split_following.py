@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from . import split_tuning as tuning
 from .split_cells import Roots, join_pairs, roots
-from .split_modes import Modes, find_modes
+from .split_modes import Modes, join_modes
 from .split_tangents import tangents
 
 Int = NDArray[np.int64]
@@ -31,23 +31,26 @@ class Followed:
     straightened: float
 
 
-def lost_in_cells(merged: Float, length: float) -> float:
-    """Share of the length that cells of this width lose, at most.
+def lost_in_cells(merged: Float, curve: Roots, modes: Modes, length: float) -> float:
+    """Share of the length that cells of this width lose.
 
-    What is lost goes as the square of the width where the density is smooth, as the width itself in
-    a tail that is one cell: joining pairs of cells loses once or three times as much again.
+    What is lost goes as the square of the width where the density is smooth, as the width itself at
+    an edge or in a tail that is one cell. Which of them it is shows from joining pairs of cells,
+    twice: the loss is extrapolated to cells of no width (L. F. Richardson, 1911).
     """
     if not length > 0:
         return 0.0
-    pairs = join_pairs(merged)
-    coarse, coarsest = (_length_of(cells) for cells in (pairs, join_pairs(pairs)))
-    lost = max(length - coarse, (coarse - coarsest) / 3, 0.0)
-    return min(lost / length, tuning.MOST_LOST)
-
-
-def _length_of(cells: Float) -> float:
-    curve = roots(cells)
-    return float(follow(curve, find_modes(curve)).increments.mean(axis=0).sum())
+    lengths = [length]
+    for _ in range(2):
+        modes = join_modes(modes, curve)
+        merged = join_pairs(merged)
+        curve = roots(merged)
+        lengths.append(float(follow(curve, modes).increments.mean(axis=0).sum()))
+    pairs, fours = lengths[0] - lengths[1], lengths[1] - lengths[2]
+    if not pairs > 0:
+        return 0.0
+    ratio = float(np.clip(fours / pairs, *tuning.LOSS_OF_PAIRS))
+    return min(pairs / (ratio - 1) / length, tuning.MOST_LOST)
 
 
 def follow(curve: Roots, modes: Modes) -> Followed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from . import split_tuning as tuning
 from .split_cells import Roots
 
+Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
 _TINY = 1e-30
@@ -30,41 +31,98 @@ class Modes:
         Orthonormal columns.
     overlap : (G, R) float64
         Squared cosine between an estimated mode and the true one.
-    energy : float
-        Squared singular values of the R modes (at least of one), mean over splits.
-    noise : float
-        Largest singular value of pure noise.
+    values : (R,) float64
+        Singular values in the order in which modes were found, mean over splits.
+    limit, smooth_limit : float
+        Singular values that a further mode needs to be told from noise: in all cells, and in
+        averages of the most neighbors.
     """
 
     directions: Float
     overlap: Float
-    energy: float
-    noise: float
+    values: Float
+    limit: float
+    smooth_limit: float
 
     @property
     def rank(self) -> int:
         """R."""
         return int(self.overlap.shape[1])
 
+    @property
+    def hidden(self) -> float:
+        """Relative length that the next mode adds, which noise may hide.
+
+        Singular values of a smooth path fall ever faster, so the next one is below s_R²/s_{R−1}
+        as well as below the limit; beside a single mode it is taken to be smooth. Mode i turns
+        about i times as often as the first, so it adds ((R+1)·s_{R+1})²/Σs² to the squared length.
+        """
+        if self.rank == 0:
+            return 0.0
+        following = self.smooth_limit
+        if self.rank > 1:
+            smallest, second = np.sort(self.values)[:2]
+            following = min(self.limit, smallest**2 / second)
+        share = np.square((self.rank + 1) * following) / np.square(self.values).sum()
+        return float(np.sqrt(1 + share) - 1)
+
 
 def find_modes(curve: Roots) -> Modes:
-    """Modes that stand clear of noise in most of the splits."""
-    noise = float(_largest(curve.noise).max())
-    values, directions, overlap = [], [], []
-    for others in curve.others:
-        left, value, right = leading(others - others.mean(axis=0), tuning.MOST_MODES)
-        values.append(value)
-        directions.append(right)
-        overlap.append(_squared_overlap(left, value, right, curve.noise))
-    value, share = np.array(values), np.array(overlap)
-    real = (value > max(tuning.NOISE_MARGIN * noise, _ROUNDING)) & (share > tuning.LEAST_OVERLAP)
-    rank = int(np.median(np.cumprod(real, axis=1).sum(axis=1)))
-    return Modes(
-        np.array(directions)[:, :, :rank],
-        np.maximum(share[:, :rank], tuning.LEAST_OVERLAP),
-        float(np.square(value[:, : max(rank, 1)]).sum(axis=1).mean()),
-        noise,
+    """Modes that stand clear of noise in most of the splits.
+
+    First in all cells, then in what these leave out, averaged over more and more neighboring
+    cells: there is less noise in fewer cells, and all but a small part of most motion.
+    """
+    paths = curve.others - curve.others.mean(axis=1, keepdims=True)
+    splits, _, cells = paths.shape
+    shape = curve.others.mean(axis=(0, 1))
+    directions, overlap = np.zeros((splits, cells, 0)), np.zeros((splits, 0))
+    values, limits = np.zeros(0), list[float]()
+    for joined in tuning.JOINED_CELLS:
+        if joined > 1 and cells < tuning.LEAST_CELLS_JOINED * joined:
+            break
+        starts = np.arange(0, cells, joined)
+        weight = _weights(shape, starts)
+        inside = np.add.reduceat(directions * weight[:, None], starts, axis=1).transpose(0, 2, 1)
+        rest = np.add.reduceat(paths * weight, starts, axis=-1) - (paths @ directions) @ inside
+        noise = np.add.reduceat(curve.noise * weight, starts, axis=-1)
+        noise -= (curve.noise @ directions[0]) @ inside[0]
+        limits.append(max(tuning.NOISE_MARGIN * float(_largest(noise).max()), _ROUNDING))
+        found = [leading(part, tuning.MOST_MODES) for part in rest]
+        value = np.array([each[1] for each in found])
+        share = np.array([_squared_overlap(*each, noise) for each in found])
+        real = (value > limits[-1]) & (share > tuning.LEAST_OVERLAP)
+        rank = int(np.median(np.cumprod(real, axis=1).sum(axis=1)))
+        if rank:
+            new = np.array([each[2][:, :rank] for each in found])
+            new = np.repeat(new, joined, axis=1)[:, :cells] * weight[:, None]
+            both = np.concatenate([directions, new], axis=2)
+            directions = np.linalg.qr(both)[0]
+            kept = np.maximum(share[:, :rank], tuning.LEAST_OVERLAP)
+            overlap = np.concatenate([overlap, kept], axis=1)
+            values = np.concatenate([values, value[:, :rank].mean(axis=0)])
+    return Modes(directions, overlap, values, limits[0], limits[-1])
+
+
+def join_modes(modes: Modes, curve: Roots) -> Modes:
+    """The same modes where every two cells are joined."""
+    starts = np.arange(0, modes.directions.shape[1], 2)
+    weight = _weights(curve.others.mean(axis=(0, 1)), starts)
+    joined = np.add.reduceat(modes.directions * weight[:, None], starts, axis=1)
+    directions = np.linalg.qr(joined)[0]
+    rank = directions.shape[2]
+    return replace(
+        modes,
+        directions=directions,
+        overlap=modes.overlap[:, :rank],
+        values=modes.values[:rank],
     )
+
+
+def _weights(shape: Float, starts: Int) -> Float:
+    """(B,) of cells in the motion of their neighbors in proportion, of unit norm in each group."""
+    norm = np.sqrt(np.add.reduceat(np.square(shape), starts))
+    return np.asarray(shape / np.repeat(norm, np.diff(np.append(starts, len(shape)))))
 
 
 def _squared_overlap(left: Float, value: Float, right: Float, noise: Float) -> Float:

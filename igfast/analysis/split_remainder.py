@@ -23,35 +23,30 @@ class Remainder:
     error: float
 
 
-def measure_remainder(centered: Float, path: Float, modes: Modes, elements: float) -> Remainder:
+def measure_remainder(centered: Float, path: Float, modes: Modes, known: float) -> Remainder:
     """Compare cross products in all cells with those through the tangents.
 
-    Over displacements long enough to be measured in all cells, at a ladder of lengths. A finer
-    level sees more bends, at more noise: it changes the answer of the coarser one by as much as
-    its own error allows (shrinkage after W. James, C. Stein, 1961).
+    Over displacements long enough to be measured in all cells. The shorter they are the more bends
+    they show, and the more noise: the shortest are taken whose error is small beside ``known``, the
+    relative statistical error of the length.
     """
-    splits, cells = centered.shape[1:]
-    total, value, variance = path[-1], 0.0, 0.0
-    last = np.zeros(splits + 1)
-    noise = np.sqrt(2 * cells) * 2 / elements
-    pieces = 1
-    while pieces == 1 or noise / (total / pieces) ** 2 / np.sqrt(pieces) / 2 <= tuning.FINEST_LEVEL:
-        now = _level(centered, path, modes, pieces)
-        if now is not None:
-            step = now - last
-            error = _jackknife(step[1:])
-            weight = max(0.0, 1 - (error / step[0]) ** 2) if step[0] else 0.0
-            value, variance = value + weight * step[0], variance + weight * error**2
-            last = now
-        if pieces * tuning.LADDER_OVERLAP >= len(path):
-            break
+    found, pieces = Remainder(0.0, 0.0), 1
+    while pieces * tuning.LADDER_OVERLAP < 2 * len(path):
+        ratios = _level(centered, path, modes, pieces)
+        if ratios is not None:
+            error = _jackknife(ratios[1:])
+            if error / 2 > tuning.FINEST_LEVEL * known:
+                break
+            found = Remainder(float(ratios[0]), error)
         pieces *= 2
-    return Remainder(float(value), float(np.sqrt(variance)))
+    return found
 
 
 def _jackknife(without: Float) -> float:
+    """Of products of splits, all of whose mean is noise: half of what leaving one out tells."""
     count = len(without)
-    return float(np.sqrt((count - 1) / count * np.square(without - without.mean()).sum()))
+    spread = np.square(without - without.mean()).sum()
+    return float(np.sqrt(0.5 * (count - 1) / count * spread))
 
 
 def _level(centered: Float, path: Float, modes: Modes, pieces: int) -> Float | None:

@@ -16,12 +16,18 @@ COUNTS_PER_SPLIT = 2.0
 # √(N + ¼) is unbiased to first order for a Poisson count N; ⅜ would steady its variance instead
 # (F. J. Anscombe, Biometrika 35 (1948) 246).
 ROOT_SHIFT = 0.25
+# The root of no count, where √(N + ¼) would give ½ to cells that nothing has reached yet: means over
+# expected counts below one are then too low as much as too high.
+ROOT_OF_NONE = 0.25
 
 # A mode of the path counts if it is this much larger than the largest one of pure noise. Lower, and
 # noise enters as motion; higher, and slow motion is lost.
 NOISE_MARGIN = 1.1
 # And if this much of the estimated direction is the true one (squared cosine).
 LEAST_OVERLAP = 0.4
+# Modes are looked for in all cells, then in averages of so many, while this many are left.
+JOINED_CELLS = (1, 4, 16)
+LEAST_CELLS_JOINED = 6
 # Modes that are looked at: paths of real layers and of all test processes have fewer than ten.
 MOST_MODES = 24
 
@@ -29,23 +35,24 @@ MOST_MODES = 24
 # many times its noise: 4 standard errors.
 CLEAR_MOTION = 16.0
 
-# A level of the ladder that looks for motion outside the modes is used while its own statistical
-# error is below this share of the squared length.
-FINEST_LEVEL = 0.005
+# Motion outside the modes is measured over the shortest displacements at which its error is below
+# this share of the statistical error of the length.
+FINEST_LEVEL = 0.5
 # Displacements of the ladder overlap by this factor, to use every record.
 LADDER_OVERLAP = 4
 # What the ladder may change the squared length by: modes hold part of it, so it is not much less.
 BELIEVED_REMAINDER = (-0.1, 1.0)
 # Half of an error in the squared length is one in the length.
 REMAINDER_ERROR = 0.5
-# Mode i of a smooth path turns about i times as often as the first: one at the limit of detection,
-# NOISE_MARGIN·σ_noise, adds up to (limit/σ)²·(R + 1)² to its square. Two standard errors reach it.
+# Share of what the next mode may add that is added, and that is its standard error: from nothing
+# to all of it.
+HIDDEN_ADDED = 0.5
 HIDDEN_ERROR = 0.5
 # Share of the length added for the noise in tangents that is its standard error.
 TANGENT_ERROR = 0.3
-# Cells twice as wide lose the same length again, at least, and four times, three times that; half
-# of what is lost so is added, and half is the standard error: from no loss to all of it.
-LOST_IN_CELLS = 0.5
+# In cells of half the width a quarter to a half of the loss is left: what pairs of cells lose is
+# that many times as much. Half of the loss is its standard error.
+LOSS_OF_PAIRS = (2.0, 4.0)
 LOST_IN_CELLS_ERROR = 0.5
 MOST_LOST = 0.5
 # With fewer cells than this, splits of a layer are too small to be compared with each other.
