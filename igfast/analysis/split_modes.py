@@ -33,16 +33,14 @@ class Modes:
         Squared cosine between an estimated mode and the true one.
     values : (R,) float64
         Singular values in the order in which modes were found, mean over splits.
-    limit, smooth_limit : float
-        Singular values that a further mode needs to be told from noise: in all cells, and in
-        averages of the most neighbors.
+    limit : float
+        Singular value that a further mode needs to be told from noise in all cells.
     """
 
     directions: Float
     overlap: Float
     values: Float
     limit: float
-    smooth_limit: float
 
     @property
     def rank(self) -> int:
@@ -51,18 +49,18 @@ class Modes:
 
     @property
     def hidden(self) -> float:
-        """Relative length that the next mode adds, which noise may hide.
+        """Relative length that the next mode adds at most, which noise may hide.
 
         Singular values of a smooth path fall ever faster, so the next one is below s_R²/s_{R−1}
-        as well as below the limit; beside a single mode it is taken to be smooth. Mode i turns
-        about i times as often as the first, so it adds ((R+1)·s_{R+1})²/Σs² to the squared length.
+        as well as below the limit. Mode i turns about i times as often as the first, so it adds
+        ((R+1)·s_{R+1})²/Σs² to the squared length.
         """
         if self.rank == 0:
             return 0.0
-        following = self.smooth_limit
+        following = self.limit
         if self.rank > 1:
             smallest, second = np.sort(self.values)[:2]
-            following = min(self.limit, smallest**2 / second)
+            following = min(following, smallest**2 / second)
         share = np.square((self.rank + 1) * following) / np.square(self.values).sum()
         return float(np.sqrt(1 + share) - 1)
 
@@ -77,7 +75,7 @@ def find_modes(curve: Roots) -> Modes:
     splits, _, cells = paths.shape
     shape = curve.others.mean(axis=(0, 1))
     directions, overlap = np.zeros((splits, cells, 0)), np.zeros((splits, 0))
-    values, limits = np.zeros(0), list[float]()
+    values, finest = np.zeros(0), 0.0
     for joined in tuning.JOINED_CELLS:
         if joined > 1 and cells < tuning.LEAST_CELLS_JOINED * joined:
             break
@@ -87,11 +85,12 @@ def find_modes(curve: Roots) -> Modes:
         rest = np.add.reduceat(paths * weight, starts, axis=-1) - (paths @ directions) @ inside
         noise = np.add.reduceat(curve.noise * weight, starts, axis=-1)
         noise -= (curve.noise @ directions[0]) @ inside[0]
-        limits.append(max(tuning.NOISE_MARGIN * float(_largest(noise).max()), _ROUNDING))
+        limit = max(tuning.NOISE_MARGIN * float(_largest(noise).max()), _ROUNDING)
+        finest = finest or limit
         found = [leading(part, tuning.MOST_MODES) for part in rest]
         value = np.array([each[1] for each in found])
         share = np.array([_squared_overlap(*each, noise) for each in found])
-        real = (value > limits[-1]) & (share > tuning.LEAST_OVERLAP)
+        real = (value > limit) & (share > tuning.LEAST_OVERLAP)
         rank = int(np.median(np.cumprod(real, axis=1).sum(axis=1)))
         if rank:
             new = np.array([each[2][:, :rank] for each in found])
@@ -101,7 +100,7 @@ def find_modes(curve: Roots) -> Modes:
             kept = np.maximum(share[:, :rank], tuning.LEAST_OVERLAP)
             overlap = np.concatenate([overlap, kept], axis=1)
             values = np.concatenate([values, value[:, :rank].mean(axis=0)])
-    return Modes(directions, overlap, values, limits[0], limits[-1])
+    return Modes(directions, overlap, values, finest)
 
 
 def join_modes(modes: Modes, curve: Roots) -> Modes:

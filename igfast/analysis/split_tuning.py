@@ -16,8 +16,8 @@ COUNTS_PER_SPLIT = 2.0
 # √(N + ¼) is unbiased to first order for a Poisson count N; ⅜ would steady its variance instead
 # (F. J. Anscombe, Biometrika 35 (1948) 246).
 ROOT_SHIFT = 0.25
-# The root of no count, where √(N + ¼) would give ½ to cells that nothing has reached yet: means over
-# expected counts below one are then too low as much as too high.
+# The root of no count, where √(N + ¼) would give ½ to cells that nothing has reached yet: the mean
+# is then too low as much as too high over expected counts below one.
 ROOT_OF_NONE = 0.25
 
 # A mode of the path counts if it is this much larger than the largest one of pure noise. Lower, and
@@ -44,10 +44,10 @@ LADDER_OVERLAP = 4
 BELIEVED_REMAINDER = (-0.1, 1.0)
 # Half of an error in the squared length is one in the length.
 REMAINDER_ERROR = 0.5
-# Share of what the next mode may add that is added, and that is its standard error: from nothing
-# to all of it.
-HIDDEN_ADDED = 0.5
-HIDDEN_ERROR = 0.5
+# Share of the most that the next mode adds which is added, and which is its standard error: one
+# error reaches nothing and all of it.
+HIDDEN_ADDED = 0.25
+HIDDEN_ERROR = 0.75
 # Share of the length added for the noise in tangents that is its standard error.
 TANGENT_ERROR = 0.3
 # In cells of half the width a quarter to a half of the loss is left: what pairs of cells lose is

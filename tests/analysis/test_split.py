@@ -10,6 +10,7 @@ from igfast.analysis.split import split_length, split_velocity_squared
 from .held_out_processes import HELD_OUT
 from .known_processes import KNOWN
 from .processes import simulate
+from .unseen_processes import UNSEEN
 
 N = 100_000
 MOVING = [
@@ -30,9 +31,9 @@ def test_known_lengths(name, intervals):
     assert found.standard_error[-1] < 0.04 * process.truth
 
 
-@pytest.mark.parametrize("name", HELD_OUT)
+@pytest.mark.parametrize("name", [*HELD_OUT, *UNSEEN])
 def test_lengths_that_chose_no_number(name):
-    process = HELD_OUT[name]
+    process = {**HELD_OUT, **UNSEEN}[name]
     found = split_length(*simulate(process, N, 30))
     assert found.length[-1] == pytest.approx(process.truth, rel=0.03)
     assert abs(found.length[-1] - process.truth) < 3 * found.standard_error[-1]
