@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,8 @@ def measure(folder: Path) -> None:
     found: dict[str, dict[str, object]] = {}
     for name in RUNS:
         found[name] = {
-            "automatic": of_grid(opened(folder, name, "", merged=1)),
-            "reference": of_grid(opened(folder, name, "reference", merged=2)),
+            "automatic": of_grid(opened(folder, name, "", merged=1), INTERVALS),
+            "reference": of_grid(opened(folder, name, "reference", merged=2), INTERVALS[2:]),
         }
     RESULT.write_text(json.dumps(found, indent=1) + "\n")
 
@@ -81,10 +82,10 @@ def opened(folder: Path, name: str, grid: str, merged: int) -> Trajectory:
     return Trajectory.from_histograms(run.steps, records)
 
 
-def of_grid(run: Trajectory) -> dict[str, object]:
+def of_grid(run: Trajectory, intervals: Sequence[int]) -> dict[str, object]:
     return {
         "grid": {layer: str(run.common(layer)) for layer in LAYERS},
-        "intervals": {n: of_layers(thinned(run, n)) for n in INTERVALS},
+        "intervals": {n: of_layers(thinned(run, n)) for n in intervals},
         "schedule": {n: of_layers(scheduled(run, n)) for n in STRIDES},
         "scales": {layer: of_scales(scheduled(run, 1), layer) for layer in LAYERS},
     }

@@ -9,6 +9,7 @@ Numbers go to docs/results/sceptic.json, the tables into docs/sceptic.md.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,8 +19,9 @@ from typing import Any
 
 import numpy as np
 from real_runs import BASE, DOCS, LAYERS, RUNS, of_scales, opened, thinned
-from real_training import SPACING
+from real_training import SPACING, path_of
 
+import igfast
 from igfast import Histogram, Trajectory
 from igfast.analysis import find_transitions
 from igfast.analysis.growth import UnresolvedLength
@@ -111,12 +113,47 @@ def dense(folder: Path, name: str, base: int) -> Trajectory:
     return Trajectory.from_histograms(steps[kept], [records[int(i)] for i in kept])
 
 
+def own_range(folder: Path, name: str) -> dict[str, Any]:
+    """H and C of the first and the last record on 500 bins from its own minimum to its maximum."""
+    run = igfast.open(path_of(folder, name, "fine"))
+    moments, found = run.moments(), {}
+    for layer in LAYERS:
+        column = run.layers.index(layer)
+        records = []
+        for number in (0, -1):
+            one = run.histograms()[number][layer]
+            low, high = (moments[key][number, column] for key in ("min", "max"))
+            edges = np.concatenate([[low], one.edges.ravel(), [high]])
+            counts = np.concatenate([one.underflow, one.counts[0], one.overflow])
+            known = np.concatenate([[0], np.cumsum(counts)])
+            order = np.argsort(edges, kind="stable")  # a grid wider than the range: nothing there
+            at = np.interp(np.linspace(low, high, 501), edges[order], np.sort(known))
+            records.append(np.diff(at))
+        values = [entropy_and_complexity(counts) for counts in records]
+        found[layer] = {"H": [h for h, _ in values], "C": [c for _, c in values]}
+    return found
+
+
+def entropy_and_complexity(counts: np.ndarray) -> tuple[float, float]:
+    p = counts / counts.sum()
+    bins = len(p)
+
+    def entropy(q: np.ndarray) -> float:
+        return float(-np.sum(q[q > 0] * np.log(q[q > 0])))
+
+    mixed = entropy((p + 1 / bins) / 2) - entropy(p) / 2 - math.log(bins) / 2
+    scale = (bins + 1) / bins * math.log(bins + 1) - 2 * math.log(2 * bins) + math.log(bins)
+    h = entropy(p) / math.log(bins)
+    return h, -2 / scale * mixed * h
+
+
 def measure(folder: Path) -> None:
     found: dict[str, Any] = {}
     for name, base in BASE.items():
         run = dense(folder, name, base)
         every_layer = (*run.layers, "model")
         found[name] = {
+            "range": own_range(folder, name),
             "bins": {
                 bins: measured(thinned(opened(folder, name, "fine", factor), SPACING))
                 for bins, factor in BINS.items()
@@ -211,10 +248,24 @@ def scale_table(found: dict[str, Any]) -> list[str]:
     return lines
 
 
+def range_table(found: dict[str, Any]) -> list[str]:
+    lines = [
+        "| run | layer | H, own range | C, own range | H, one grid | C, one grid |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in RUNS:
+        for number, (layer, shape) in enumerate(LAYERS.items()):
+            both = (found[name]["range"][layer], found[name]["bins"]["512"][layer])
+            cells = [" → ".join(f"{x:.3f}" for x in one[key]) for one in both for key in "HC"]
+            lines.append("| " + " | ".join(["" if number else TITLES[name], shape, *cells]) + " |")
+    return lines
+
+
 def tables(found: dict[str, Any]) -> str:
     parts = [
         ("Bins", choice_table(found, "bins", "bins")),
         ("Kind of grid", choice_table(found, "grid", "grid")),
+        ("Own range of each record, or one grid", range_table(found)),
         ("Sampling interval", choice_table(found, "stride", "every … record")),
         ("Splits", choice_table(found, "splits", "splits")),
         ("Seed", choice_table(found, "seed", "seed")),

@@ -25,7 +25,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from igfast.measures import information_velocity
+from igfast.measures import information_velocity, information_velocity_squared
+from igfast.sinks.curves import LiveCurves
 
 if TYPE_CHECKING:
     from igfast.harness.observing import Outline
@@ -34,15 +35,19 @@ if TYPE_CHECKING:
 ROWS = 12
 LARGE = 5_000  # elements from which on a layer's live L is worth showing
 FEW = 3  # shown where no layer is large
+SPLITS = 4  # from which on Γ and L are the split estimates
 PLAIN_LINES = 20
 WINDOW = 20
 
 
 class TrainingDisplay:
-    """Observer of a run: Γ of each layer over the last ``WINDOW`` records, and L so far.
+    """Observer of a run: Γ of each layer over the last ``WINDOW`` records, its floor, and L so far.
 
-    Both are rough: the cheap split estimate between two records, L a sum over every ``WINDOW``-th,
-    since the run was resumed where it was. The table at the end and the report measure properly.
+    All are rough: Γ is the split estimate between two records, the floor what noise alone would
+    give the published one there, and L the sum of chords between records where motion stands clear
+    of noise (:class:`igfast.sinks.curves.LiveCurves`), since the run was resumed where it was. The
+    table at the end and the report measure properly. Fewer than four splits: Γ and L of the
+    Hellinger distance, L a sum over every ``WINDOW``-th record.
     """
 
     def __init__(self, console: Console) -> None:
@@ -53,7 +58,9 @@ class TrainingDisplay:
         self._recent: deque[tuple[int, Histogram]] = deque(maxlen=WINDOW)
         self._anchor: Histogram | None = None
         self._count = 0
+        self._live_curves = LiveCurves()
         self._velocity: NDArray[np.float64] | None = None
+        self._floor = np.zeros(0)
         self._length = self._passed = np.zeros(0)
         self._loss: float | None = None
         self._scalars: dict[str, float] = {}
@@ -125,12 +132,16 @@ class TrainingDisplay:
 
     def recorded(self, step: int, loss: float | None, histogram: Histogram) -> None:
         """Update Γ and L from the newest record."""
+        live = self._live_curves.add(step, {"param": histogram})["param"]
         if self._anchor is None:
             self._anchor, self._passed = histogram, np.zeros(len(histogram.names))
         else:
             before, earlier = self._recent[0]
             self._velocity = _distance(earlier, histogram) / (step - before)
-            self._length = self._passed + _distance(self._anchor, histogram)
+            self._floor = _noise_floor(earlier, histogram) / (step - before)
+            self._length = live.length
+            if histogram.splits < SPLITS:
+                self._length = self._passed + _distance(self._anchor, histogram)
             self._count += 1
             if self._count % WINDOW == 0:
                 self._anchor, self._passed = histogram, self._length
@@ -168,7 +179,7 @@ class TrainingDisplay:
             largest = int(np.argmax(histogram.numel))
             shown.append(
                 f"{histogram.names[largest]}: Γ {self._velocity[largest]:.2e} "
-                f"L ≈ {self._length[largest]:.3f}{self._since}"
+                f"(floor {self._floor[largest]:.1e}) L ≈ {self._length[largest]:.3f}{self._since}"
             )
         return shown
 
@@ -181,6 +192,7 @@ class TrainingDisplay:
         for title, justify in (("layer", "left"), ("parameters", "right")):
             table.add_column(title, justify=justify)  # type: ignore[arg-type]
         table.add_column("≈ Γ now (1/step)", justify="right")
+        table.add_column("noise floor", justify="right")
         table.add_column(f"≈ L{self._since}", justify="right")
         if self._velocity is not None:
             histogram = self._recent[-1][1]
@@ -192,6 +204,7 @@ class TrainingDisplay:
                     escape(histogram.names[layer]),
                     f"{sizes[layer]:,}",
                     f"{self._velocity[layer]:.2e}",
+                    f"{self._floor[layer]:.1e}",
                     f"{self._length[layer]:.3f}",
                 )
             if len(sizes) > len(shown):
@@ -203,9 +216,19 @@ class TrainingDisplay:
 
 def _distance(earlier: Histogram, later: Histogram) -> NDArray[np.float64]:
     """Γ dt of each layer between two records; 0 for an empty layer."""
-    estimator = "split" if later.splits > 2 else "hellinger"
+    estimator = "split" if later.splits >= SPLITS else "hellinger"
     distance = information_velocity(earlier, later, estimator=estimator)
     return np.nan_to_num(np.asarray(distance, dtype=np.float64))
+
+
+def _noise_floor(earlier: Histogram, later: Histogram) -> NDArray[np.float64]:
+    """Γ dt of each layer that noise alone gives the published estimator; NaN with one split."""
+    if later.splits == 1:
+        return np.full(len(later), np.nan)
+    published = information_velocity_squared(earlier, later, estimator="chi2")
+    unbiased = information_velocity_squared(earlier, later, estimator="split")
+    excess = np.asarray(published, dtype=np.float64) - np.asarray(unbiased, dtype=np.float64)
+    return np.sqrt(np.maximum(np.nan_to_num(excess), 0.0))
 
 
 class DownloadDisplay:
