@@ -47,6 +47,13 @@ STRIDES = (1, 2, 4, 8, 16, 32)
 ESTIMATORS = ("hellinger", "chi2", "fisher_rao", "gaussian", "kde", "node", "split")
 
 
+def write_between_marks(page: Path, text: str) -> None:
+    """Replace what a page holds between its two comments."""
+    start, end = "<!-- tables -->", "<!-- end of tables -->"
+    head, _, rest = page.read_text().partition(start)
+    page.write_text(f"{head}{start}\n{text}\n{end}{rest.partition(end)[2]}")
+
+
 def thinned(run: Trajectory, interval: int) -> Trajectory:
     """The records that lie ``interval`` steps apart, and the last."""
     steps, records = run.steps, run.histograms()
@@ -180,6 +187,23 @@ def ratios(found: dict[str, Any], grid: str) -> list[str]:
     return lines
 
 
+def short_tables(found: dict[str, Any]) -> str:
+    """L at four strides on the automatic grid, then by what factor every record differs."""
+    shown = ("hellinger", "kde", "node", "split")
+    strides = ("1", "4", "16", "32")
+    heads = ["run", "layer", *(f"{e}: {' / '.join(strides)}" for e in shown), "±", "sampling"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for name, title in RUNS.items():
+        for layer, shape in LAYERS.items():
+            part = [found[name]["automatic"]["schedule"][k][layer] for k in strides]
+            cells = [" / ".join(three_digits(one[e]) for one in part) for e in shown]
+            cells.append(" / ".join(f"{one['error']:.2f}" for one in part))
+            cells.append(" / ".join("coarse" if one["coarse"] else "fine" for one in part))
+            lines.append("| " + " | ".join([title, shape, *cells]) + " |")
+    lines += ["", "By what factor L from every record differs from that of fewer:", ""]
+    return "\n".join([*lines, *ratios(found, "automatic"), "", *ratios(found, "reference")])
+
+
 def picture(found: dict[str, Any]) -> None:
     """L against the interval between records: a row per run, a panel per layer."""
     figure = style.new_figure(6.4)
@@ -236,6 +260,7 @@ def main() -> None:
         measure(Path(sys.argv[1]))
     found = json.loads(RESULT.read_text())
     RESULT.with_suffix(".md").write_text(tables(found))
+    write_between_marks(DOCS / "trap.md", short_tables(found))
     picture(found)
 
 

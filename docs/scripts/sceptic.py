@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from real_runs import BASE, DOCS, LAYERS, RUNS, of_scales, opened, thinned
+from real_runs import BASE, DOCS, LAYERS, RUNS, of_scales, opened, thinned, write_between_marks
 from real_training import SPACING, path_of
 
 import igfast
@@ -29,7 +29,6 @@ from igfast.report.style import three_digits, with_error
 
 RESULT = DOCS / "results" / "sceptic.json"
 PAGE = DOCS / "sceptic.md"
-START, END = "<!-- tables -->", "<!-- end of tables -->"
 BINS = {1024: 1, 512: 2, 256: 4, 128: 8, 64: 16}
 GRIDS = {
     "automatic dyadic, 256 bins": ("", 1),
@@ -279,11 +278,7 @@ def tables(found: dict[str, Any]) -> str:
 def main() -> None:
     if len(sys.argv) > 1:
         measure(Path(sys.argv[1]))
-    text = PAGE.read_text()
-    head, _, rest = text.partition(START)
-    _, _, tail = rest.partition(END)
-    found = json.loads(RESULT.read_text())
-    PAGE.write_text(f"{head}{START}\n{tables(found)}\n{END}{tail}")
+    write_between_marks(PAGE, tables(json.loads(RESULT.read_text())))
 
 
 if __name__ == "__main__":
