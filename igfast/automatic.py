@@ -9,6 +9,7 @@ too narrow or off center; it then changes by whole octaves and aligned origins.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,13 @@ class Observed:
     zeros: Int
     low: Float
     high: Float
+
+
+class FirstBins(Protocol):
+    """What other ranks, which hold other parts of the same layers, know of a first record."""
+
+    def extremes(self, low: Float, high: Float) -> tuple[Float, Float]: ...
+    def observed(self, seen: Observed) -> Observed: ...
 
 
 def precisions(dtypes: tuple[str, ...]) -> Int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _arrays, _core, automatic, choices, config, device_counting
 from ._devices import Copy
+from .automatic import FirstBins
 from .device_counting import DeviceCounter, DeviceOutputs
 from .grids import Grid, check_splits
 from .histograms import Histogram
@@ -17,15 +20,6 @@ from .outputs import Outputs, Request, Sums
 from .summary import Moments
 
 Int = NDArray[np.int64]
-
-
-class FirstBins(Protocol):
-    """What other ranks, which hold other parts of the same layers, know of a first record."""
-
-    def extremes(
-        self, low: NDArray[np.float64], high: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-    def observed(self, seen: automatic.Observed) -> automatic.Observed: ...
 
 
 class Plan:
@@ -104,28 +98,41 @@ class Plan:
         -------
         Histogram, or (Histogram, Moments) with ``moments=True``
         """
-        if self._batch.device is None:
-            return self.finish(self.count(out))
-        return self._results(self._enqueue(out))
+        return self._results(self._enqueue(out)) if self.on_device else self.finish(self.count(out))
 
     def count(self, out: Histogram | None = None, first: FirstBins | None = None) -> Outputs:
         """Count now, for :meth:`finish`; ``first`` asks other ranks about a first record's bins.
 
         Counts are on the host, whatever device the tensors are on.
         """
-        if self._batch.device is not None:
-            found = self._enqueue(out, first)
-            assert self._counter is not None
-            self._seen, seen = None, self._seen or self._counter.copy(found)
-            return self._counter.fetched(seen)
+        if self.on_device:
+            return self.begin(out, first)()
         self._refresh()
         return self._count_in_place(out, first)
 
+    def begin(
+        self, out: Histogram | None = None, first: FirstBins | None = None
+    ) -> Callable[[], Outputs]:
+        """Begin to count; call what is returned, once, for the counts.
+
+        On a device that waits for their copy to the host, and not for work enqueued since.
+        """
+        if self._batch.device is None:
+            counted = self.count(out, first)
+            return lambda: counted
+        found = self._enqueue(out, first)
+        assert self._counter is not None
+        self._seen, seen = None, self._seen or self._counter.copy(found)
+        return partial(self._counter.fetched, seen)
+
+    @property
+    def on_device(self) -> bool:
+        """Whether the tensors are on a device."""
+        return self._batch.device is not None
+
     def run_once(self) -> Any:
         """The first call of a plan that was made just now: no tensor has moved since."""
-        if self._batch.device is not None:
-            return self()
-        return self.finish(self._count_in_place(None, None))
+        return self() if self.on_device else self.finish(self._count_in_place(None, None))
 
     def _count_in_place(self, out: Histogram | None, first: FirstBins | None) -> Outputs:
         outputs = Outputs(self._request, len(self.names), out)
@@ -144,12 +151,10 @@ class Plan:
             Σ(√p − √q)², Shannon entropy, complexity and Jensen–Shannon divergence of each layer;
             None where the two are not on the same device and the same bins.
         """
-        if self._batch.device is None:
-            found = self()
-            return (found[0] if self.moments else found), None
-        enqueued = self._enqueue(previous=previous)
-        found = self._results(enqueued)
-        return (found[0] if self.moments else found), enqueued.comparison()
+        enqueued = self._enqueue(previous=previous) if self.on_device else None
+        found = self() if enqueued is None else self._results(enqueued)
+        histogram = found[0] if self.moments else found
+        return histogram, None if enqueued is None else enqueued.comparison()
 
     def finish(self, found: Outputs) -> Any:
         """The result of a count, to which other ranks' may have been added; moves the bins on."""

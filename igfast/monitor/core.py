@@ -314,6 +314,7 @@ class Monitor:
         skipped = getattr(optimizer, "found_inf", None)
         if skipped is not None and float(skipped) != 0:
             return
+        self._recorder.settle()
         wanted, self._wanted_next = self._wanted(), None
         self._step += 1
         if wanted:

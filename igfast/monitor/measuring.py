@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from .. import _arrays
+from ..automatic import FirstBins
 from ..grids import Grid
 from ..histograms import Histogram
 from ..outputs import Outputs
-from ..plan import FirstBins, Plan
+from ..plan import Plan
 from ..summary import Moments
 from .sharding import Layout, local_of
 
@@ -92,15 +93,20 @@ class Measurement:
         if moments is not None:
             self._earlier = histogram, moments
 
-    def __call__(self) -> Measured | None:
-        """Measure now."""
+    def begin(self) -> Callable[[], Measured] | None:
+        """Begin to measure; call what is returned, before the next record, for the result."""
         tensors = self._read()
         if tensors is None:
             return None
         plan = self._bound(tensors)
-        histogram, moments = plan.finish(plan.count())
+        counts = plan.begin()
         self._release()
-        return histogram, moments
+        return lambda: plan.finish(counts())
+
+    @property
+    def on_device(self) -> bool:
+        """Whether results come from a device, and are better waited for later."""
+        return self._plan is not None and self._plan.on_device
 
     def count_part(self, first: Others) -> tuple[Outputs, bool] | None:
         """Count this rank's part; None if it begins with this record and no rank has anything.

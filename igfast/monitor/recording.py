@@ -39,8 +39,6 @@ class Recorder:
     ----------
     recorded : int, optional
         Step of the last record.
-    last : dict of str to Histogram
-    health : tuple of Flag
     """
 
     def __init__(
@@ -56,9 +54,22 @@ class Recorder:
         self._writer, self._group, self._layout = writer, group, layout
         self._failure: Exception | None = None
         self._process = os.getpid()
+        self._waiting: Callable[[], None] | None = None  # a record whose counts are on their way
         self.recorded: int | None = None
-        self.last: dict[str, Histogram] = {}
-        self.health: tuple[Flag, ...] = ()
+        self._last: dict[str, Histogram] = {}
+        self._health: tuple[Flag, ...] = ()
+
+    @property
+    def last(self) -> dict[str, Histogram]:
+        """The newest histograms by quantity."""
+        self.settle()
+        return self._last
+
+    @property
+    def health(self) -> tuple[Flag, ...]:
+        """Flags that hold since the last record."""
+        self.settle()
+        return self._health
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -74,9 +85,36 @@ class Recorder:
             self._examiner.examine(step, {q: moments for q, (_, moments) in earlier.items()})
 
     def take(self, step: int, quantities: Sequence[str]) -> None:
-        """Record these quantities now."""
+        """Record these quantities now.
+
+        Of tensors on a device, the counts are waited for at :meth:`settle`: a step later, when
+        they are long there.
+        """
+        self.settle()
         now = time.time()
-        measured = self._measure(step, quantities)
+        measurements = {q: self._measurements[q] for q in quantities if q in self._measurements}
+        if self._group is not None:
+            if self._failure is not None:
+                self._group.fail(self._failure)
+            self._pass_on(step, now, reduction.record(self._group, step, measurements))
+            return
+        begun = {quantity: one.begin() for quantity, one in measurements.items()}
+        ends = {quantity: end for quantity, end in begun.items() if end is not None}
+        if not ends:
+            return
+        self._waiting = lambda: self._pass_on(step, now, {q: end() for q, end in ends.items()})
+        if any(measurements[quantity].on_device for quantity in ends):
+            self.recorded = step
+        else:
+            self.settle()
+
+    def settle(self) -> None:
+        """Finish the record that waits for its counts."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting()
+
+    def _pass_on(self, step: int, now: float, measured: Mapping[str, Measured]) -> None:
         if not measured:
             return
         moments = {quantity: one for quantity, (_, one) in measured.items()}
@@ -90,15 +128,15 @@ class Recorder:
             write = partial(self._writer.write_record, membership=membership)
             self.guard(partial(write, step, now, measured, scalars))
         self.recorded = step
-        self.health = found.flags
-        self.last = {quantity: histogram for quantity, (histogram, _) in measured.items()}
+        self._health = found.flags
+        self._last = {quantity: histogram for quantity, (histogram, _) in measured.items()}
         if not self._leads:
             return
         for flag in found.raised:
             _LOG.warning("igfast: %s", flag)
         if self._examiner is not None:
             scalars = {TOTAL: float(len(found.flags)), **scalars}
-        self._sinks.write(Record(step, now, self.last, moments, scalars, found.flags))
+        self._sinks.write(Record(step, now, self._last, moments, scalars, found.flags))
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Store named numbers."""
@@ -107,6 +145,7 @@ class Recorder:
 
     def flush(self) -> None:
         """Return when everything is committed and the sinks have flushed."""
+        self.settle()
         if self._failure is not None:
             raise self._failure
         if self._writer is not None:
@@ -118,6 +157,12 @@ class Recorder:
         """Finish the store and the sinks; nothing in a process forked from the one that began."""
         if os.getpid() != self._process:
             return
+        try:
+            self.settle()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
         if self._leads:
             self._sinks.close()
         if self._writer is not None:
@@ -139,12 +184,3 @@ class Recorder:
     @property
     def _leads(self) -> bool:
         return self._group is None or self._group.rank == 0
-
-    def _measure(self, step: int, quantities: Sequence[str]) -> dict[str, Measured]:
-        measurements = {q: self._measurements[q] for q in quantities if q in self._measurements}
-        if self._group is None:
-            found = {quantity: measure() for quantity, measure in measurements.items()}
-            return {quantity: one for quantity, one in found.items() if one is not None}
-        if self._failure is not None:
-            self._group.fail(self._failure)
-        return reduction.record(self._group, step, measurements)

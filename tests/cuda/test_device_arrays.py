@@ -175,6 +175,32 @@ def test_a_monitor_of_device_tensors(framework, tmp_path):
         assert_same(b, a)
 
 
+def test_a_monitor_waits_for_counts_one_step_late(framework):
+    """The record is passed on when the next step is done, or when somebody asks."""
+    steps = []
+
+    class Sink:
+        def write(self, step, record):
+            steps.append(step)
+
+        def flush(self): ...
+        def close(self): ...
+
+    tensors = on(framework, layers())
+    with igfast.Monitor(tensors, sinks=[Sink()]) as monitor:
+        monitor.record(1)
+        assert steps == []
+        monitor.record(2)
+        assert steps == [1]
+        assert monitor.last["param"].names == tuple(SIZES)
+        assert steps == [1, 2]
+        monitor.record(3)
+        monitor.flush()
+        assert steps == [1, 2, 3]
+        monitor.record(4)
+    assert steps == [1, 2, 3, 4]
+
+
 def test_devices_are_not_mixed(framework):
     x = np.zeros(3, np.float32)
     with pytest.raises(ValueError, match="must share one framework and device"):
