@@ -10,7 +10,12 @@ RUN ?= runs/demo.igf
 # More for the benchmarks' pytest: -m huge adds 200M elements and a model of 1.2 billion parameters.
 BENCH ?=
 
-.PHONY: demo test bench lint smoke format clean
+# Interpreters that `make wheel` builds for.
+PYTHONS ?= python3.10 python3.11 python3.12 python3.13
+# GPU architectures that `make gates` compiles for: the oldest, and one with all that is looked for.
+GATES ?= 75 90
+
+.PHONY: demo test bench lint smoke gates wheel gpu format clean
 
 $(VENV)/.torch:
 	$(PYTHON) -m venv $(VENV)
@@ -62,6 +67,19 @@ smoke:
 	$(PYTHON) -m venv build/smoke
 	build/smoke/bin/python -m pip install --quiet --disable-pip-version-check .
 	cd build && smoke/bin/python -W error ../.ci/smoke.py
+
+# What the CUDA kernels compile to; needs nvcc, but no GPU.
+gates: $(VENV)/.torch
+	$(PIP) --no-deps nvidia-cuda-nvdisasm
+	$(VENV)/bin/python tools/cuda_gates.py $(GATES:%=--arch %)
+
+# Needs nvcc for the CUDA library: without it the wheels are CPU-only.
+wheel:
+	$(PYTHON) tools/wheel.py $(PYTHONS:%=--python %)
+
+# On a machine with a GPU, with the packages that its Python has; `make gpu REHEARSE=1` without one.
+gpu:
+	$(PYTHON) tools/gpu.py $(if $(REHEARSE),--rehearse)
 
 clean:
 	rm -rf $(VENV) build dist

@@ -136,7 +136,16 @@ def llama_1b() -> list[tuple[int, ...]]:
     return [(128256, w), *block * 16, (w,)]
 
 
+def llama_7b() -> list[tuple[int, ...]]:
+    """6,738,415,616 parameters in 291 tensors (Touvron et al. 2023)."""
+    w, hidden = 4096, 11008
+    block: list[tuple[int, ...]] = [(w, w)] * 4
+    block += [(hidden, w), (w, hidden), (hidden, w), (w,), (w,)]
+    return [(32000, w), *block * 32, (w,), (32000, w)]
+
+
 MODELS = {"MLP": mlp, "ResNet-50": resnet50, "GPT-2": gpt2, "Llama 1B": llama_1b}
+MODELS["Llama 7B"] = llama_7b
 
 
 def tensors(model: str, dtype: str = "float32") -> dict[str, torch.Tensor]:

@@ -5,6 +5,7 @@
 # not at all on machines that have nvcc but no GPU, such as CI's. ON is for releases: every
 # architecture, and an error where it cannot be.
 set(IGFAST_CUDA_RELEASE 75-real 80-real 86-real 89-real 90-real 100-real 120)
+set(IGFAST_CUDA_LIBRARY "" CACHE FILEPATH "A libigfast_cuda.so to install instead of building one")
 set(IGFAST_CUDA OFF)
 
 function(igfast_find_nvcc found)
@@ -35,7 +36,11 @@ function(igfast_find_gpus found)
   set(${found} ${capabilities} PARENT_SCOPE)
 endfunction()
 
-if(IGFAST_BUILD_CUDA STREQUAL "AUTO")
+if(IGFAST_CUDA_LIBRARY)
+  # Built before, for a release: the wheels of several Python versions share one.
+  set(CMAKE_CUDA_ARCHITECTURES ${IGFAST_CUDA_RELEASE})
+  install(FILES ${IGFAST_CUDA_LIBRARY} DESTINATION igfast)
+elseif(IGFAST_BUILD_CUDA STREQUAL "AUTO")
   igfast_find_gpus(gpus)
   if(NOT gpus)
     set(IGFAST_CUDA_STATUS
@@ -64,6 +69,8 @@ if(IGFAST_CUDA)
   set(CMAKE_CUDA_ARCHITECTURES
       "${CMAKE_CUDA_ARCHITECTURES}"
       CACHE STRING "GPU architectures of the CUDA library")
+endif()
+if(IGFAST_CUDA OR IGFAST_CUDA_LIBRARY)
   list(JOIN CMAKE_CUDA_ARCHITECTURES ", sm_" names)
   string(REPLACE "-real" "" names "${names}")
   set(IGFAST_CUDA_STATUS "built for sm_${names}")

@@ -1,6 +1,7 @@
 // Fills the C table of the device library. No exception crosses it.
 #include <cstdio>
 #include <exception>
+#include <stdexcept>
 
 #include "cuda/device_backend.h"
 #include "cuda/operations.h"
@@ -86,12 +87,22 @@ int moments(igf_moments_args* args) {
 // These two enqueue and return; they have no room for an error text in their arguments.
 int divergence(const igf_divergence_args* args) {
   char ignored[IGF_ERROR_SIZE];
-  return guarded(ignored, [&] { divergence_device(*args); });
+  return guarded(ignored, [&] {
+    if (args->kind < IGF_HELLINGER_SQUARED || args->kind > IGF_ITAKURA_SAITO) {
+      throw std::invalid_argument("unknown kind of divergence");
+    }
+    divergence_device(*args);
+  });
 }
 
 int entropy(const igf_entropy_args* args) {
   char ignored[IGF_ERROR_SIZE];
-  return guarded(ignored, [&] { entropy_device(*args); });
+  return guarded(ignored, [&] {
+    if (args->kind != IGF_SHANNON && args->kind != IGF_COMPLEXITY) {
+      throw std::invalid_argument("unknown kind of entropy");
+    }
+    entropy_device(*args);
+  });
 }
 
 int describe(char* text, std::int64_t size) {
