@@ -153,16 +153,21 @@ def info(
     run: Annotated[
         Path | None, typer.Argument(metavar="[RUN.igf]", help="Run file.", show_default=False)
     ] = None,
+    sampling: Annotated[
+        bool, typer.Option("--sampling", help="Also: does L depend on sampling, or on scale?")
+    ] = False,
 ) -> None:
     """Show what igfast runs on; given a run file, also what is in it."""
     console = console_for()
     found = igfast.show_config()
     found.pop("version", None)  # of the compiled part, the same as that of igfast
     if run is not None:
-        from igfast.cli.summary import print_summary
+        from igfast.cli.summary import print_summary, sampling_lines
 
         opened = igfast.open(run)
         print_summary(opened, console)
+        for line in sampling_lines(opened) if sampling else ():
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
         if opened.config.get("versions", {}).get("igfast") == found["igfast"]:
             del found["igfast"]  # the summary has named it
         console.print("\ninstalled here:")

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from igfast.cli.terminal import print_table
 from igfast.export import curves, layer_names
-from igfast.report.collect import LEAST_LIMITED
+from igfast.report.collect import LEAST_LIMITED, moved, scrutinized
+from igfast.report.scrutiny import growth_of, onset_sentence, scrutinize
 from igfast.report.windows import window_ends
 from igfast.trajectory import Trajectory
 
@@ -27,6 +28,45 @@ def print_summary(run: Trajectory, console: Console) -> None:
         console.print("the run holds no record yet", highlight=False)
     else:
         print_table(layer_table(run), console)
+        for line in growth_lines(run):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def growth_lines(run: Trajectory) -> list[str]:
+    """Transitions, their lags to the onset of overfitting, and that; none of short runs."""
+    quantity = _recorded(run)
+    if quantity is None or run.histograms(quantity)[0].splits < 4:
+        return []
+    found = growth_of(run, quantity, "split", run.steps_of(quantity), run.scalars())
+    lines = []
+    for layer, transitions in found.transitions.items():
+        lags = found.lags(layer) or (None,) * len(transitions)
+        for one, lag in zip(transitions, lags, strict=True):
+            time, start, stop = (
+                f"{t + found.origin:,.0f}" for t in (one.time, one.start, one.stop)
+            )
+            line = f"transition of {layer} at step {time} [{start}, {stop}]"
+            if lag is not None and np.isfinite(lag.decades):
+                line += f", {lag.decades:.2f} [{lag.low:.2f}, {lag.high:.2f}] decades earlier"
+            lines.append(line)
+    if found.curvatures and not lines:
+        lines.append("no transition: no minimum of d² ln L/d(ln t)² is deeper than its band")
+    return [*lines, onset_sentence(found)] if found.curvatures else []
+
+
+def sampling_lines(run: Trajectory) -> list[str]:
+    """What L(τ) and the sampling say of every resolved weight matrix; seconds per layer."""
+    quantity = _recorded(run)
+    if quantity is None or run.histograms(quantity)[0].splits < 4:
+        return []
+    layers = scrutinized(moved(run, quantity))
+    found = scrutinize(run, quantity, layers)
+    return [
+        f"{layer.name}: {statement}"
+        for layer in layers
+        for one in (found[layer.column],)
+        for statement in (one.scales.statement, one.sampling.statement)
+    ]
 
 
 def layer_table(run: Trajectory) -> Table:

@@ -5,6 +5,7 @@ Needs NumPy only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -92,6 +93,25 @@ def growth_of(
         transitions={name: find_transitions(one) for name, one in curvatures.items()},
         loss=loss,
         onset=overfitting_onset(scalars[loss][0] - origin, scalars[loss][1]) if loss else None,
+    )
+
+
+def onset_sentence(found: Growth) -> str:
+    """Whether and when the test loss begins to rise."""
+    if found.onset is None:
+        return "No test loss was logged often enough to look for the onset of overfitting."
+    if not found.onset.found:
+        return (
+            f"There is no onset of overfitting: the smoothed {found.loss} does not rise until the "
+            "last evaluation by more than two standard errors."
+        )
+    time, start, stop = (
+        f"{value + found.origin:,.0f}"
+        for value in (found.onset.time, found.onset.start, found.onset.stop)
+    )
+    return (
+        f"Overfitting begins at step {time} [{start}, {stop}], where the smoothed {found.loss} is "
+        f"least; until the end it rises by {math.expm1(found.onset.rise):.0%}."
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from html import escape
 
 from igfast.report import figures, prose
 from igfast.report.collect import Curves
 from igfast.report.growth import BESIDE, growth_shown
 from igfast.report.render import figure_block
+from igfast.report.scrutiny import onset_sentence
 from igfast.report.style import three_digits, with_error
 from igfast.report.tables import table
 
@@ -52,27 +52,7 @@ def growth(curves: Curves) -> str:
         + (f", over {found.loss}" if found.loss else ""),
         some,
     )
-    return f"{drawn}<p>{escape(onset_sentence(curves))}</p>\n{transition_table(curves)}"
-
-
-def onset_sentence(curves: Curves) -> str:
-    """Whether and when the test loss begins to rise."""
-    found = curves.growth
-    if found.onset is None:
-        return "No test loss was logged often enough to look for the onset of overfitting."
-    if not found.onset.found:
-        return (
-            f"There is no onset of overfitting: the smoothed {found.loss} does not rise until the "
-            "last evaluation by more than two standard errors."
-        )
-    time, start, stop = (
-        f"{value + found.origin:,.0f}"
-        for value in (found.onset.time, found.onset.start, found.onset.stop)
-    )
-    return (
-        f"Overfitting begins at step {time} [{start}, {stop}], where the smoothed {found.loss} is "
-        f"least; until the end it rises by {math.expm1(found.onset.rise):.0%}."
-    )
+    return f"{drawn}<p>{escape(onset_sentence(curves.growth))}</p>\n{transition_table(curves)}"
 
 
 def transition_table(curves: Curves) -> str:

@@ -88,6 +88,25 @@ def test_table_is_that_of_the_trajectory(run: Path) -> None:
     assert "seed 0; mnist from" in result.stdout
 
 
+def test_info_tells_transitions_onset_and_sampling(tmp_path: Path) -> None:
+    x, grid = np.random.default_rng(0).normal(size=(100, 60)), igfast.Grid.dyadic(64, exponent=-3)
+    path = tmp_path / "drift.igf"
+    weight = x.copy()
+    with igfast.Monitor({"net.weight": weight}, store=path, grid=grid, splits=8) as monitor:
+        for step in range(0, 101, 2):
+            weight[:] = x + step / 100
+            monitor.record(step)
+            monitor.log(step, test_loss=1 + (step - 60) ** 2 / 1e3)
+    result = call("info", path, "--sampling")
+    assert result.exit_code == 0, result.output
+    opened = igfast.open(path)
+    assert "no transition: no minimum" in result.stdout
+    assert "Overfitting begins at step" in result.stdout
+    assert f"net.weight: {opened.length_scales('net.weight').statement}" in result.stdout
+    assert f"net.weight: {opened.sampling('net.weight').statement}" in result.stdout
+    assert opened.sampling("net.weight").statement not in call("info", path).stdout
+
+
 def test_info_without_a_run_shows_the_installation() -> None:
     result = call("info")
     assert result.exit_code == 0

@@ -11,7 +11,7 @@ from igfast.report import figures, sections
 from igfast.report.collect import collect
 from igfast.report.curves import write_curves
 from igfast.report.headline import notes, summary
-from igfast.report.scrutiny import held_out_loss
+from igfast.report.scrutiny import held_out_loss, onset_sentence
 
 from .runs import read_csv
 
@@ -85,13 +85,13 @@ def test_transitions_are_lines_with_intervals_rows_and_a_sentence(with_transitio
 def test_onset_is_told_with_its_interval_or_denied(curves):
     onset = curves.growth.onset
     assert onset.start < 60 < onset.stop  # the planted loss is least at step 60
-    assert sections.onset_sentence(curves).startswith("Overfitting begins at step 6")
+    assert onset_sentence(curves.growth).startswith("Overfitting begins at step 6")
     steps = np.arange(0, 101, 2)
     falling = overfitting_onset(steps, np.exp(-steps / 50))
     without = replace(curves, growth=replace(curves.growth, onset=falling))
-    assert sections.onset_sentence(without).startswith("There is no onset of overfitting")
+    assert onset_sentence(without.growth).startswith("There is no onset of overfitting")
     unknown = replace(curves, growth=replace(curves.growth, onset=None))
-    assert "No test loss was logged often enough" in sections.onset_sentence(unknown)
+    assert "No test loss was logged often enough" in onset_sentence(unknown.growth)
 
 
 def test_no_transition_is_said_and_lags_without_onset_are_limits(curves, with_transition):
