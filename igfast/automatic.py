@@ -92,18 +92,20 @@ def follow(
     inside = (left <= low) & (high <= right)
     keep = inside & (best > exponents - (1 if first else REFINE))
     keep |= ~(low < high)  # one value, or infinities, hold the central mass: no scale
-    if not first:  # only the origin moves
-        close = (best == exponents) | (best == exponents - 1)
-        best = np.where(close, _clamp(exponents, low, high, precision), best)
-    moved = _origin(best, low, high, bins)
-
     constant = seen.low == seen.high
     renewed = constant & ~((left <= seen.low) & (seen.low < right))
-    start_exponents, start_origins = start(seen.low, seen.high, bins, precision)
     nothing = (seen.counts.sum(axis=1) + seen.underflow + seen.overflow == 0) | ~(
         seen.low <= seen.high
     )
     keep = np.where(constant, ~renewed, keep) | nothing
+    if keep.all():  # as at most records
+        return exponents, origins
+
+    if not first:  # only the origin moves
+        close = (best == exponents) | (best == exponents - 1)
+        best = np.where(close, _clamp(exponents, low, high, precision), best)
+    moved = _origin(best, low, high, bins)
+    start_exponents, start_origins = start(seen.low, seen.high, bins, precision)
     new_exponents = np.where(keep, exponents, np.where(renewed, start_exponents, best))
     new_origins = np.where(keep, origins, np.where(renewed, start_origins, moved))
     return new_exponents, new_origins

@@ -21,7 +21,7 @@ Parameters that are frozen on purpose are neither zero nor unchanging.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -143,6 +143,7 @@ class Examination:
 class _Past:
     """What is remembered of one quantity."""
 
+    free: Bool  # not frozen
     zero: NDArray[np.int64]
     same: NDArray[np.int64]
     began: Float
@@ -183,7 +184,7 @@ class Examiner:
         for quantity, found in moments.items():
             past = self._past.get(quantity)
             if past is None:
-                past = self._past[quantity] = _begin(len(found.names), self._rule.window)
+                past = self._past[quantity] = _begin(found.names, self._frozen, self._rule.window)
             now = self._conditions(quantity, found, past)
             for key in [key for key in past.held if key not in now]:
                 cleared.append(past.held.pop(key))
@@ -210,9 +211,8 @@ class Examiner:
                 same = same & np.logical_and.reduce(np.equal(past.last, values))
             past.same = np.where(same, past.same + 1, 1)
             past.last = values
-            free = np.array([name not in self._frozen for name in moments.names], dtype=bool)
-            past.zero = np.where(free, past.zero, 0)
-            still = (past.same >= rule.patience) & (past.zero == 0) & free
+            past.zero = np.where(past.free, past.zero, 0)
+            still = (past.same >= rule.patience) & (past.zero == 0) & past.free
             found.append(("unchanging", still, past.same))
         found.append(("zero", past.zero >= rule.patience, past.zero))
         if np.isfinite(rule.growth(quantity)):
@@ -220,6 +220,7 @@ class Examiner:
         return {
             (kind, int(row)): float(value[row])
             for kind, held, value in found
+            if held.any()
             for row in np.flatnonzero(held)
         }
 
@@ -244,9 +245,10 @@ class Examiner:
         return past.exploding, ratio
 
 
-def _begin(rows: int, window: int) -> _Past:
-    none = np.zeros(rows, dtype=np.int64)
-    return _Past(none, none, np.full(rows, np.nan), deque(maxlen=window))
+def _begin(names: Sequence[str], frozen: Collection[str], window: int) -> _Past:
+    free = np.array([name not in frozen for name in names], dtype=bool)
+    none = np.zeros(len(names), dtype=np.int64)
+    return _Past(free, none, none, np.full(len(names), np.nan), deque(maxlen=window))
 
 
 def flags_of(scalars: Iterable[tuple[str, int, float]]) -> list[Flag]:

@@ -22,6 +22,7 @@ from .group import connect, together
 from .measuring import check_tensors
 from .quantities import Quantities
 from .recording import Recorder
+from .replacing import Replaced
 from .selection import Patterns, named_tensors, select
 
 
@@ -136,8 +137,9 @@ class Monitor:
                 parts.check_quantities(quantities, self._group)
                 model = parts.tensors_of(adapter, "param")
             tensors = select(named_tensors(sharding.unwrapped(model)), include, exclude)
-            self._model = None if adapter is not None else sharding.unwrapped(model)
-            self._tensors = tensors
+            self._replaced: Replaced | None = None
+            if adapter is None and self._group is None:  # sharded ones come and go
+                self._replaced = Replaced(sharding.unwrapped(model), tensors)
             dtypes = dict(zip(tensors, check_tensors(tensors), strict=True))
             chosen = arguments.check_quantities(quantities, tensors, bool(self._optimizers))
             settings = arguments.settings_of(grid, bins, splits, offsets)
@@ -330,12 +332,9 @@ class Monitor:
 
     def _notice_replaced(self) -> None:
         """Warn, once, of parameters that are no longer the tensors this monitor measures."""
-        if self._model is None or self._group is not None:  # sharded ones come and go
-            return
-        now = named_tensors(self._model)
-        replaced = [name for name, tensor in self._tensors.items() if now.get(name) is not tensor]
+        replaced = [] if self._replaced is None else self._replaced()
         if replaced:
-            self._model = None
+            self._replaced = None
             warnings.warn(
                 f"parameter {replaced[0]!r} (of {len(replaced)}) was replaced since this Monitor "
                 "was made, which still measures the tensors that it was given; make a new Monitor "

@@ -48,6 +48,8 @@ class Measurement:
         Where other ranks hold other parts of the layers.
     whole : bool
         Whether the parts must be all elements of every layer, and not fewer.
+    lasting : bool
+        Whether ``read`` returns the same tensors each time, which may be held between records.
     """
 
     def __init__(
@@ -57,12 +59,14 @@ class Measurement:
         settings: Settings,
         layout: Layout | None = None,
         whole: bool = False,
+        lasting: bool = False,
     ) -> None:
         self.layers = layers
         self._read = read
         self._settings = settings
         self._layout = layout
         self._whole = whole
+        self._lasting = lasting and layout is None
         self._plan: Plan | None = None
         self._earlier: Measured | None = None
 
@@ -147,7 +151,8 @@ class Measurement:
     def _bound(self, tensors: Tensors) -> Plan:
         """The plan for these tensors."""
         if self._plan is not None:
-            self._plan.rebind(tensors)
+            if not self._lasting:
+                self._plan.rebind(tensors)
             return self._plan
         s = self._settings
         starts = None if self._layout is None else self._layout.starts(self.layers)
@@ -161,7 +166,8 @@ class Measurement:
 
     def _release(self) -> None:
         assert self._plan is not None
-        self._plan.release()  # gradients and updates must not outlive their step
+        if not self._lasting:
+            self._plan.release()  # gradients and updates must not outlive their step
 
 
 def read_parameters(parameters: Tensors) -> Tensors | None:

@@ -73,7 +73,8 @@ class Quantities:
             read = partial(parts.tensors_of, self._adapter, quantity)
         elif quantity == "grad":
             read = partial(read_gradients, self._tensors)
-        return Measurement(read, layers, settings, layout, whole=quantity == "param")
+        whole = quantity == "param"
+        return Measurement(read, layers, settings, layout, whole=whole, lasting=whole)
 
     def _changing(self, quantity: str, layers: tuple[str, ...]) -> tuple[str, ...]:
         changes = np.array([name in self._stepped for name in layers], dtype=np.int64)
