@@ -38,7 +38,9 @@ endfunction()
 
 if(IGFAST_CUDA_LIBRARY)
   # Built before, for a release: the wheels of several Python versions share one.
-  set(CMAKE_CUDA_ARCHITECTURES ${IGFAST_CUDA_RELEASE})
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES ${IGFAST_CUDA_RELEASE})
+  endif()
   install(FILES ${IGFAST_CUDA_LIBRARY} DESTINATION igfast)
 elseif(IGFAST_BUILD_CUDA STREQUAL "AUTO")
   igfast_find_gpus(gpus)

