@@ -2,8 +2,8 @@
 
 IGFAST_DATA=... python docs/scripts/real_training.py FOLDER [NAME ...]
 
-trains what is missing in FOLDER (named runs only, if any are named): half an hour of one core and
-3 GB for everything. A run file that exists is kept.
+trains what is missing in FOLDER (named runs only, if any are named): a quarter of an hour of one
+core and 0.3 GB for everything. A run file that exists is kept.
 """
 
 from __future__ import annotations
