@@ -183,6 +183,8 @@ class Monitor:
         if known is not None:
             self._resumed = True
             self._recorder.resume(*known)
+            if path is not None and writer is not None:
+                outlets.resume(path)
 
     @property
     def step(self) -> int:

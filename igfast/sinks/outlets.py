@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from ..store import RunReader
 from .curves import LiveCurves
 from .record import Record, Sink
+
+REPLAYED = 200  # records; L has its chords from these
 
 
 class SinkWarning(UserWarning):
@@ -28,6 +35,18 @@ class Outlets:
             record = replace(record, curves=self._live.add(record.step, record.histograms))
         for sink in self._sinks:
             sink.write(record.step, record)
+
+    def resume(self, path: str | os.PathLike[str]) -> None:
+        """Take up the curves of a run file that is continued, from some hundred of its records."""
+        if not self._sinks:
+            return
+        with contextlib.closing(RunReader(path)) as reader:
+            for quantity in reader.quantities:
+                steps = reader.steps_of(quantity)
+                last = len(steps) - 1
+                for index in np.unique(np.linspace(0, last, min(len(steps), REPLAYED)).round()):
+                    replayed = reader.histogram(quantity, int(index))
+                    self._live.add(int(steps[int(index)]), {quantity: replayed})
 
     def flush(self) -> None:
         """Bring out what sinks hold back."""

@@ -132,3 +132,24 @@ def test_no_sink_costs_no_curves(monkeypatch):
     monkeypatch.setattr(outlets.LiveCurves, "add", refuse)
     with igfast.Monitor({"w": np.zeros(4)}) as monitor:
         monitor.record(0)
+
+
+def test_curves_go_on_where_a_run_is_resumed(tmp_path):
+    begin = np.random.default_rng(6).normal(size=100_000)
+
+    def train(steps, name, **options):
+        x, keeper = begin.copy(), Keeper()
+        with igfast.Monitor({"w": x}, store=tmp_path / name, sinks=[keeper], **options) as monitor:
+            for step in steps:
+                x[:] = begin + step / 100
+                monitor.record(step)
+        return {record.step: record.curves["param"] for record in keeper.records}
+
+    whole = train(range(0, 51, 5), "whole.igf")
+    train(range(0, 31, 5), "cut.igf")
+    resumed = train(range(25, 51, 5), "cut.igf", resume=True, step=20)  # 25 and 30 once more
+    assert list(resumed) == list(range(25, 51, 5))
+    for step, curves in resumed.items():
+        assert curves.velocity[0] == whole[step].velocity[0]
+        assert curves.length[0] == whole[step].length[0]
+    assert whole[50].length[0] == pytest.approx(0.5, rel=0.1)
