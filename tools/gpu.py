@@ -156,7 +156,9 @@ def write_table(record: dict) -> str:
 def show(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.3g}" if isinstance(value, float) else str(value).replace("|", "/")
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return str(value).replace("|", "/")
 
 
 def main() -> None:
