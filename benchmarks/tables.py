@@ -163,6 +163,23 @@ class Tables:
             rows.append([f"histograms: {c['parameters']['operation']}", self.milliseconds(c)])
         return markdown(["1,000 layers of 256 bins", "ms"], rows)
 
+    def kernels(self) -> str:
+        """In the cache, by instruction set."""
+        record = json.loads((RESULTS / "kernels.json").read_text())["Gelem/s"]
+        names = list(next(iter(record.values()))["float32"])
+        rows = [
+            [isa, dtype, *(f"{speeds[name]:.2f}" for name in names)]
+            for isa, dtypes in record.items()
+            for dtype, speeds in dtypes.items()
+        ]
+        return markdown(["Gelem/s", "", *names], rows)
+
+    def instructions(self) -> str:
+        record = json.loads((RESULTS / "instructions.json").read_text())
+        names = list(record["float32"])
+        rows = [[dtype, *(f"{found[n]:.1f}" for n in names)] for dtype, found in record.items()]
+        return markdown(["instructions per element", *names], rows)
+
     def machine_line(self) -> str:
         m = self.machine
         return (

@@ -311,9 +311,9 @@ def main() -> None:
             sign = "≥" if row.higher else "≤"
             bounds = f"must {sign} {row.must:<5g} aim {aim:5s}"
             print(f"{row.target:56s} {bounds} {row.measured:6.2f} {row.verdict:6s} {row.note}")
-    record["groups"] = {name: groups[name] for name in GROUPS if name in groups}
-    options.output.parent.mkdir(exist_ok=True)
-    options.output.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        record["groups"] = groups = {name: groups[name] for name in GROUPS if name in groups}
+        options.output.parent.mkdir(exist_ok=True)
+        options.output.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
