@@ -1,8 +1,10 @@
 """A run's curves and histograms as files for other programs.
 
-One row per recorded step and layer; the layer ``model`` is the pooled histogram of all layers. The
-velocity in a row is that of the interval which ends at its step, so the first row of a layer has
-none.
+One row per step and layer; the layer ``model`` is the pooled histogram of all layers. The velocity
+in a row is that of the interval which ends at its step, so the first row of a layer has none.
+Curves and histograms are those of the records whose histograms the store kept; what it keeps of
+every record, moments and the measures taken at the time, are *numbers*: a second table, in a file
+beside the first one where a format holds one table.
 """
 
 from __future__ import annotations
@@ -50,12 +52,20 @@ def curves(run: Trajectory, quantity: str, estimator: str) -> dict[str, NDArray[
         found["length_error"][:, index] = length_error
         found["entropy"][:, index] = run.entropy(layer, quantity)
         found["complexity"][:, index] = run.complexity(layer, quantity)
-    for name, values in run.moments(quantity).items():
-        if len(values) != records:  # recorded without moments
-            continue
+    for name, values in run.moments(quantity, run.steps_of(quantity)).items():
         pooled = np.full((records, len(names) - values.shape[1]), np.nan)
         found[name] = np.concatenate([values, pooled], axis=1)
     return found
+
+
+def numbers(run: Trajectory, quantity: str) -> dict[str, NDArray[Any]]:
+    """What is kept of every record, (T', L) arrays at ``run.recorded_steps``.
+
+    ``running_`` and the fields of :class:`igfast.analysis.online.Running`, then those of
+    :class:`igfast.Moments`, where they were recorded.
+    """
+    found = {f"running_{name}": values for name, values in run.running(None, quantity).items()}
+    return found | run.moments(quantity)
 
 
 def histograms(run: Trajectory, quantity: str) -> dict[str, NDArray[Any]]:
@@ -74,15 +84,15 @@ def histograms(run: Trajectory, quantity: str) -> dict[str, NDArray[Any]]:
 
 
 def write_csv(run: Trajectory, path: Path, quantity: str, estimator: str) -> None:
-    """Curves as a table, and beside it ``NAME.scalars.csv`` with losses and accuracies."""
+    """Curves as a table.
+
+    Beside it ``NAME.records.csv`` has the numbers of every record, ``NAME.scalars.csv`` losses and
+    accuracies.
+    """
     names, steps, columns = _table(run, quantity, estimator)
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["step", "layer", *columns])
-        for record, step in enumerate(steps.tolist()):
-            for index, layer in enumerate(names):
-                row = (column[record, index].item() for column in columns.values())
-                writer.writerow([step, layer, *(_plain(value, "") for value in row)])
+    _write_rows(path, steps, names, columns)
+    recorded = path.with_suffix(".records.csv")
+    _write_rows(recorded, run.recorded_steps(quantity), names, numbers(run, quantity))
     with path.with_suffix(".scalars.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["step", "name", "value"])
@@ -109,7 +119,10 @@ def write_json(run: Trajectory, path: Path, quantity: str, estimator: str) -> No
 
 
 def write_npz(run: Trajectory, path: Path, quantity: str, estimator: str) -> None:
-    """Curves, histograms and scalars as arrays; read with ``numpy.load``."""
+    """Curves, histograms, numbers and scalars as arrays; read with ``numpy.load``.
+
+    Numbers are those whose names begin with ``record_``.
+    """
     names, steps, columns = _table(run, quantity, estimator)
     arrays: dict[str, Any] = {
         "steps": steps,
@@ -118,6 +131,8 @@ def write_npz(run: Trajectory, path: Path, quantity: str, estimator: str) -> Non
         "config": np.array(json.dumps(run.config)),
         **columns,
         **{f"histogram_{name}": values for name, values in histograms(run, quantity).items()},
+        "record_steps": run.recorded_steps(quantity),
+        **{f"record_{name}": values for name, values in numbers(run, quantity).items()},
     }
     for name, (at, values) in run.scalars().items():
         arrays |= {f"scalar_{name}_steps": at, f"scalar_{name}": values}
@@ -129,7 +144,8 @@ def write_parquet(run: Trajectory, path: Path, quantity: str, estimator: str) ->
     """Curves and counts, a row per step and layer; counts are a fixed-size list column.
 
     Dyadic bins of a row: ``[(origin + b) 2^exponent, (origin + b + 1) 2^exponent)``. The edges of
-    other grids, the configuration and the scalars are in the metadata of the schema.
+    other grids, the configuration and the scalars are in the metadata of the schema. Beside it
+    ``NAME.records.parquet`` has the numbers of every record.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -158,6 +174,13 @@ def write_parquet(run: Trajectory, path: Path, quantity: str, estimator: str) ->
     if "edges" in counted:
         metadata["edges"] = json.dumps(counted["edges"].tolist())
     parquet.write_table(pa.table(data).replace_schema_metadata(metadata), path)
+    recorded = run.recorded_steps(quantity)
+    every: dict[str, Any] = {
+        "step": np.repeat(recorded, layers),
+        "layer": pa.array(list(names[:layers]) * len(recorded)).dictionary_encode(),
+        **{name: values.ravel() for name, values in numbers(run, quantity).items()},
+    }
+    parquet.write_table(pa.table(every), path.with_suffix(".records.parquet"))
 
 
 WRITERS: dict[str, Callable[[Trajectory, Path, str, str], None]] = {
@@ -177,6 +200,19 @@ def _table(
         )
     names = layer_names(run, quantity)
     return names, run.steps_of(quantity), curves(run, quantity, estimator)
+
+
+def _write_rows(
+    path: Path, steps: NDArray[np.int64], layers: tuple[str, ...], columns: dict[str, NDArray[Any]]
+) -> None:
+    """A row for each step and layer, as many layers as the columns have."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["step", "layer", *columns])
+        for record, step in enumerate(steps.tolist()):
+            rows = zip(*(column[record].tolist() for column in columns.values()), strict=True)
+            for layer, row in zip(layers, rows, strict=False):
+                writer.writerow([step, layer, *(_plain(value, "") for value in row)])
 
 
 def _plain(value: Any, missing: Any) -> Any:

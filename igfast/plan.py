@@ -17,7 +17,6 @@ from .device_counting import DeviceCounter, DeviceOutputs
 from .grids import Grid, check_splits
 from .histograms import Histogram
 from .outputs import Outputs, Request, Sums
-from .summary import Moments
 
 Int = NDArray[np.int64]
 
@@ -178,25 +177,25 @@ class Plan:
             return None
         return self._exponents, self._origins
 
-    def resume(self, histogram: Histogram, moments: Moments) -> None:
-        """Continue with the automatic bins that follow from an earlier record."""
+    def resume(self, exponents: Int, origins: Int) -> None:
+        """Continue with the automatic bins of an interrupted plan, which :attr:`bins` told.
+
+        Raises
+        ------
+        ValueError
+            If they are not (L,) each, or the grid is not automatic.
+        """
         if not self.grid.automatic:
-            return
+            raise ValueError(f"resume needs an automatic grid, this plan's is {self.grid}")
+        rows = (len(self.names),)
+        if np.shape(exponents) != rows or np.shape(origins) != rows:
+            raise ValueError(
+                f"resume needs exponents and origins of shape {rows}, got {np.shape(exponents)} "
+                f"and {np.shape(origins)}"
+            )
         self._seen = None
-        h, m = histogram.to_numpy(), moments.to_numpy()
-        if h.names != self.names or h.exponents is None or h.origins is None:
-            raise ValueError("resume needs a record of the same layers on a dyadic grid")
-        seen = automatic.Observed(
-            h.counts,
-            h.underflow,
-            h.overflow,
-            m.zeros,
-            np.where(m.count > 0, m.min, np.inf),
-            np.where(m.count > 0, m.max, -np.inf),
-        )
-        self._exponents, self._origins = automatic.follow(
-            h.exponents, h.origins, seen, self._precision
-        )
+        self._exponents = np.array(exponents, dtype=np.int64)
+        self._origins = np.array(origins, dtype=np.int64)
 
     def rebind(self, tensors: Any) -> None:
         """Count these tensors from now on; automatic bins go on.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,30 +20,72 @@ Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
 
+MOST_BYTES = 256 << 20  # of decoded records, and again of series
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Decoded records of some layers."""
+
+    quantity: str
+    names: tuple[str, ...]
+    records: list[Histogram]
+
+
 class Records:
     """What a trajectory measures, layer by layer; ``"model"`` and groups pool theirs."""
 
     def __init__(self, source: Source, groups: Mapping[str, Sequence[str]]) -> None:
         self._source, self._groups = source, groups
-        self._histograms: dict[str, list[Histogram]] = {}
+        self._part: _Part | None = None
         self._pooled: dict[tuple[str, str], list[Histogram]] = {}
         self._series: dict[tuple[str, str], list[LayerSeries]] = {}
         self._commons: dict[tuple[str, str], Common] = {}
-        self._moments: dict[str, tuple[dict[str, NDArray[Any]], Int]] = {}
+        self._moments: dict[str, dict[str, NDArray[Any]]] = {}
 
     def histograms(self, layer: str, quantity: str) -> list[Histogram]:
         """T histograms of one layer."""
-        if quantity not in self._histograms:
-            self._histograms[quantity] = list(self._source.histogram_series(quantity))
-        records = self._histograms[quantity]
         if not self._is_pooled(layer, quantity):
-            return [record[layer] for record in records]
+            return [record[layer] for record in self._part_with(layer, quantity).records]
         key = (quantity, layer)
         if key not in self._pooled:
             rows = self._members(layer, quantity)
+            held = self._part_with(self._source.layers(quantity)[0], quantity)
+            whole = held.names == self._source.layers(quantity)
+            records = held.records if whole else self._source.histogram_series(quantity)
             pooled = [record.select(rows).pooled(layer) for record in records]
             self._pooled[key] = merging.equally_wide(pooled)
         return self._pooled[key]
+
+    def _part_with(self, layer: str, quantity: str) -> _Part:
+        """Decoded records of this layer and those after it, as many as memory is meant for."""
+        part = self._part
+        if part is not None and part.quantity == quantity and layer in part.names:
+            return part
+        names = self._source.layers(quantity)
+        if layer not in names:
+            raise KeyError(f"no layer {layer!r}; the layers are {', '.join(names)}")
+        self._part = None  # before the next one takes its memory
+        series = self._source.histogram_series(quantity, [layer])
+        size = sum(_size(record) for record in series[:1]) * len(series)
+        first = names.index(layer)
+        chosen = names[first : first + max(1, MOST_BYTES // max(size, 1))]
+        if chosen == names:
+            records = list(self._source.histogram_series(quantity))
+        else:
+            records = list(self._source.histogram_series(quantity, chosen))
+        self._part = _Part(quantity, chosen, records)
+        return self._part
+
+    def _make_room(self) -> None:
+        """Forget layers while what is kept of them exceeds the memory it is meant for."""
+        sizes = {key: sum(_size(part) for part in parts) for key, parts in self._series.items()}
+        total = sum(sizes.values())
+        for key in list(self._series)[:-1]:
+            if total <= MOST_BYTES:
+                break
+            total -= sizes[key]
+            del self._series[key]
 
     def _is_pooled(self, layer: str, quantity: str) -> bool:
         known = self._source.layers(quantity)
@@ -66,6 +109,7 @@ class Records:
                 self._source.memberships_of(quantity),
                 self._recorded_moments(layer, quantity),
             )
+            self._make_room()
         return self._series[key]
 
     def thinned(self, layer: str, quantity: str) -> list[LayerSeries]:
@@ -102,10 +146,18 @@ class Records:
         )
 
     def _recorded_moments(self, layer: str, quantity: str) -> Float | None:
+        source, steps = self._source, self._source.steps_of(quantity)
+        if not len(steps) or not len(source.moment_steps(quantity)):
+            return None
         if quantity not in self._moments:
-            source = self._source
-            self._moments[quantity] = source.moments(quantity), source.moment_steps(quantity)
-        names = self._source.layers(quantity)
+            found = source.moments(quantity, steps)
+            self._moments[quantity] = {name: found[name] for name in ("count", "mean", "variance")}
+        names = source.layers(quantity)
         pooled = self._is_pooled(layer, quantity)
         columns = self._members(layer, quantity) if pooled else [names.index(layer)]
-        return recorded_moments(*self._moments[quantity], self._source.steps_of(quantity), columns)
+        return recorded_moments(self._moments[quantity], steps, steps, columns)
+
+
+def _size(held: Any) -> int:
+    """Bytes of a histogram or a series."""
+    return int(held.split_counts.nbytes) + (0 if held.offsets is None else held.offsets.nbytes)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .analysis.online import RUNNING_FIELDS, Online
 from .histograms import Histogram
 
 Int = NDArray[np.int64]
@@ -27,10 +28,24 @@ class Source(Protocol):
     def layers(self, quantity: str) -> tuple[str, ...]: ...
     def shapes(self, quantity: str) -> Sequence[tuple[int, ...] | None]: ...
     def steps_of(self, quantity: str) -> Int: ...
+    def recorded_steps(self, quantity: str) -> Int: ...
     def memberships_of(self, quantity: str) -> Int: ...
-    def histogram_series(self, quantity: str) -> Sequence[Histogram]: ...
-    def moments(self, quantity: str) -> dict[str, NDArray[Any]]: ...
+    def histogram_series(
+        self, quantity: str, layers: Sequence[str | int] | None = None
+    ) -> Sequence[Histogram]: ...
+    def moments(
+        self,
+        quantity: str,
+        steps: Int | None = None,
+        layers: Sequence[str | int] | None = None,
+    ) -> dict[str, NDArray[Any]]: ...
     def moment_steps(self, quantity: str) -> Int: ...
+    def running(
+        self,
+        quantity: str,
+        steps: Int | None = None,
+        layers: Sequence[str | int] | None = None,
+    ) -> dict[str, Float]: ...
     def scalars(self) -> dict[str, tuple[Int, Float]]: ...
 
 
@@ -76,17 +91,43 @@ class Memory:
     def steps_of(self, quantity: str) -> Int:
         return self.steps
 
+    def recorded_steps(self, quantity: str) -> Int:
+        return self.steps
+
     def memberships_of(self, quantity: str) -> Int:
         return np.zeros_like(self.steps)
 
-    def histogram_series(self, quantity: str) -> Sequence[Histogram]:
-        return self._records
+    def histogram_series(
+        self, quantity: str, layers: Sequence[str | int] | None = None
+    ) -> Sequence[Histogram]:
+        if layers is None:
+            return self._records
+        return [record.select([record.index(one) for one in layers]) for record in self._records]
 
-    def moments(self, quantity: str) -> dict[str, NDArray[Any]]:
+    def moments(
+        self,
+        quantity: str,
+        steps: Int | None = None,
+        layers: Sequence[str | int] | None = None,
+    ) -> dict[str, NDArray[Any]]:
         return {}
 
     def moment_steps(self, quantity: str) -> Int:
         return self.steps[:0]
+
+    def running(
+        self,
+        quantity: str,
+        steps: Int | None = None,
+        layers: Sequence[str | int] | None = None,
+    ) -> dict[str, Float]:
+        online = Online()
+        records = self.histogram_series(quantity, layers)
+        found = [online(*pair) for pair in zip(self.steps.tolist(), records, strict=True)]
+        wanted = slice(None) if steps is None else np.isin(self.steps, steps)
+        return {
+            name: np.stack([getattr(one, name) for one in found])[wanted] for name in RUNNING_FIELDS
+        }
 
     def scalars(self) -> dict[str, tuple[Int, Float]]:
         return {

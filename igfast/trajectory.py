@@ -100,8 +100,12 @@ class Trajectory:
         return self.steps_of(self.quantities[0]) if self.quantities else self._source.steps
 
     def steps_of(self, quantity: str = "param") -> Int:
-        """(T,) steps of the records of one quantity."""
+        """(T,) steps of the records of one quantity, as far as their histograms are kept."""
         return self._source.steps_of(quantity)
+
+    def recorded_steps(self, quantity: str = "param") -> Int:
+        """(T',) steps of all records of one quantity: those of :meth:`moments`, :meth:`running`."""
+        return self._source.recorded_steps(quantity)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -143,9 +147,41 @@ class Trajectory:
         """The T histograms, decoded when they are asked for."""
         return self._source.histogram_series(quantity)
 
-    def moments(self, quantity: str = "param") -> dict[str, NDArray[Any]]:
-        """(T, L) arrays by the names of the fields of :class:`igfast.Moments`."""
-        return self._source.moments(quantity)
+    def moments(self, quantity: str = "param", steps: Int | None = None) -> dict[str, NDArray[Any]]:
+        """(T', L) arrays by the names of the fields of :class:`igfast.Moments`.
+
+        At :meth:`recorded_steps`, or at some of them; empty where none were recorded.
+        """
+        return self._source.moments(quantity, steps) if self.has_moments(quantity) else {}
+
+    def has_moments(self, quantity: str = "param") -> bool:
+        """Whether moments were recorded."""
+        return bool(len(self._source.moment_steps(quantity)))
+
+    def running(self, layer: str | None = None, quantity: str = "param") -> dict[str, Float]:
+        """What was measured of every record when it was taken, whether its histograms were kept.
+
+        Returns
+        -------
+        dict
+            (T', L) or (T',) arrays at :meth:`recorded_steps`, by the names of the fields of
+            :class:`igfast.analysis.online.Running`: signed Γ² since the record before, its noise
+            floor, a running length, entropy and complexity on the record's own bins.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> rng = np.random.default_rng(0)
+        >>> x, grid = rng.normal(size=100_000), igfast.Grid.dyadic(256, exponent=-4)
+        >>> records = [igfast.histogram({"w": x + t / 10}, grid=grid, splits=4) for t in range(11)]
+        >>> run = igfast.Trajectory.from_histograms(range(11), records)
+        >>> bool(abs(run.running("w")["length"][-1] - 1) < 0.1)
+        True
+        """
+        if layer is None:
+            return self._source.running(quantity)
+        found = self._source.running(quantity, None, [layer])
+        return {name: values[:, 0] for name, values in found.items()}
 
     def scalars(self) -> dict[str, tuple[Int, Float]]:
         """Logged scalars by name: steps and values."""

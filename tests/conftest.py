@@ -115,3 +115,11 @@ def simulator(built_simulator: Simulator):
     yield built_simulator
     _core.use_host_library(None)
     built_simulator.reset()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "slow" in (config.getoption("-m") or ""):
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes: -m slow"))

@@ -113,13 +113,15 @@ def test_a_constant_layer_that_starts_to_move():
 
 
 def test_resume_continues_the_bins():
-    plan = igfast.Plan({"w": 0.02 * NORMAL}, moments=True)
-    h, m = plan()
+    plan = igfast.Plan({"w": 0.02 * NORMAL})
+    plan()
     again = igfast.Plan({"w": 0.02 * NORMAL})
-    again.resume(h, m)
-    np.testing.assert_array_equal(again().exponents, plan()[0].exponents)
-    with pytest.raises(ValueError, match="record of the same layers"):
-        igfast.Plan({"v": NORMAL}).resume(h, m)
+    again.resume(*plan.bins)
+    np.testing.assert_array_equal(again().exponents, plan().exponents)
+    with pytest.raises(ValueError, match=r"shape \(2,\), got \(1,\) and \(1,\)"):
+        igfast.Plan({"v": NORMAL, "w": NORMAL}).resume(*plan.bins)
+    with pytest.raises(ValueError, match="needs an automatic grid"):
+        igfast.Plan({"w": NORMAL}, range=(-1, 1)).resume(*plan.bins)
 
 
 def rule_in_plain_python():

@@ -86,7 +86,7 @@ def train(name: str, folder: Path) -> None:
     with ExitStack() as stack:
 
         def monitor(grid: str = "") -> Monitor:
-            choices = {"grid": GRIDS[grid] if grid else AUTOMATIC, "splits": 8}
+            choices = {"grid": GRIDS[grid] if grid else AUTOMATIC, "splits": 8, "histograms": "all"}
             store = path_of(folder, name, grid)
             offsets = grid != "uniform"
             weights = dict(model.named_parameters())

@@ -82,11 +82,18 @@ def export(
     ] = None,
     quantity: Annotated[str, typer.Option(help="param, grad or update.")] = "param",
     estimator: Annotated[str, typer.Option(help=f"Of Γ and L: {', '.join(ESTIMATORS)}.")] = "split",
+    csv: Annotated[bool, typer.Option("--csv", help="Short for --format csv.")] = False,
+    npz: Annotated[bool, typer.Option("--npz", help="Short for --format npz.")] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Short for --format parquet.")] = False,
 ) -> None:
-    """Write the curves of a run (Γ, L, H, C, moments; npz and parquet: histograms too)."""
+    """Write a run's curves (Γ, L, H, C, moments; npz, parquet: histograms) and its numbers."""
     from igfast.export import WRITERS
 
-    chosen = format.value if format else output.suffix.lstrip(".") if output else Format.csv.value
+    given = [format.value] if format else []
+    given += [name for name, wanted in (("csv", csv), ("npz", npz), ("parquet", parquet)) if wanted]
+    if len(given) > 1:
+        raise ValueError(f"{' and '.join(given)}: choose one format at a time")
+    chosen = given[0] if given else output.suffix.lstrip(".") if output else Format.csv.value
     if chosen not in Format.__members__:
         raise ValueError(
             f"output={str(output)!r}: its name says no format; add --format "

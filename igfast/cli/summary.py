@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from igfast.export import curves, layer_names
 from igfast.report.collect import LEAST_LIMITED, moved, scrutinized
 from igfast.report.scrutiny import growth_of, onset_sentence, scrutinize
 from igfast.report.windows import window_ends
+from igfast.store import RunReader
 from igfast.trajectory import Trajectory
 
 
@@ -24,6 +26,9 @@ def print_summary(run: Trajectory, console: Console) -> None:
     for name, (steps, values) in run.scalars().items():
         if len(steps):
             console.print(f"{name}: {values[-1]:.4g} at step {steps[-1]:,}", highlight=False)
+    if run.path is not None:
+        for line in size_lines(run.path):
+            console.print(line, highlight=False)
     if _recorded(run) is None:
         console.print("the run holds no record yet", highlight=False)
     else:
@@ -67,6 +72,28 @@ def sampling_lines(run: Trajectory) -> list[str]:
         for one in (found[layer.column],)
         for statement in (one.scales.statement, one.sampling.statement)
     ]
+
+
+def size_lines(path: Path) -> list[str]:
+    """How large a run file is, and what a layer takes at a record."""
+    with RunReader(path) as run:
+        lines = [f"store: {path.stat().st_size / 1e6:.1f} MB, {len(run.steps):,} records"]
+        for quantity in run.quantities:
+            kept, recorded = len(run.steps_of(quantity)), len(run.recorded_steps(quantity))
+            if not kept:
+                continue
+            layers, sizes = len(run.layers(quantity)), run.sizes()
+            one = run.histogram(quantity, 0)
+            arrays = (one.split_counts, one.split_outside, one.offsets)
+            plain = sum(array.nbytes for array in arrays if array is not None) / layers
+            each = sizes[quantity] / layers / kept
+            numbers = sizes[f"{quantity}.columns"] / layers / recorded
+            lines.append(
+                f"  {quantity}: histograms of {kept:,} records, {each:,.0f} bytes a layer "
+                f"(plain: {plain / each:.0f} times more); numbers of {recorded:,}, "
+                f"{numbers:.0f} bytes a layer"
+            )
+    return lines
 
 
 def layer_table(run: Trajectory) -> Table:

@@ -17,6 +17,7 @@ from ..health import Flag, Rule
 from ..histograms import Histogram
 from ..schedules import Schedule, resolve
 from ..sinks.outlets import Outlets
+from ..store import DEFAULT_HISTOGRAMS
 from . import arguments, parts, reduction, sharding, storing
 from .group import connect, together
 from .measuring import check_tensors
@@ -63,6 +64,9 @@ class Monitor:
     store : str or Path, optional
         Run file to write, by a thread; read it with :func:`igfast.open`. A disk that fills while
         training goes on is warned of (:class:`igfast.store.StoreWarning`), and does not stop it.
+    histograms : int or "all"
+        How many records keep their histograms in the store, at most: the first, the last, and
+        others, closer where the model moves faster. The numbers of all records stay.
     sinks : sequence of Sink
         Also receive every record. A failing sink is reported once and never stops training.
     health : igfast.health.Rule, optional
@@ -119,6 +123,7 @@ class Monitor:
         splits: int = 4,
         offsets: bool = True,
         store: str | os.PathLike[str] | None = None,
+        histograms: int | str = DEFAULT_HISTOGRAMS,
         sinks: Sequence[Any] = (),
         health: Rule | None = Rule(),  # noqa: B008 (frozen)
         config: Mapping[str, Any] | None = None,
@@ -175,7 +180,9 @@ class Monitor:
                 if layout is not None:
                     shapes, dtypes = layout.shapes, layout.dtypes
                 layers = storing.layers_of(measurements, shapes, dtypes)
-                begun = storing.begin(path, described, measurements, layers, resume, step)
+                begun = storing.begin(
+                    path, described, measurements, layers, resume, step, histograms
+                )
         writer, known = begun.writer, begun.known
         if self._group is not None and resume:
             known = self._group.from_first(known)

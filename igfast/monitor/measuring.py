@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import _arrays
 from ..automatic import FirstBins
@@ -19,6 +20,7 @@ from .sharding import Layout, local_of
 
 Tensors = Mapping[str, Any]
 Measured = tuple[Histogram, Moments]
+Bins = tuple[NDArray[np.int64], NDArray[np.int64]]  # exponents and origins
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Measurement:
         self._whole = whole
         self._lasting = lasting and layout is None
         self._plan: Plan | None = None
-        self._earlier: Measured | None = None
+        self._first_bins: Bins | None = None
 
     def check(self, histogram: Histogram) -> None:
         """Refuse to go on from a record that was taken in another way.
@@ -92,10 +94,14 @@ class Measurement:
                 "same grid, bins, splits and offsets"
             )
 
-    def resume(self, histogram: Histogram, moments: Moments | None) -> None:
-        """Go on with the automatic bins that follow from a stored record."""
-        if moments is not None:
-            self._earlier = histogram, moments
+    def resume(self, bins: Bins) -> None:
+        """Go on with these automatic bins."""
+        self._first_bins = bins
+
+    @property
+    def next_bins(self) -> Bins | None:
+        """Automatic bins of the next record; None where they are given."""
+        return self._plan.bins if self._plan is not None and self._plan.grid.automatic else None
 
     def begin(self) -> Callable[[], Measured] | None:
         """Begin to measure; call what is returned, before the next record, for the result."""
@@ -159,9 +165,9 @@ class Measurement:
         self._plan = Plan(
             tensors, grid=s.grid, splits=s.splits, offsets=s.offsets, moments=True, starts=starts
         )
-        if self._earlier is not None:
-            self._plan.resume(*self._earlier)
-            self._earlier = None
+        if self._first_bins is not None:
+            self._plan.resume(*self._first_bins)
+            self._first_bins = None
         return self._plan
 
     def _release(self) -> None:

@@ -17,6 +17,7 @@ from ..store import BackgroundWriter
 from . import reduction, sharding
 from .group import Group
 from .measuring import Measured, Measurement
+from .storing import Earlier
 
 _LOG = logging.getLogger("igfast")
 
@@ -76,13 +77,14 @@ class Recorder:
         """Names of what is measured."""
         return tuple(self._measurements)
 
-    def resume(self, step: int | None, earlier: Mapping[str, Measured]) -> None:
+    def resume(self, step: int | None, earlier: Mapping[str, Earlier]) -> None:
         """Go on after the stored record of ``step``."""
         self.recorded = step
-        for quantity, (histogram, moments) in earlier.items():
-            self._measurements[quantity].resume(histogram, moments)
+        for quantity, (_, bins) in earlier.items():
+            if bins is not None:
+                self._measurements[quantity].resume(bins)
         if self._examiner is not None and step is not None:
-            self._examiner.examine(step, {q: moments for q, (_, moments) in earlier.items()})
+            self._examiner.examine(step, {q: moments for q, (moments, _) in earlier.items()})
 
     def take(self, step: int, quantities: Sequence[str]) -> None:
         """Record these quantities now.
@@ -125,7 +127,8 @@ class Recorder:
             scalars = found.changes
         if self._writer is not None:
             membership = 0 if self._layout is None else self._layout.membership
-            write = partial(self._writer.write_record, membership=membership)
+            bins = {quantity: self._measurements[quantity].next_bins for quantity in measured}
+            write = partial(self._writer.write_record, membership=membership, next_bins=bins)
             self.guard(partial(write, step, now, measured, scalars))
         self.recorded = step
         self._health = found.flags

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..store import BackgroundWriter, RunReader
-from .measuring import Measured, Measurement
+from ..summary import Moments
+from .measuring import Bins, Measurement
 
 Layers = Mapping[str, tuple[tuple[str, ...], list[tuple[int, ...]], list[str]]]
-Known = tuple[int | None, dict[str, Measured]]
+Earlier = tuple[Moments, Bins | None]  # of the last record, and the bins that follow
+Known = tuple[int | None, dict[str, Earlier]]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ def begin(
     layers: Layers,
     resume: bool,
     step: int | None,
+    histograms: int | str,
 ) -> Begun:
     """Open a run file for writing.
 
@@ -38,7 +41,7 @@ def begin(
     ValueError, FileExistsError, StoreError
         If it cannot be begun, or resumed by this Monitor.
     """
-    writer = BackgroundWriter(path, config=config, resume=resume)
+    writer = BackgroundWriter(path, config=config, resume=resume, histograms=histograms)
     try:
         for quantity, (names, shapes, dtypes) in layers.items():
             writer.define_layers(quantity, names, shapes, dtypes)
@@ -69,8 +72,8 @@ def layers_of(
 
 def take_up(
     writer: BackgroundWriter, measurements: Mapping[str, Measurement], step: int | None
-) -> dict[str, Measured]:
-    """Rewind a run to where training goes on; the last record there, whose bins are taken up.
+) -> dict[str, Earlier]:
+    """Rewind a run to where training goes on; what is known of the last record there.
 
     Raises
     ------
@@ -82,16 +85,16 @@ def take_up(
             "resume=True needs step=, the optimizer steps that the loaded checkpoint had "
             f"completed; the last record in the store is at step {writer.last_step}"
         )
-    earlier: dict[str, Measured] = {}
+    earlier: dict[str, Earlier] = {}
     with contextlib.closing(RunReader(writer.path)) as reader:
-        recorded = [quantity for quantity in measurements if len(reader.steps_of(quantity))]
+        recorded = [name for name in measurements if len(reader.recorded_steps(name))]
         for quantity in recorded:
             measurements[quantity].check(reader.histogram(quantity, -1))
         writer.rewind(step)  # only now: nothing is dropped for a run that cannot go on
         reader.refresh()
         for quantity in recorded:
-            if len(reader.steps_of(quantity)):
-                moments = reader.last_moments(quantity)
-                if moments is not None:
-                    earlier[quantity] = reader.histogram(quantity, -1), moments
+            steps = reader.moment_steps(quantity)
+            if len(steps):
+                moments = reader.moments_at(quantity, int(steps[-1]))
+                earlier[quantity] = moments, reader.next_bins(quantity)
     return earlier

@@ -7,10 +7,12 @@ from .background import BackgroundWriter
 from .reader import RunReader
 from .schema import APPLICATION_ID, SCHEMA_VERSION, StoreError, StoreWarning
 from .series import HistogramSeries
+from .thinning import DEFAULT_HISTOGRAMS
 from .writer import RunWriter
 
 __all__ = [
     "APPLICATION_ID",
+    "DEFAULT_HISTOGRAMS",
     "SCHEMA_VERSION",
     "BackgroundWriter",
     "HistogramSeries",

@@ -23,6 +23,8 @@ from .encoding import int64
 from .handover import LEAST_SIZE, Handover, Job, finish, work
 from .processes import check_process
 from .schema import StoreError, StoreWarning
+from .tables import Bins
+from .thinning import DEFAULT_HISTOGRAMS
 from .writer import RunWriter
 
 T = TypeVar("T")
@@ -43,7 +45,7 @@ class BackgroundWriter:
 
     Parameters
     ----------
-    path, config, resume
+    path, config, resume, histograms
         As for :class:`RunWriter`, whose errors are raised here too.
 
     Examples
@@ -60,7 +62,12 @@ class BackgroundWriter:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, config: Mapping[str, Any], resume: bool = False
+        self,
+        path: str | os.PathLike[str],
+        *,
+        config: Mapping[str, Any],
+        resume: bool = False,
+        histograms: int | str = DEFAULT_HISTOGRAMS,
     ) -> None:
         self.path = Path(path)
         self._process = os.getpid()
@@ -70,7 +77,7 @@ class BackgroundWriter:
             target=work,
             args=(
                 self._handover,
-                lambda: RunWriter(path, config=config, resume=resume),
+                lambda: RunWriter(path, config=config, resume=resume, histograms=histograms),
                 opened,
             ),
             name=f"igfast-store-{self.path.name}",
@@ -112,13 +119,16 @@ class BackgroundWriter:
         scalars: Mapping[str, float] | None = None,
         *,
         membership: int = 0,
+        next_bins: Mapping[str, Bins | None] | None = None,
     ) -> None:
         """Hand a record over; see :meth:`RunWriter.write_record`."""
         step, membership = int64("step", step), int64("membership", membership)
         given = {quantity: (h.to_numpy(), m) for quantity, (h, m) in quantities.items()}
 
         def write(writer: RunWriter) -> None:
-            writer.write_record(step, wall_time, given, scalars, membership=membership)
+            writer.write_record(
+                step, wall_time, given, scalars, membership=membership, next_bins=next_bins
+            )
 
         self._post(write, sum(_size(histogram) for histogram, _ in given.values()))
 

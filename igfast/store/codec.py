@@ -1,4 +1,4 @@
-"""Histograms and moments of one record as bytes, and back, exactly.
+"""Histograms of one record as bytes, and back, exactly.
 
 A record becomes a *directory* (a few numbers for each layer) and *segments*, one for each layer,
 that can be decoded one by one. A segment is a raw deflate stream (level 1, run-length strategy: the
@@ -28,7 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 HISTOGRAM_CODEC = 1
-MOMENTS_CODEC = 1
 DIFFERENCED = 1
 OFFSETS = 2
 PLAIN = 4
@@ -121,7 +120,7 @@ def encode(cells: Cells, step: int, identity: int) -> tuple[bytes, bytes]:
         offset_planes = residuals[mask].astype("<u8", copy=False).view(np.uint8).reshape(-1, 8)
     entries["offset_width"] = offset_width
 
-    seed = _seed(identity, step, splits, bins)
+    seed = checksum_start(identity, step, splits, bins)
     ends = np.cumsum(occupied)
     segments = []
     for layer in range(layers):
@@ -134,12 +133,12 @@ def encode(cells: Cells, step: int, identity: int) -> tuple[bytes, bytes]:
     entries["crc"] = [zlib.crc32(segment, seed) for segment in segments]
     # one row of bytes for each byte of an entry: equal layers compress to nothing
     raw = entries.view(np.uint8).reshape(layers, DIRECTORY.itemsize).T.tobytes()
-    return _seal(struct.pack("<I", layers) + zlib.compress(raw, 1), seed), b"".join(segments)
+    return seal(struct.pack("<I", layers) + zlib.compress(raw, 1), seed), b"".join(segments)
 
 
 def decode_directory(directory: bytes, seed: int) -> NDArray[Any]:
     """The (L,) entries of a record's directory."""
-    body = _unseal(directory, seed, "directory")
+    body = unseal(directory, seed, "directory")
     (layers,) = struct.unpack_from("<I", body)
     raw = np.frombuffer(zlib.decompress(body[4:]), np.uint8)
     return np.ascontiguousarray(raw.reshape(DIRECTORY.itemsize, layers).T).view(DIRECTORY)[:, 0]
@@ -162,7 +161,7 @@ def decode(
     DamagedRecord
         If any byte differs from what was written.
     """
-    seed = _seed(identity, step, splits, bins)
+    seed = checksum_start(identity, step, splits, bins)
     entries = decode_directory(directory, seed)
     ends = np.cumsum(entries["size"], dtype=np.int64)
     if (ends[-1] if len(ends) else 0) != len(segments):
@@ -201,25 +200,6 @@ def decode(
         exponents=exponents if dyadic else None,
         origins=chosen_entries["origin"].astype(np.int64) if dyadic else None,
     )
-
-
-def encode_moments(
-    integers: Integers, floats: NDArray[np.float64], step: int, identity: int
-) -> bytes:
-    """(4, L) int64 and (9, L) float64 as byte planes, compressed, with a checksum."""
-    layers = integers.shape[1]
-    words = np.concatenate([integers.astype("<i8").view("<u8"), floats.astype("<f8").view("<u8")])
-    raw = words.view(np.uint8).reshape(len(words), layers, 8).transpose(0, 2, 1).tobytes()
-    return _seal(struct.pack("<I", layers) + zlib.compress(raw, 1), _seed(identity, step))
-
-
-def decode_moments(data: bytes, step: int, identity: int) -> tuple[Integers, NDArray[np.float64]]:
-    """Inverse of :func:`encode_moments`."""
-    body = _unseal(data, _seed(identity, step), "moments")
-    (layers,) = struct.unpack_from("<I", body)
-    raw = np.frombuffer(zlib.decompress(body[4:]), np.uint8).reshape(13, 8, layers)
-    words = np.ascontiguousarray(raw.transpose(0, 2, 1)).reshape(13, layers * 8).view("<u8")
-    return words[:4].view("<i8").astype(np.int64), words[4:].view("<f8").astype(np.float64)
 
 
 def _segment(cell_bytes: bytes, rows: NDArray[np.uint8], plain: bool) -> bytes:
@@ -290,16 +270,18 @@ def _from_planes(raw: bytes, width: int) -> Integers:
     return words.view("<i8")[:, 0].astype(np.int64, copy=False)
 
 
-def _seed(identity: int, *context: int) -> int:
+def checksum_start(identity: int, *context: int) -> int:
     """Start of the checksums: a record read as another's, or with another shape, is damage too."""
     return zlib.crc32(struct.pack(f"<{len(context)}q", *context), identity)
 
 
-def _seal(body: bytes, seed: int) -> bytes:
+def seal(body: bytes, seed: int) -> bytes:
+    """Bytes with their checksum behind them."""
     return body + struct.pack("<I", zlib.crc32(body, seed))
 
 
-def _unseal(data: bytes, seed: int, what: str) -> bytes:
+def unseal(data: bytes, seed: int, what: str) -> bytes:
+    """Bytes without their checksum, verified."""
     if len(data) < 8 or data[-4:] != struct.pack("<I", zlib.crc32(data[:-4], seed)):
         raise DamagedRecord(f"{what} fails its checksum")
     return data[:-4]

@@ -114,7 +114,10 @@ def work(
                 handover.count_lost(error)
         handover.done(job)
         del job  # its arrays, while nothing waits
-    writer.close()
+    try:
+        writer.close()
+    except Exception as error:
+        handover.count_lost(error)
 
 
 def finish(handover: Handover, thread: threading.Thread, process: int) -> None:

@@ -63,6 +63,11 @@ def check_header(path: Path) -> None:
             f"{name} was written by a newer igfast (store version {version}, this one reads up to "
             f"{SCHEMA_VERSION}); upgrade igfast"
         )
+    if version < SCHEMA_VERSION:
+        raise StoreError(
+            f"{name} was written by a development version of igfast (store version {version}, this "
+            f"one reads {SCHEMA_VERSION}); record the run again"
+        )
     page = int.from_bytes(header[16:18], "big")
     expected = int.from_bytes(header[28:32], "big") * (65536 if page == 1 else page)
     # while a write-ahead log is pending, the file may rightly be shorter than its header says

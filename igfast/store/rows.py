@@ -37,15 +37,17 @@ def row_mark(table: str, row: Iterable[Any]) -> int:
     return zlib.crc32(json.dumps([table, *row]).encode())
 
 
-def record_mark(step: int, wall_time: float, membership: int, held: Iterable[int]) -> int:
+def record_mark(
+    step: int, wall_time: float, membership: int, ticks: int, held: Iterable[int]
+) -> int:
     """Checksum of a record with what belongs to it.
 
-    ``held`` are the quantities with a histogram, and those with moments as -1 - quantity.
+    ``held`` are the quantities with columns, and those with a histogram as -1 - quantity.
     """
     numbers = sorted(held)
     # SQLite returns -0.0 as 0.0
     return zlib.crc32(
-        struct.pack(f"<qdq{len(numbers)}q", step, wall_time + 0.0, membership, *numbers)
+        struct.pack(f"<qdqq{len(numbers)}q", step, wall_time + 0.0, membership, ticks, *numbers)
     )
 
 
@@ -87,30 +89,31 @@ def check_total(db: sqlite3.Connection, table: str, marks: list[int]) -> None:
         )
 
 
-def read_records(
-    db: sqlite3.Connection,
-) -> tuple[list[tuple[int, float, int]], dict[int, list[int]]]:
+Record = tuple[int, float, int, int]  # step, wall time, membership, ticks
+
+
+def read_records(db: sqlite3.Connection) -> tuple[list[Record], dict[int, list[int]]]:
     """All records by step, verified, and for each number of ``held`` the steps that have it."""
     held: dict[int, list[int]] = {}  # of a step
-    for table, sign in (("histograms", False), ("moments", True)):
+    for table, sign in (("columns", False), ("histograms", True)):
         for step, quantity in db.execute(f"SELECT step, quantity FROM {table}"):
             held.setdefault(step, []).append(-1 - quantity if sign else quantity)
-    records: list[tuple[int, float, int]] = []
+    records: list[Record] = []
     marks = []
     steps: dict[int, list[int]] = {}
-    query = "SELECT step, wall_time, membership, crc FROM records ORDER BY step"
-    for step, wall_time, membership, mark in db.execute(query):
+    query = "SELECT step, wall_time, membership, ticks, crc FROM records ORDER BY step"
+    for step, wall_time, membership, ticks, mark in db.execute(query):
         numbers = held.pop(step, [])
-        check("records", step, record_mark(step, wall_time, membership, numbers), mark)
+        check("records", step, record_mark(step, wall_time, membership, ticks, numbers), mark)
         if records and step <= records[-1][0]:
             raise DamagedRecord(f"steps {records[-1][0]} and {step} are out of order")
-        records.append((step, wall_time, membership))
+        records.append((step, wall_time, membership, ticks))
         marks.append(mark)
         for number in numbers:
             steps.setdefault(number, []).append(step)
     check_total(db, "records", marks)
     if held:
-        raise DamagedRecord(f"step {min(held)} has histograms or moments but no record")
+        raise DamagedRecord(f"step {min(held)} has histograms or columns but no record")
     return records, steps
 
 

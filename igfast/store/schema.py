@@ -10,7 +10,7 @@ from pathlib import Path
 from .codec import DamagedRecord
 
 APPLICATION_ID = 0x49474653  # "IGFS", at byte 68 of the file
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # crc: see rows.py
 TABLES = (
@@ -28,10 +28,10 @@ TABLES = (
     " crc INTEGER NOT NULL, PRIMARY KEY (quantity, position)) WITHOUT ROWID",
     # JSON of the fields of igfast.Grid, written once for each distinct grid
     "CREATE TABLE grids (id INTEGER PRIMARY KEY, json TEXT NOT NULL UNIQUE, crc INTEGER NOT NULL)",
-    # membership changes when parameters are dealt to splits anew; crc covers also which
-    # histograms and moments belong to the record
-    "CREATE TABLE records (step INTEGER PRIMARY KEY, wall_time REAL NOT NULL,"
-    " membership INTEGER NOT NULL DEFAULT 0, crc INTEGER NOT NULL)",
+    # membership changes when parameters are dealt to splits anew; ticks is the position along the
+    # path (thinning.py); crc covers also which histograms and columns belong to the record
+    "CREATE TABLE records (step INTEGER PRIMARY KEY, wall_time REAL NOT NULL, membership INTEGER"
+    " NOT NULL, ticks INTEGER NOT NULL, crc INTEGER NOT NULL)",
     "CREATE TABLE scalars (step INTEGER NOT NULL, name TEXT NOT NULL, value REAL,"
     " crc INTEGER NOT NULL, PRIMARY KEY (step, name)) WITHOUT ROWID",
     'CREATE TABLE totals (name TEXT PRIMARY KEY, "rows" INTEGER NOT NULL, "sum" INTEGER NOT NULL)'
@@ -40,11 +40,12 @@ TABLES = (
     "CREATE TABLE histograms (step INTEGER NOT NULL, quantity INTEGER NOT NULL REFERENCES"
     " quantities, grid INTEGER NOT NULL REFERENCES grids, splits INTEGER NOT NULL, codec INTEGER"
     " NOT NULL, directory BLOB NOT NULL, segments BLOB NOT NULL, PRIMARY KEY (step, quantity))",
-    "CREATE TABLE moments (step INTEGER NOT NULL, quantity INTEGER NOT NULL REFERENCES quantities,"
+    # numbers of each layer at every record: moments, running measures
+    "CREATE TABLE columns (step INTEGER NOT NULL, quantity INTEGER NOT NULL REFERENCES quantities,"
     " codec INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (step, quantity))",
 )
 _OURS = (sqlite3.ProgrammingError, sqlite3.InterfaceError)  # wrong calls, whatever the file holds
-STEP_TABLES = ("records", "scalars", "histograms", "moments")
+STEP_TABLES = ("records", "scalars", "histograms", "columns")
 
 
 class StoreError(ValueError):

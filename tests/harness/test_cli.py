@@ -235,7 +235,8 @@ def test_export_json(run: Path, tmp_path: Path) -> None:
 
 
 def test_export_npz(run: Path) -> None:
-    assert call("export", run, "--format", "npz").exit_code == 0
+    assert call("export", run, "--npz").exit_code == 0
+    assert "csv and npz: choose one format" in error_of("export", run, "--npz", "--csv")
     trajectory = igfast.open(run)
     with np.load(run.with_suffix(".npz")) as found:
         assert found["histogram_counts"].shape == (len(trajectory.steps), 6, 256)

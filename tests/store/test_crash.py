@@ -21,7 +21,6 @@ from .recording_process import fresh_weights, set_weights
 from .runs import assert_same, write_run
 
 PROCESS = Path(__file__).with_name("recording_process.py")
-KILLS = 20
 
 
 class Expected:
@@ -32,19 +31,32 @@ class Expected:
         self._plan = igfast.Plan(
             self._weights, grid=igfast.Grid.dyadic(64), splits=4, offsets=True, moments=True
         )
-        self._records: list[igfast.Histogram] = []
+        self._records: list[tuple[igfast.Histogram, igfast.Moments]] = []
 
-    def __getitem__(self, step: int) -> igfast.Histogram:
+    def __getitem__(self, step: int) -> tuple[igfast.Histogram, igfast.Moments]:
         while len(self._records) < step:
             set_weights(self._weights, len(self._records) + 1)
-            self._records.append(self._plan()[0])
+            self._records.append(self._plan())
         return self._records[step - 1]
 
+    def check(self, path: Path, chance: random.Random | None = None) -> None:
+        """Numbers of all records, or of some and the last ones, and histograms as they are kept."""
+        with RunReader(path) as run:
+            steps, kept = run.steps.tolist(), run.steps_of("param").tolist()
+            some = steps if chance is None else {*steps[-5:], chance.choice(steps)}
+            l2 = run.moments("param")["l2"]
+            for step in some:
+                np.testing.assert_array_equal(l2[steps.index(step)], self[step][1].l2)
+            for step in {*some} & {*kept}:
+                assert_same(run.histogram("param", kept.index(step)), self[step][0])
 
-def record_until_killed(path: Path, checkpoint: int, lines: int, seconds: float) -> int:
+
+def record_until_killed(
+    path: Path, checkpoint: int, lines: int, seconds: float, histograms: int | str = "all"
+) -> int:
     """Kill it after so many acknowledged steps and seconds; returns the last of those steps."""
     process = subprocess.Popen(
-        [sys.executable, str(PROCESS), str(path), str(checkpoint)],
+        [sys.executable, str(PROCESS), str(path), str(checkpoint), str(histograms)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -61,45 +73,44 @@ def record_until_killed(path: Path, checkpoint: int, lines: int, seconds: float)
     return whole[-1] if whole else checkpoint
 
 
-def check(path: Path, expected: Expected, acknowledged: int) -> None:
-    with RunReader(path) as run:
-        steps = run.steps.tolist()
-        # one more may have been committed than was said
-        assert steps in (
-            list(range(1, acknowledged + 1)),
-            list(range(1, acknowledged + 2)),
-        )
-        for index in {0, len(steps) // 2, *range(max(0, len(steps) - 4), len(steps))}:
-            if steps:
-                assert_same(run.histogram("param", index), expected[steps[index]])
-
-
-def test_killed_at_random_moments(tmp_path):
+def kill_at_random_moments(path: Path, kills: int, histograms: int | str) -> None:
     """Every acknowledged step survives SIGKILL, and the resumed run is the uninterrupted one."""
-    path, expected, chance = tmp_path / "run.igf", Expected(), random.Random(0)
-    checkpoint, resumed, kills = 0, 0, 0
-    while kills < KILLS:
-        early = kills % 4 == 3  # also while it starts and opens the store
-        lines = 0 if early else chance.randint(1, 5)
+    expected, chance = Expected(), random.Random(kills)
+    checkpoint = resumed = 0
+    for kill in range(kills):
+        early = kill % 4 == 3  # also while it starts and opens the store
+        lines = 0 if early else chance.randint(1, 8)
         seconds = chance.uniform(0.05, 0.5) if early else chance.uniform(0, 0.02)
-        last = record_until_killed(path, checkpoint, lines, seconds)
-        kills += 1
+        last = record_until_killed(path, checkpoint, lines, seconds, histograms)
         if not path.exists() or path.stat().st_size == 0:
             assert last == checkpoint == 0
             continue
         with RunReader(path) as run:
             stored = run.steps.tolist()
-        if last > checkpoint:
-            resumed += 1
-            check(path, expected, last)
-        else:  # killed before its first record: the run may be rewound by now, or not yet
-            assert stored[:checkpoint] == list(range(1, checkpoint + 1))
-        # the checkpoint to go on from is a few steps older than the last record
-        checkpoint = max(0, min(last, len(stored)) - chance.randint(0, 3))
-    assert resumed >= KILLS // 2
-    with RunReader(path) as run:
-        for index, step in enumerate(run.steps.tolist()):
-            assert_same(run.histogram("param", index), expected[step])
+            kept = run.steps_of("param").tolist() if "param" in run.quantities else []
+        # all that was said, and what the thread had committed besides, in order
+        assert stored == list(range(1, len(stored) + 1))
+        assert len(stored) >= (last if last > checkpoint else checkpoint)
+        if stored:
+            resumed += last > checkpoint
+            expected.check(path, chance)
+            assert kept == stored if histograms == "all" else kept[0] == 1 and len(kept) <= 19
+        # the checkpoint to go on from is a few steps older than the last record that was said
+        checkpoint = max(0, last - chance.randint(0, 3))
+    assert resumed >= kills // 2
+    expected.check(path)
+
+
+@pytest.mark.parametrize("histograms", ["all", 16])
+def test_killed_at_random_moments(tmp_path, histograms):
+    kill_at_random_moments(tmp_path / "run.igf", 8, histograms)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("histograms", "kills"), [("all", 80), (16, 120)])
+def test_killed_at_two_hundred_moments(tmp_path, histograms, kills):
+    kill_at_random_moments(tmp_path / "run.igf", kills, histograms)
 
 
 def test_killed_while_it_creates_the_store(tmp_path):
@@ -257,7 +268,7 @@ def test_damage_in_any_table_gives_the_truth_or_an_error(tmp_path):
         "UPDATE records SET membership=7 WHERE step=2",
         "DELETE FROM records WHERE step=5",
         "DELETE FROM histograms WHERE step=5",
-        "DELETE FROM moments WHERE step=0",
+        "DELETE FROM columns WHERE step=0",
         "UPDATE layers SET dtype='float32'",
         "UPDATE layers SET numel=1001",
         "DELETE FROM layers",
@@ -301,7 +312,7 @@ def test_disk_full(tmp_path):
     record = igfast.histogram(arrays, splits=4, offsets=True, moments=True)
     with RunWriter(tmp_path / "run.igf", config={}) as writer:
         writer.define_layers("param", ["w"], [(30_000,)], ["float64"])
-        writer._db.execute("PRAGMA max_page_count=40")
+        writer._session.db.execute("PRAGMA max_page_count=40")
 
         def write_on():
             for step in range(100):

@@ -39,7 +39,7 @@ def test_splits_and_offsets(tmp_path, splits, offsets):
     with RunReader(tmp_path / "run.igf") as run:
         assert_same(run.histogram("param", 0), record[0])
         assert run.moments("param")["mean"].shape == (0, 4)
-        assert run.last_moments("param") is None
+        assert run.moment_steps("param").tolist() == []
 
 
 def test_a_run_in_full(tmp_path):
@@ -76,7 +76,7 @@ def test_plain_sqlite_sees_the_tables(tmp_path):
     write_run(tmp_path / "run.igf")
     with contextlib.closing(sqlite3.connect(tmp_path / "run.igf")) as db:
         assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
-        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert db.execute("SELECT step, value FROM scalars WHERE step=10").fetchall() == [
             (10, 10 / 3)
@@ -216,12 +216,16 @@ def test_missing_empty_foreign_and_newer(tmp_path):
         db.commit()
     write_run(tmp_path / "newer")
     with contextlib.closing(sqlite3.connect(tmp_path / "newer")) as db:
-        db.execute("PRAGMA user_version=2")
+        db.execute("PRAGMA user_version=3")
+    write_run(tmp_path / "older")
+    with contextlib.closing(sqlite3.connect(tmp_path / "older")) as db:
+        db.execute("PRAGMA user_version=1")
     cases = {
         "text": "not an igfast run .not a SQLite file.; check the path",
         "short": "truncated .36 bytes.; restore it",
         "foreign": "SQLite file but not an igfast run .application id 0x0, expected 0x49474653",
-        "newer": "newer igfast .store version 2, this one reads up to 1.; upgrade",
+        "older": "development version of igfast .store version 1, this one reads 2.; record",
+        "newer": "newer igfast .store version 3, this one reads up to 2.; upgrade",
     }
     for name, message in cases.items():
         before = (tmp_path / name).read_bytes()
@@ -241,7 +245,7 @@ def test_without_a_write_ahead_log(tmp_path, monkeypatch):
     """A virtual file system without shared memory stands for a network drive."""
     connect = opening.connect
     monkeypatch.setattr(
-        "igfast.store.writer.connect",
+        "igfast.store.session.connect",
         lambda path, options: connect(path, f"{options}&vfs=unix-dotfile"),
     )
     with pytest.warns(UserWarning, match="without a write-ahead log; using journal_mode=delete"):

@@ -1,0 +1,118 @@
+"""What is kept of every record, a few numbers for each layer, as bytes, and back, exactly.
+
+Moments (where they were taken), the running measures, and the automatic bins of the next record.
+Numbers are stored as byte planes, all first bytes, then all second ones, …, deflated. What nearly
+follows from other fields is stored as its exclusive or with what follows from them.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..analysis.online import RUNNING_FIELDS
+from . import codec
+from .encoding import FLOAT_FIELDS, INTEGER_FIELDS
+
+COLUMNS_CODEC = 1
+MOMENTS = 1
+BINS = 2
+
+Integers = NDArray[np.int64]
+Float = NDArray[np.float64]
+
+_MEAN, _SUM = FLOAT_FIELDS.index("mean"), FLOAT_FIELDS.index("sum")
+_L2, _SQUARES = FLOAT_FIELDS.index("l2"), FLOAT_FIELDS.index("sum_squares")
+_COUNT = INTEGER_FIELDS.index("count")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Of L layers at one record.
+
+    Attributes
+    ----------
+    running : (5, L) float32, by ``RUNNING_FIELDS``
+    integers, floats : (4, L) int64 and (9, L) float64, or None
+        The moments, by ``INTEGER_FIELDS`` and ``FLOAT_FIELDS``.
+    bins : (2, L) int64, or None
+        Exponents and origins of the next record.
+    """
+
+    running: NDArray[np.float32]
+    integers: Integers | None = None
+    floats: Float | None = None
+    bins: Integers | None = None
+
+
+def encode(columns: Columns, step: int, identity: int) -> bytes:
+    """Bytes with a checksum that starts from step, quantity and layers."""
+    layers = columns.running.shape[1]
+    parts, flags = [_planes(columns.running.view("<u4"))], 0
+    if columns.integers is not None and columns.floats is not None:
+        flags |= MOMENTS
+        guessed = columns.floats.view("<u8") ^ _expected(columns.integers, columns.floats)
+        parts += [_planes(columns.integers.view("<u8")), _planes(guessed)]
+    if columns.bins is not None:
+        flags |= BINS
+        parts.append(_planes(columns.bins.view("<u8")))
+    body = struct.pack("<IB", layers, flags) + zlib.compress(b"".join(parts), 1)
+    return codec.seal(body, codec.checksum_start(identity, step))
+
+
+def decode(data: bytes, step: int, identity: int) -> Columns:
+    """Inverse of :func:`encode`.
+
+    Raises
+    ------
+    DamagedRecord
+        If any byte differs from what was written.
+    """
+    body = codec.unseal(data, codec.checksum_start(identity, step), "layers' numbers")
+    layers, flags = struct.unpack_from("<IB", body)
+    raw = np.frombuffer(zlib.decompress(body[5:]), np.uint8)
+    running, raw = _words(raw, len(RUNNING_FIELDS), layers, "<u4")
+    integers = floats = bins = None
+    if flags & MOMENTS:
+        words, raw = _words(raw, len(INTEGER_FIELDS), layers, "<u8")
+        guessed, raw = _words(raw, len(FLOAT_FIELDS), layers, "<u8")
+        integers = words.view("<i8").astype(np.int64, copy=False)
+        floats = guessed.view("<f8").astype(np.float64, copy=False)
+        floats = (guessed ^ _expected(integers, floats)).view("<f8")
+    if flags & BINS:
+        words, raw = _words(raw, 2, layers, "<u8")
+        bins = words.view("<i8").astype(np.int64, copy=False)
+    if len(raw):
+        raise codec.DamagedRecord("layers' numbers have more bytes than they need")
+    return Columns(running.view("<f4").astype(np.float32, copy=False), integers, floats, bins)
+
+
+def _expected(integers: Integers, floats: Float) -> NDArray[np.uint64]:
+    """What mean and norm are up to rounding, as words; zero for the other fields."""
+    expected = np.zeros_like(floats)
+    with np.errstate(all="ignore"):
+        expected[_MEAN] = floats[_SUM] / integers[_COUNT]
+        expected[_L2] = np.sqrt(floats[_SQUARES])
+    return expected.view("<u8")
+
+
+def _planes(words: NDArray[Any]) -> bytes:
+    count, layers = words.shape
+    rows = np.ascontiguousarray(words).view(np.uint8).reshape(count, layers, -1)
+    return rows.transpose(0, 2, 1).tobytes()
+
+
+def _words(
+    raw: NDArray[np.uint8], count: int, layers: int, kind: str
+) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+    """The next words of the planes, and what follows them."""
+    width = np.dtype(kind).itemsize
+    size = count * layers * width
+    planes = raw[:size].reshape(count, width, layers)
+    words = np.ascontiguousarray(planes.transpose(0, 2, 1)).reshape(count, layers * width)
+    return words.view(kind), raw[size:]

@@ -1,0 +1,162 @@
+"""The writer's hold on its file: connection, ownership, transactions, totals."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..config import __version__
+from . import rows
+from .encoding import config_json
+from .opening import check_target, connect, exists, set_journal
+from .processes import check_process, keep_inherited
+from .schema import StoreError, database_errors
+
+CLOSE_MILLISECONDS = 200  # how long to wait for readers when closing
+
+
+class Session:
+    """An open run file that this process writes.
+
+    Attributes
+    ----------
+    db : sqlite3.Connection
+        Autocommit: every transaction is explicit.
+    totals : Totals
+    continues : bool
+        Whether the file held a run already.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, config: Mapping[str, Any], resume: bool
+    ) -> None:
+        self.path = Path(path)
+        text = config_json(config)
+        self._process = os.getpid()
+        self._lock = threading.RLock()
+        self._uncertain = False  # whether a failure left totals and grids unlike the file's
+        self._token = uuid.uuid4().hex
+        self._grids: dict[str, int] = {}
+        self._resumed_with: str | None = None
+        self.totals = rows.Totals()
+        self.journal = ""
+        self.closed = False
+        self.continues = check_target(self.path, resume)
+        with database_errors(self.path, "opening"):
+            self.db = connect(self.path, "mode=rw" if self.continues else "mode=rwc")
+            try:
+                self._initialize(text)
+            except BaseException:
+                self.db.close()
+                raise
+        keep_inherited(self, self.db)
+
+    def _initialize(self, config: str) -> None:
+        db = self.db
+        # NORMAL: a commit survives the process; after a power cut the last ones may be missing
+        db.execute("PRAGMA synchronous=NORMAL")
+        with self.transaction(owned=False):
+            if not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+                rows.create(db, self.totals, config)
+            elif not self.continues:  # another process was faster
+                raise exists(self.path)
+            else:
+                self._resumed_with = config
+                self.totals.load(db)
+                for table in rows.COLUMNS:
+                    rows.read(db, table)
+                self._grids = self._stored_grids()
+            owner = db.execute("SELECT crc FROM meta WHERE key='writer'").fetchall()
+            self.totals.remove("meta", owner)
+            db.execute("DELETE FROM meta WHERE key='writer'")
+            self.totals.insert(db, "meta", ("writer", json.dumps(self._token)))
+        # after the schema: the header in the file itself then already names the application
+        self.journal = set_journal(db, self.path)
+
+    @contextlib.contextmanager
+    def transaction(self, owned: bool = True) -> Iterator[None]:
+        """What happens inside is stored as a whole, or not at all."""
+        check_process(self.path, self._process)
+        with self._lock, database_errors(self.path, "writing"):
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                if self._uncertain:
+                    self.totals.load(self.db)
+                    self._grids = self._stored_grids()
+                    self._uncertain = False
+                if owned:
+                    self._check_owner()
+                yield
+                self.commit()
+            except BaseException:
+                self._uncertain = self._uncertain or owned
+                if self.db.in_transaction:
+                    self.db.execute("ROLLBACK")
+                raise
+
+    def commit(self) -> None:
+        """Also before the end of a transaction's block, for what may be said only after it."""
+        if self.db.in_transaction:
+            self.totals.save(self.db)
+            self.db.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """While no other thread is in a transaction; refuses in a forked process."""
+        check_process(self.path, self._process)
+        with self._lock, database_errors(self.path, "writing"):
+            yield
+
+    @property
+    def inherited(self) -> bool:
+        """Whether this process is a fork of the one that opened the file."""
+        return os.getpid() != self._process
+
+    def grid_id(self, text: str) -> int:
+        """The number of a grid, which is stored if it is new."""
+        if text not in self._grids:
+            id = len(self._grids) + 1
+            self.totals.insert(self.db, "grids", (id, text))
+            self._grids[text] = id
+        return self._grids[text]
+
+    def note_resume(self) -> None:
+        """Keep when and with what the run is continued, in the transaction that is open."""
+        if self._resumed_with is not None:
+            id = self.totals.count("resumes") + 1
+            row = (id, time.time(), __version__, self._resumed_with)
+            self.totals.insert(self.db, "resumes", row)
+
+    def resumed(self) -> None:
+        """The resume has been committed."""
+        self._resumed_with = None
+
+    def close(self) -> None:
+        """Close the file and leave a single plain one, unless a reader still has it open."""
+        with self._lock:
+            if self.journal == "wal":
+                with contextlib.suppress(sqlite3.Error):  # every record is committed already
+                    self.db.execute(f"PRAGMA busy_timeout={CLOSE_MILLISECONDS}")
+                    self.db.execute("PRAGMA journal_mode=DELETE")
+            self.db.close()
+            self.closed = True
+
+    def _stored_grids(self) -> dict[str, int]:
+        return {text: id for id, text in self.db.execute("SELECT id, json FROM grids")}
+
+    def _check_owner(self) -> None:
+        owner = self.db.execute("SELECT value FROM meta WHERE key='writer'").fetchone()
+        if owner != (json.dumps(self._token),):
+            rows.read(self.db, "meta")  # the reason may be damage
+            raise StoreError(
+                f"another writer has resumed {str(self.path)!r} since this one opened it; only one "
+                "may write: stop this run or give it a path of its own"
+            )

@@ -1,0 +1,128 @@
+"""Which records keep their histograms, so that a run of any length keeps a bounded number.
+
+Half of the budget goes to records at equal numbers of records from each other, half to records at
+equal distances along the path that the model takes, so that they lie closer where it moves faster.
+Both rules are of one kind: a record has a level from its birth, and is kept while its level is not
+below a threshold that rises with the run. So the rule has no memory: what is kept follows from the
+records' numbers and positions alone, however often a run was interrupted.
+
+- Record n has as many trailing zeros in n as its level: every 2^A-th record reaches level A.
+- Positions along the path are integers (``ticks``). A record's level is the highest bit in which
+  its ticks differ from those before: the first record in every stretch of 2^B reaches level B.
+
+Kept besides: the first and the last record, the first one of each quantity, and those on both
+sides of a change of membership.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..summary import Moments
+
+DEFAULT_HISTOGRAMS = 1024
+LEAST_HISTOGRAMS = 16
+TICKS = 2**20  # per standard deviation that layers move on average
+MOST_MOVED = 1.0  # a record's distance counts at most this
+DROPS = 8  # histograms dropped at one record: the work is spread
+
+Float = NDArray[np.float64]
+
+
+def budget_of(histograms: int | str) -> int | None:
+    """How many histograms are kept, None for all.
+
+    Raises
+    ------
+    ValueError
+    """
+    if histograms == "all":
+        return None
+    if isinstance(histograms, str) or histograms < LEAST_HISTOGRAMS:
+        raise ValueError(
+            f'histograms must be "all" or at least {LEAST_HISTOGRAMS}, the number to be kept for '
+            f"each layer, got {histograms!r}"
+        )
+    return int(histograms)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a record stands: its number from 0, ticks, and what follows from the one before."""
+
+    step: int
+    number: int
+    ticks: int
+    path_level: int
+    membership: int
+
+    @property
+    def number_level(self) -> int:
+        """Trailing zeros of the number."""
+        return (self.number & -self.number).bit_length() - 1 if self.number else 64
+
+
+def place_after(before: Place | None, step: int, moved: int, membership: int) -> Place:
+    """The place of the record that follows."""
+    if before is None:
+        return Place(step, 0, 0, 64, membership)
+    ticks = before.ticks + moved
+    return Place(step, before.number + 1, ticks, (ticks ^ before.ticks).bit_length(), membership)
+
+
+@dataclass
+class Kept:
+    """Which records have histograms in the file, and which of them are to go."""
+
+    budget: int | None
+    places: dict[int, Place] = field(default_factory=dict)
+    pinned: set[int] = field(default_factory=set)
+
+    def wants(self, place: Place, now: Place) -> bool:
+        """Whether a record is kept when the run has come to ``now``."""
+        if self.budget is None or place.step in self.pinned:
+            return True
+        half = self.budget // 2
+        number_level = (now.number // half).bit_length()
+        path_level = (now.ticks // half).bit_length()
+        return place.number_level >= number_level or place.path_level > path_level
+
+    def surplus(self, now: Place, most: int | None = DROPS) -> list[int]:
+        """Steps whose histograms are to be dropped, the oldest first."""
+        found = []
+        for step, place in self.places.items():
+            if not self.wants(place, now):
+                found.append(step)
+                if len(found) == most:
+                    break
+        return found
+
+
+def places_of(records: Iterable[tuple[int, int, int]]) -> list[Place]:
+    """Places of stored records, from their steps, ticks and memberships in order."""
+    places: list[Place] = []
+    before: Place | None = None
+    for step, ticks, membership in records:
+        before = place_after(before, step, ticks - before.ticks if before else 0, membership)
+        places.append(before)
+    return places
+
+
+def distance(before: Moments, now: Moments) -> int:
+    """Ticks between two records, from mean and variance of each layer.
+
+    The mean over layers of √(Δm² + 2Δσ²)/σ with the larger σ of the two: what Γ dt is for normal
+    distributions. It is free, and has no noise of bins in it; it only says where to look closer.
+    """
+    spread = np.sqrt(np.stack([before.variance, now.variance]).astype(np.float64))
+    shift = np.square(np.asarray(now.mean) - before.mean) + 2 * np.square(spread[1] - spread[0])
+    widest = spread.max(axis=0)
+    known = np.isfinite(shift) & (widest > 0)
+    if not known.any():
+        return 0
+    moved = np.minimum(np.sqrt(shift[known]) / widest[known], MOST_MOVED)
+    return int(moved.mean() * TICKS)

@@ -1,0 +1,119 @@
+"""A thinned run's files, read back by the programs that people read them with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import igfast
+from igfast.export import WRITERS
+from igfast.store import RunWriter
+
+pytest.importorskip("pyarrow")
+
+RECORDS, LAYERS = 60, ("a.weight", "b")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """60 records of two layers, 16 to 20 of them with histograms."""
+    path = tmp_path_factory.mktemp("export") / "run.igf"
+    rng = np.random.default_rng(0)
+    arrays = {"a.weight": rng.normal(size=4000), "b": rng.normal(size=50)}
+    plan = igfast.Plan(arrays, bins=32, splits=4, offsets=True, moments=True)
+    with RunWriter(path, config={"lr": 0.1}, histograms=16) as writer:
+        writer.define_layers("param", LAYERS, [(4000,), (50,)], ["float64"] * 2)
+        for step in range(RECORDS):
+            for array in arrays.values():
+                array += 0.02
+            writer.write_record(10 * step, 0.0, {"param": plan()}, {"loss": 1 / (step + 1)})
+    return igfast.open(path)
+
+
+@pytest.fixture(scope="module")
+def parquet(run):
+    path = run.path.with_suffix(".parquet")
+    run.to_parquet(path)
+    return path
+
+
+def check_curves(run, steps, layers, length, counts):
+    """Rows by step and layer, as every reader gives them."""
+    assert steps == np.repeat(run.steps, 2).tolist()
+    assert layers == list(LAYERS) * len(run.steps)
+    np.testing.assert_array_equal(np.asarray(length).reshape(-1, 2), run.length())
+    wanted = np.stack([record.counts for record in run.histograms()])
+    np.testing.assert_array_equal(np.stack(counts).reshape(wanted.shape), wanted)
+
+
+def test_pandas(run, parquet):
+    pandas = pytest.importorskip("pandas")
+    table = pandas.read_parquet(parquet)
+    check_curves(
+        run, table.step.tolist(), table.layer.tolist(), table.length, table.counts.tolist()
+    )
+    every = pandas.read_parquet(parquet.with_suffix(".records.parquet"))
+    assert len(every) == RECORDS * 2
+    b = every[every.layer == "b"]
+    np.testing.assert_array_equal(b["mean"], run.moments()["mean"][:, 1])
+    np.testing.assert_array_equal(b.running_entropy, run.running("b")["entropy"])
+
+
+def test_polars(run, parquet):
+    polars = pytest.importorskip("polars")
+    table = polars.read_parquet(parquet)
+    assert table["counts"].dtype == polars.Array(polars.Int64, 32)
+    check_curves(
+        run,
+        table["step"].to_list(),
+        table["layer"].to_list(),
+        table["length"],
+        table["counts"].to_list(),
+    )
+    every = polars.scan_parquet(parquet.with_suffix(".records.parquet"))
+    last = every.filter(polars.col("step") == 590, polars.col("layer") == "a.weight").collect()
+    assert last["running_length"].item() == run.running("a.weight")["length"][-1]
+
+
+def test_duckdb(run, parquet):
+    duckdb = pytest.importorskip("duckdb")
+    query = f"SELECT step, layer::VARCHAR, length, counts FROM '{parquet}' ORDER BY step, layer"
+    check_curves(run, *map(list, zip(*duckdb.sql(query).fetchall(), strict=True)))
+    records = parquet.with_suffix(".records.parquet")
+    query = f"SELECT max(l2) FROM '{records}' WHERE layer = 'a.weight'"
+    assert duckdb.sql(query).fetchall() == [(run.moments()["l2"][:, 0].max(),)]
+
+
+def test_csv(run, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    WRITERS["csv"](run, tmp_path / "run.csv", "param", "split")
+    table = pandas.read_csv(tmp_path / "run.csv")
+    assert table.layer.tolist() == [*LAYERS, "model"] * len(run.steps)
+    np.testing.assert_allclose(table[table.layer == "b"].entropy, run.entropy("b"), rtol=1e-12)
+    every = pandas.read_csv(tmp_path / "run.records.csv")
+    assert every.step.tolist() == np.repeat(np.arange(RECORDS) * 10, 2).tolist()
+    floor = every[every.layer == "b"].running_noise_floor
+    np.testing.assert_allclose(floor, run.running("b")["noise_floor"], rtol=1e-12)
+    np.testing.assert_allclose(every["max"], run.moments()["max"].ravel(), rtol=1e-12)
+    scalars = pandas.read_csv(tmp_path / "run.scalars.csv")
+    assert len(scalars[scalars.name == "loss"]) == RECORDS
+
+
+def test_npz(run, tmp_path):
+    WRITERS["npz"](run, tmp_path / "run.npz", "param", "split")
+    with np.load(tmp_path / "run.npz") as found:
+        assert found["histogram_counts"].shape == (len(run.steps), 2, 32)
+        assert found["record_steps"].tolist() == list(range(0, 600, 10))
+        np.testing.assert_array_equal(found["record_mean"], run.moments()["mean"])
+        np.testing.assert_array_equal(found["record_running_length"], run.running()["length"])
+        np.testing.assert_array_equal(found["mean"][:, :2], run.moments("param", run.steps)["mean"])
+
+
+def test_a_run_in_memory_has_numbers_too(run, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    memory = igfast.Trajectory.from_histograms(run.steps, list(run.histograms()))
+    memory.to_parquet(tmp_path / "memory.parquet")
+    every = pandas.read_parquet(tmp_path / "memory.records.parquet")
+    assert len(every) == 2 * len(run.steps)
+    assert "mean" not in every
+    assert np.isfinite(every.running_complexity).all()
