@@ -23,7 +23,7 @@ from igfast.store import RunWriter, codec, columns
 from igfast.store.columns import Columns
 from igfast.store.encoding import moment_arrays
 from igfast.store.tables import Given
-from igfast.store.thinning import DEFAULT_HISTOGRAMS, Kept, place_after
+from igfast.store.thinning import DEFAULT_HISTOGRAMS, Kept, Place, place_after
 
 RESULT = Path(__file__).with_name("results") / "store_scale.json"
 MOVED = 3000  # ticks between records: 0.003 standard deviations
@@ -56,6 +56,7 @@ def write(path: Path, records: int, layers: int) -> float:
     plan = igfast.Plan(arrays, splits=4, offsets=True, moments=True)
     names = tuple(arrays)
     kept, place = Kept(DEFAULT_HISTOGRAMS), None
+    last = Place(records - 1, records - 1, (records - 1) * MOVED, 0, 0)
     with RunWriter(path, config={}) as writer:
         writer.define_layers("param", names, [(20_000,)] * layers, ["float32"] * layers)
         session, tables = writer._session, writer._tables
@@ -70,15 +71,10 @@ def write(path: Path, records: int, layers: int) -> float:
                 for step in range(first, min(first + BATCH, records)):
                     place = place_after(place, step, MOVED, 0)
                     data = codec.seal(whole[:-4], codec.checksum_start(mark, step))
-                    rows = []
-                    if kept.wants(place, place):
-                        given = Given(1, "param", histogram, None, None)
-                        rows, kept.places[step] = [given.histogram_row(step)], place
+                    wanted = step == last.step or kept.wants(place, last)
+                    given = Given(1, "param", histogram, None, None)
+                    rows = [given.histogram_row(step)] if wanted else []
                     tables.put_record(place, float(step), rows, [(1, data)])
-                    surplus = kept.surplus(place)
-                    tables.drop_histograms(surplus)
-                    for one in surplus:
-                        del kept.places[one]
         return time.perf_counter() - begun
 
 

@@ -23,7 +23,7 @@ from igfast.store import RunReader, RunWriter
 from igfast.summary import Moments
 
 RESULT = Path(__file__).with_name("results") / "thinning.json"
-BUDGETS = (128, 256, 512, 1024, 2048)
+BUDGETS = (128, 256, 512, 1024)
 CASES = {
     "mnist": ("mnist", torch.nn.LeakyReLU, lambda p: torch.optim.SGD(p, lr=0.045)),
     "fashion": ("fashion-mnist", torch.nn.Tanh, lambda p: torch.optim.Adam(p, lr=3e-4)),
@@ -100,7 +100,7 @@ def main() -> None:
             thin(whole, target, budget)
             results[name][str(budget)] = measure(target)
             report(name, results[name], str(budget))
-    RESULT.write_text(json.dumps(results, indent=1) + "\n")
+            RESULT.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def report(name: str, results: dict[str, dict], budget: str) -> None:
@@ -108,9 +108,11 @@ def report(name: str, results: dict[str, dict], budget: str) -> None:
     print(f"{name}, {budget}: {thinned['histograms']} of {whole['records']} histograms")
     for layer, (length, error) in whole["length"].items():
         found, spread = thinned["length"][layer]
+        running = thinned["running"].get(layer, np.nan)
         print(
-            f"  {layer:10} {length:.4f} ± {error:.4f}   {found:.4f} ± {spread:.4f}   "
-            f"{found / length - 1:+.2%}  running {thinned['running'].get(layer, np.nan):.4f}"
+            f"  {layer:16} {length:.4f} ± {error:.4f}   {found:.4f} ± {spread:.4f}   "
+            f"{found - length:+.4f}   running {running:.4f}",
+            flush=True,
         )
 
 
