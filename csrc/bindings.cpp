@@ -249,6 +249,19 @@ Used moments(const py::object& tensors, const py::object& integers, const py::ob
   return {args.isa_used, args.threads_used};
 }
 
+const std::map<std::string, igf_divergence_kind> kDivergences = {
+    {"hellinger_squared", IGF_HELLINGER_SQUARED},
+    {"kl", IGF_KL},
+    {"js", IGF_JS},
+    {"fisher_rao", IGF_FISHER_RAO},
+    {"chi2", IGF_CHI2},
+    {"alpha", IGF_ALPHA},
+    {"js_weighted", IGF_JS_WEIGHTED},
+    {"squared_euclidean", IGF_SQUARED_EUCLIDEAN},
+    {"itakura_saito", IGF_ITAKURA_SAITO}};
+const std::map<std::string, igf_entropy_kind> kEntropies = {{"shannon", IGF_SHANNON},
+                                                            {"complexity", IGF_COMPLEXITY}};
+
 template <class Kind>
 Kind require_kind(const char* operation, const std::string& name,
                   const std::map<std::string, Kind>& kinds) {
@@ -267,18 +280,8 @@ Kind require_kind(const char* operation, const std::string& name,
 void divergence(const std::string& kind, double parameter, const py::object& p,
                 const py::object& p_outside, const py::object& q, const py::object& q_outside,
                 const py::object& out) {
-  static const std::map<std::string, igf_divergence_kind> kinds = {
-      {"hellinger_squared", IGF_HELLINGER_SQUARED},
-      {"kl", IGF_KL},
-      {"js", IGF_JS},
-      {"fisher_rao", IGF_FISHER_RAO},
-      {"chi2", IGF_CHI2},
-      {"alpha", IGF_ALPHA},
-      {"js_weighted", IGF_JS_WEIGHTED},
-      {"squared_euclidean", IGF_SQUARED_EUCLIDEAN},
-      {"itakura_saito", IGF_ITAKURA_SAITO}};
   igf_divergence_args args{};
-  args.kind = require_kind("divergence", kind, kinds);
+  args.kind = require_kind("divergence", kind, kDivergences);
   args.parameter = parameter;
   args.rows = leading_size("out", out);
   args.bins = py::isinstance<py::array>(p) && py::reinterpret_borrow<py::array>(p).ndim() == 2
@@ -294,10 +297,8 @@ void divergence(const std::string& kind, double parameter, const py::object& p,
 }
 
 void entropy(const std::string& kind, const py::object& counts, const py::object& out) {
-  static const std::map<std::string, igf_entropy_kind> kinds = {{"shannon", IGF_SHANNON},
-                                                                {"complexity", IGF_COMPLEXITY}};
   igf_entropy_args args{};
-  args.kind = require_kind("entropy", kind, kinds);
+  args.kind = require_kind("entropy", kind, kEntropies);
   args.rows = leading_size("out", out);
   args.bins =
       py::isinstance<py::array>(counts) && py::reinterpret_borrow<py::array>(counts).ndim() == 2
@@ -330,6 +331,15 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
     dtypes[dtype.name] = static_cast<std::int64_t>(dtype.tag);
   }
   module.attr("DTYPES") = dtypes;
+  const auto tags = [](const auto& kinds) {
+    std::map<std::string, int> found;
+    for (const auto& [name, kind] : kinds) {
+      found[name] = static_cast<int>(kind);
+    }
+    return found;
+  };
+  module.attr("DIVERGENCES") = tags(kDivergences);
+  module.attr("ENTROPIES") = tags(kEntropies);
   module.attr("GRID_UNIFORM") = static_cast<int>(IGF_UNIFORM);
   module.attr("GRID_DYADIC") = static_cast<int>(IGF_DYADIC);
   module.attr("GRID_LOG") = static_cast<int>(IGF_LOG);

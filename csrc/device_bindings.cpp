@@ -187,9 +187,45 @@ class DeviceLibrary {
     return std::make_unique<DevicePlan>(backend_, args);
   }
 
+  // (rows, bins) counts, (rows, 2) outside and (rows,) results in device memory; enqueued.
+  void divergence(int kind, double parameter, std::uintptr_t p, std::uintptr_t p_outside,
+                  std::uintptr_t q, std::uintptr_t q_outside, std::int64_t rows, std::int64_t bins,
+                  std::uintptr_t out, int device, std::uintptr_t stream) const {
+    igf_divergence_args args{};
+    args.kind = static_cast<igf_divergence_kind>(kind);
+    args.parameter = parameter;
+    args.p = pointer<const std::int64_t>(p);
+    args.p_outside = pointer<const std::int64_t>(p_outside);
+    args.q = pointer<const std::int64_t>(q);
+    args.q_outside = pointer<const std::int64_t>(q_outside);
+    args.rows = rows;
+    args.bins = bins;
+    args.out = pointer<double>(out);
+    args.stream = pointer<void>(stream);
+    check(backend_.divergence(&args, device), "a divergence");
+  }
+
+  void entropy(int kind, std::uintptr_t counts, std::int64_t rows, std::int64_t bins,
+               std::uintptr_t out, int device, std::uintptr_t stream) const {
+    igf_entropy_args args{};
+    args.kind = static_cast<igf_entropy_kind>(kind);
+    args.counts = pointer<const std::int64_t>(counts);
+    args.rows = rows;
+    args.bins = bins;
+    args.out = pointer<double>(out);
+    args.stream = pointer<void>(stream);
+    check(backend_.entropy(&args, device), "an entropy");
+  }
+
   const igf_backend& operations() const { return backend_.operations; }
 
  private:
+  static void check(int status, const char* what) {
+    if (status != 0) {
+      throw std::runtime_error(std::string("the device refused to compute ") + what);
+    }
+  }
+
   const igf_device_backend& backend_;
 };
 
@@ -224,6 +260,11 @@ void bind_devices(py::module_& module) {
       .def(py::init<const std::string&>(), arg("path"))
       .def("describe", &DeviceLibrary::describe)
       .def("hash", &DeviceLibrary::hash, arg("tensors"))
+      .def("divergence", &DeviceLibrary::divergence, py::kw_only(), arg("kind"), arg("parameter"),
+           arg("p"), arg("p_outside"), arg("q"), arg("q_outside"), arg("rows"), arg("bins"),
+           arg("out"), arg("device"), arg("stream"))
+      .def("entropy", &DeviceLibrary::entropy, py::kw_only(), arg("kind"), arg("counts"),
+           arg("rows"), arg("bins"), arg("out"), arg("device"), arg("stream"))
       .def("plan", &DeviceLibrary::plan, py::kw_only(), arg("tensors"), arg("rows"),
            arg("grid") = 0, arg("bins") = 0, arg("splits") = 1, arg("edges") = py::none(),
            arg("log") = py::none(), arg("exponents") = py::none(), arg("origins") = py::none(),

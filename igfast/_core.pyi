@@ -5,6 +5,8 @@ _Int64 = npt.NDArray[np.int64]
 _Float64 = npt.NDArray[np.float64]
 
 DTYPES: dict[str, int]
+DIVERGENCES: dict[str, int]
+ENTROPIES: dict[str, int]
 GRID_UNIFORM: int
 GRID_DYADIC: int
 GRID_LOG: int
@@ -70,6 +72,24 @@ class DeviceLibrary:
     def __init__(self, path: str) -> None: ...
     def describe(self) -> tuple[bool, str]: ...
     def hash(self, tensors: _Int64) -> int: ...
+    def divergence(
+        self,
+        *,
+        kind: int,
+        parameter: float,
+        p: int,
+        p_outside: int,
+        q: int,
+        q_outside: int,
+        rows: int,
+        bins: int,
+        out: int,
+        device: int,
+        stream: int,
+    ) -> None: ...
+    def entropy(
+        self, *, kind: int, counts: int, rows: int, bins: int, out: int, device: int, stream: int
+    ) -> None: ...
     def plan(
         self,
         *,

@@ -84,25 +84,32 @@ int moments(igf_moments_args* args) {
   });
 }
 
-// These two enqueue and return; they have no room for an error text in their arguments.
-int divergence(const igf_divergence_args* args) {
+// These two have no room for an error text in their arguments.
+int divergence_on(const igf_divergence_args* args, std::int32_t device) {
   char ignored[IGF_ERROR_SIZE];
   return guarded(ignored, [&] {
-    if (args->kind < IGF_HELLINGER_SQUARED || args->kind > IGF_ITAKURA_SAITO) {
-      throw std::invalid_argument("unknown kind of divergence");
-    }
+    const DeviceScope scope(device);
     divergence_device(*args);
   });
 }
 
-int entropy(const igf_entropy_args* args) {
+int entropy_on(const igf_entropy_args* args, std::int32_t device) {
   char ignored[IGF_ERROR_SIZE];
   return guarded(ignored, [&] {
-    if (args->kind != IGF_SHANNON && args->kind != IGF_COMPLEXITY) {
-      throw std::invalid_argument("unknown kind of entropy");
-    }
+    const DeviceScope scope(device);
     entropy_device(*args);
   });
+}
+
+// The same on the current device.
+int divergence(const igf_divergence_args* args) {
+  char ignored[IGF_ERROR_SIZE];
+  return guarded(ignored, [&] { divergence_device(*args); });
+}
+
+int entropy(const igf_entropy_args* args) {
+  char ignored[IGF_ERROR_SIZE];
+  return guarded(ignored, [&] { entropy_device(*args); });
 }
 
 int describe(char* text, std::int64_t size) {
@@ -145,6 +152,8 @@ extern "C" __attribute__((visibility("default"))) const igf_device_backend* igf_
       igfast::plan_create,
       igfast::plan_run,
       igfast::plan_info,
-      igfast::plan_destroy};
+      igfast::plan_destroy,
+      igfast::divergence_on,
+      igfast::entropy_on};
   return &table;
 }

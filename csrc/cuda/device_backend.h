@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-enum { IGF_DEVICE_ABI = 1, IGF_FUSED_MEASURES = 4 };
+enum { IGF_DEVICE_ABI = 2, IGF_FUSED_MEASURES = 4 };
 
 typedef struct igf_plan igf_plan;
 
@@ -68,6 +68,9 @@ typedef struct igf_device_backend {
   int (*plan_run)(igf_plan*, igf_run_args*);
   void (*plan_info)(const igf_plan*, igf_plan_info*);
   void (*plan_destroy)(igf_plan*);
+  // As in `operations`, on this device: enqueued on the stream of the arguments.
+  int (*divergence)(const igf_divergence_args*, int32_t device);
+  int (*entropy)(const igf_entropy_args*, int32_t device);
 } igf_device_backend;
 
 typedef const igf_device_backend* (*igf_device_backend_function)(void);

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .. import _arrays, _core
 from ..histograms import Histogram, cells
+from . import on_device
 from .operands import home_of, require_histogram, require_number
 
 Int = NDArray[np.int64]
@@ -275,6 +276,9 @@ def divergence(
     """(L,) sum of a kernel's terms over the B + 2 cells of the common grid."""
     require_histogram(h0, "h0")
     require_histogram(h1, "h1")
+    found = on_device.divergence(kind, parameter, h0, h1)
+    if found is not None:
+        return found
     p, q, comparable = cells(h0, h1)
     out = np.full(len(p), np.nan)
     if comparable.any():

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .. import _arrays, _core
 from ..histograms import Histogram
+from . import on_device
 from .operands import home_of, require_histogram
 
 
@@ -193,6 +194,9 @@ def _correction(h: Histogram, correction: str | None) -> Any:
 
 
 def _entropy(kind: str, h: Histogram) -> NDArray[np.float64]:
+    found = on_device.entropy(kind, h)
+    if found is not None:
+        return found
     out = np.empty(len(h))
     _core.entropy(kind, np.ascontiguousarray(_arrays.to_numpy(h.counts)), out)
     return out

@@ -154,7 +154,19 @@ def test_public_measures_take_device_histograms(framework):
         there = igfast.information_velocity(*found, estimator=estimator)
         assert _arrays.home_of(there) == home(framework)
         here = igfast.information_velocity(*expected, estimator=estimator)
-        np.testing.assert_array_equal(_arrays.to_numpy(there), here)
+        np.testing.assert_allclose(_arrays.to_numpy(there), here, rtol=1e-12)
+    for measure in (igfast.shannon_entropy, igfast.statistical_complexity):
+        there = measure(found[1])
+        assert _arrays.home_of(there) == home(framework)
+        np.testing.assert_allclose(_arrays.to_numpy(there), measure(expected[1]), rtol=1e-12)
+    for measure in (igfast.kl_divergence, igfast.js_divergence, igfast.hellinger_distance):
+        np.testing.assert_allclose(
+            _arrays.to_numpy(measure(*found)), measure(*expected), rtol=1e-12
+        )
+    elsewhere = igfast.histogram(on(framework, pair[1]), grid=Grid.dyadic(64, exponent=-3))
+    mixed = igfast.js_divergence(found[0], elsewhere)  # other bins: aligned on the host
+    here = igfast.histogram(pair[1], grid=Grid.dyadic(64, exponent=-3))
+    np.testing.assert_array_equal(_arrays.to_numpy(mixed), igfast.js_divergence(expected[0], here))
     assert_same(found[0] + found[1], expected[0] + expected[1])
     assert_same(found[0].rebin(2), expected[0].rebin(2))
     np.testing.assert_array_equal(found[0].quantile(0.5), expected[0].quantile(0.5))
