@@ -48,23 +48,27 @@ def test_tensorboard(names):
     assert len(list(Path("runs/first").iterdir())) == 1
 
 
-def test_wandb(names, monkeypatch):
-    pytest.importorskip("wandb")
-    from tests.sinks.wandb_log import rows
-
-    monkeypatch.setenv("WANDB_SILENT", "true")
-    run("weights & biases", **names)
-    assert [row["igfast/step"] for _, row in rows(Path())] == [0, 10, 20]
-
-
-def test_trackio(names, tmp_path):
-    pytest.importorskip("trackio")
+def alone(title, folder, **environment):
+    """In a process of its own: these libraries settle on their folder only once."""
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport igfast\n"
     code += "from tests.integrations.test_page import adam, loop, network\n"
     code += "model = network(); optimizer = adam(model); train = lambda: loop(model, optimizer)\n"
-    code += EXAMPLES["trackio"]
-    environment = {**os.environ, "TRACKIO_DIR": str(tmp_path), "HF_HUB_OFFLINE": "1"}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=120)
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", **environment}
+    command = [sys.executable, "-c", code + EXAMPLES[title]]
+    subprocess.run(command, check=True, cwd=folder, env=environment, timeout=120)
+
+
+def test_wandb(tmp_path):
+    pytest.importorskip("wandb")
+    from tests.sinks.wandb_log import rows
+
+    alone("weights & biases", tmp_path, WANDB_SILENT="true")
+    assert [row["igfast/step"] for _, row in rows(tmp_path)] == [0, 10, 20]
+
+
+def test_trackio(tmp_path):
+    pytest.importorskip("trackio")
+    alone("trackio", tmp_path, TRACKIO_DIR=str(tmp_path))
     assert (tmp_path / "first.db").exists()
 
 
