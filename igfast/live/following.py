@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,13 +15,13 @@ from ..groups import MODEL
 from ..health import Flag
 from ..histograms import Histogram
 from ..sinks.curves import Curves, LiveCurves
-from ..store import RunReader
-from ..store.opening import connect, is_unborn
+from ..store import RunReader, StoreError
 from ..trajectory import Trajectory
 
 REPLAYED = 100  # records that stand for a run's past when it is first looked at
 QUIET_SECONDS = 30.0  # without a write-ahead log, a run that has not grown for so long has ended
-PATIENCE = 3.0  # seconds without a record after which a writer is looked for
+PATIENCE = 5.0  # seconds without a record after which a writer is looked for
+CREATION_SECONDS = 2.0
 WAL_VERSION = 2
 
 
@@ -87,9 +86,13 @@ class Follower:
         StoreError
             If the file is no run, or damaged.
         """
-        if not self.path.exists() or is_unborn(self.path):
-            return []
-        with contextlib.closing(RunReader(self.path)) as reader:
+        try:
+            reader = RunReader(self.path)
+        except StoreError:
+            if _is_being_created(self.path):
+                return []
+            raise
+        with contextlib.closing(reader):
             quantity = next((q for q in reader.quantities if len(reader.steps_of(q))), None)
             if quantity is None:
                 return []
@@ -149,26 +152,39 @@ class Follower:
         """Whether no writer has the file any more: it was closed, or its process has gone."""
         with self.path.open("rb") as file:
             header = file.read(20)
-        log = Path(f"{self.path}-wal")
-        if header[18] == WAL_VERSION:  # turned back when a run is closed
-            if log.exists() and time.time() - newest > PATIENCE:
-                settle(self.path)
-            return not log.exists()
+        if header[18] == WAL_VERSION:  # turned back, or the log removed, when a run is closed
+            left = time.time() - newest > PATIENCE and not is_held(self.path)
+            return left or not Path(f"{self.path}-wal").exists()
         written = max(newest, self.path.stat().st_mtime)
         journal = Path(f"{self.path}-journal").exists()
         return not journal or time.time() - written > QUIET_SECONDS
 
 
-def settle(path: Path) -> None:
-    """Take the log of a writer that has gone into the file; nothing while there is a writer.
+def is_held(path: Path) -> bool:
+    """Whether a process has the run open, as far as can be known: true where it cannot.
 
-    A writer that is killed, or closes while someone reads, leaves it to the next who may write.
+    A writer that is killed, or closes while someone reads, leaves its log behind. Nothing is opened
+    here: to open and close one of the files would undo the locks of a writer in this process, and
+    to take the log in would then take it from under that writer.
     """
-    with (
-        contextlib.suppress(sqlite3.Error),  # in a place where we may only read
-        contextlib.closing(connect(path, "mode=rw")) as db,
-    ):
-        db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    try:
+        inode = Path(f"{path}-shm").stat().st_ino
+    except OSError:
+        return False
+    try:
+        locks = Path("/proc/locks").read_text().splitlines()
+    except OSError:
+        return True
+    return any(line.split()[-3].rpartition(":")[2] == str(inode) for line in locks if line)
+
+
+def _is_being_created(path: Path) -> bool:
+    """Whether there is nothing yet, or a file whose writer may be at its first transaction."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return True
+    return found.st_size == 0 or time.time() - found.st_mtime < CREATION_SECONDS
 
 
 def _holds(flag: Flag, step: int) -> bool:

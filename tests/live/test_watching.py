@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from typer.testing import CliRunner
 import igfast
 from igfast.cli.app import app
 from igfast.live import table
-from igfast.live.following import PATIENCE, REPLAYED, Follower, settle
+from igfast.live.following import PATIENCE, REPLAYED, Follower, is_held
 from igfast.live.watching import watch_run
 from igfast.store import StoreError
 
@@ -84,7 +85,7 @@ def test_a_resumed_run_is_followed_anew(tmp_path):
 
 
 def test_a_killed_writer_ends_a_run(tmp_path):
-    """Its log is left behind, and taken in by who looks."""
+    """Its log is left behind, and left alone."""
     path = tmp_path / "run.igf"
     code = f"""
 import os, signal, sys
@@ -103,18 +104,21 @@ os.kill(os.getpid(), signal.SIGKILL)
     while not follower.look()[-1].ended:
         assert time.monotonic() < end
         time.sleep(0.1)
-    assert not log.exists()
+    assert log.exists()
     assert follower.look()[-1].step == 20
 
 
-def test_a_living_writer_is_left_its_log(tmp_path):
+def test_a_living_writer_has_not_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr("igfast.live.following.PATIENCE", 0.0)
     run = Growing(tmp_path / "run.igf")
     run.grow(2)
-    settle(tmp_path / "run.igf")
-    assert (tmp_path / "run.igf-wal").exists()
-    run.grow(2)
-    assert [state.step for state in Follower(tmp_path / "run.igf").look()] == [0, 10, 20, 30]
+    follower = Follower(tmp_path / "run.igf")
+    for _ in range(3):
+        assert not follower.look()[-1].ended
+        assert is_held(tmp_path / "run.igf")
     run.end()
+    assert follower.look()[-1].ended
+    assert not is_held(tmp_path / "run.igf")
 
 
 def test_lines_where_there_is_no_terminal(tmp_path):
@@ -192,5 +196,6 @@ def test_command_shows_a_run_once(tmp_path):
     with pytest.raises(StoreError, match="nothing to show: waiting for"):
         watch_run(tmp_path / "none.igf", console(), once=True)
     (tmp_path / "foreign.igf").write_bytes(b"x" * 200)
+    os.utime(tmp_path / "foreign.igf", (1, 1))
     with pytest.raises(StoreError, match="not an igfast run"):
         watch_run(tmp_path / "foreign.igf", console(), once=True)
