@@ -58,7 +58,8 @@ class Online:
     The length is that of segments: a segment ends where the motion since its first record stands
     clear of noise in one half of the splits, and is then measured in the other half, so that
     the choice adds no length; then the halves change places, and the two lengths are averaged.
-    It follows the path in chords; on processes of known length it is right within some 6 %.
+    It follows the path in chords: on processes of known length it is right within some 6 %, where
+    a path turns often, as under the noise of minibatches, it is too short.
 
     Examples
     --------
