@@ -29,8 +29,7 @@ std::string version(int number) {
 std::string why_no_device() {
   int driver = 0;
   if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
-    return std::string("no NVIDIA driver is loaded; install one (") + kDriver +
-           " or later), or pass CPU tensors";
+    return std::string("no NVIDIA driver is loaded; install one (") + kDriver + " or later)";
   }
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
