@@ -32,7 +32,6 @@ from analysis.unseen_processes import UNSEEN  # noqa: E402
 EVERY = {**KNOWN, **HELD_OUT, **UNSEEN}
 MARKS = {**dict.fromkeys(HELD_OUT, "*"), **dict.fromkeys(UNSEEN, "†")}
 FEW = ("shift", "relaxation", "return", "Laplace scale", "circle", "far shift")
-FEW += ("weights and drift", "root of time")
 # n, T, bins, splits, seeds: of all processes, and of a few where that takes long
 MATRIX = [
     (100_000, 30, 256, 8, 60),

@@ -141,12 +141,12 @@ def _measured(
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)
     path = np.concatenate([[0.0], np.cumsum(np.maximum(chords, 0.0))])
-    lost, remainder = lost_in_cells(merged, curve, modes, float(chords.sum())), Remainder(0.0, 0.0)
+    lost, remainder = lost_in_cells(merged, modes), Remainder(0.0, 0.0)
     if path[-1] > 0 and splits > 2:
         known = float(statistical_error(np.cumsum(followed.increments, axis=1))[-1] / path[-1])
         remainder = measure_remainder(curve.centered, path, modes, known)
     scale = np.sqrt(1 + np.clip(remainder.value, *tuning.BELIEVED_REMAINDER))
-    scale *= (1 + lost) * (1 + tuning.HIDDEN_ADDED * modes.hidden)
+    scale *= 1 + lost
     width = np.asarray(np.median(followed.widths, axis=0))
     corner = corners(chords * scale, followed.turned * scale, width == 1, counts)
     lengths = np.zeros((splits, records))

@@ -76,7 +76,7 @@ def roots(counts: Float) -> Roots:
     splits = counts.shape[1]
     total = counts.sum(axis=-1, keepdims=True)
     pooled, pooled_total = counts.sum(axis=1), total.sum(axis=1)
-    own = _root(counts, total)
+    own = _root(counts, total, tuning.ROOT_SHIFT)
     centered = own + (_root(pooled, pooled_total) - own.mean(axis=1))[:, None]
     others = np.stack(
         [_root(pooled - counts[:, g], pooled_total - total[:, g]) for g in range(splits)]
@@ -88,6 +88,7 @@ def roots(counts: Float) -> Roots:
     return Roots(own, centered, others, noise)
 
 
-def _root(counts: Float, total: Float) -> Float:
-    shift = np.where(counts > 0, tuning.ROOT_SHIFT, tuning.ROOT_OF_NONE**2)
+def _root(counts: Float, total: Float, of_none: float = tuning.ROOT_OF_NONE**2) -> Float:
+    """Of splits, which tell the noise, without the step at none: it would be noise of their own."""
+    shift = np.where(counts > 0, tuning.ROOT_SHIFT, of_none)
     return np.asarray(2.0 * np.sqrt((counts + shift) / total))

@@ -31,26 +31,25 @@ class Followed:
     straightened: float
 
 
-def lost_in_cells(merged: Float, curve: Roots, modes: Modes, length: float) -> float:
+def lost_in_cells(merged: Float, modes: Modes) -> float:
     """Share of the length that cells of this width lose.
 
     What is lost goes as the square of the width where the density is smooth, as the width itself at
     an edge or in a tail that is one cell. Which of them it is shows from joining pairs of cells,
-    twice: the loss is extrapolated to cells of no width (L. F. Richardson, 1911).
+    twice: the loss is extrapolated to cells of no width (L. F. Richardson, 1911). Few records are
+    enough for it, and the longer steps between them have less noise.
     """
-    if not length > 0:
-        return 0.0
-    lengths = [length]
-    for _ in range(2):
-        modes = join_modes(modes, curve)
-        merged = join_pairs(merged)
+    merged = merged[:: max(1, len(merged) // tuning.RECORDS_FOR_CELLS)]
+    lengths: list[float] = []
+    for _ in range(3):
         curve = roots(merged)
         lengths.append(float(follow(curve, modes).increments.mean(axis=0).sum()))
+        modes, merged = join_modes(modes, curve), join_pairs(merged)
     pairs, fours = lengths[0] - lengths[1], lengths[1] - lengths[2]
-    if not pairs > 0:
+    if not (pairs > 0 and lengths[0] > 0):
         return 0.0
     ratio = float(np.clip(fours / pairs, *tuning.LOSS_OF_PAIRS))
-    return min(pairs / (ratio - 1) / length, tuning.MOST_LOST)
+    return min(pairs / (ratio - 1) / lengths[0], tuning.MOST_LOST)
 
 
 def follow(curve: Roots, modes: Modes) -> Followed:

@@ -44,9 +44,7 @@ LADDER_OVERLAP = 4
 BELIEVED_REMAINDER = (-0.1, 1.0)
 # Half of an error in the squared length is one in the length.
 REMAINDER_ERROR = 0.5
-# Share of the most that the next mode adds which is added, and which is its standard error: one
-# error reaches nothing and all of it.
-HIDDEN_ADDED = 0.25
+# Share of the most that the next mode adds that is its standard error: two errors are beyond it.
 HIDDEN_ERROR = 0.75
 # Share of the length added for the noise in tangents that is its standard error.
 TANGENT_ERROR = 0.3
@@ -54,6 +52,8 @@ TANGENT_ERROR = 0.3
 # that many times as much. Half of the loss is its standard error.
 LOSS_OF_PAIRS = (2.0, 4.0)
 LOST_IN_CELLS_ERROR = 0.5
+# Records, about, from which the loss is measured.
+RECORDS_FOR_CELLS = 64
 MOST_LOST = 0.5
 # With fewer cells than this, splits of a layer are too small to be compared with each other.
 FEWEST_CELLS = 4
