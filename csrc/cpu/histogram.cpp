@@ -33,6 +33,13 @@ class RowRules {
     }
   }
 
+  // With digits and moments, on a dyadic grid.
+  template <class T>
+  bool count(const Kernels& kernels, const Run<T>& run, std::int64_t row, std::uint64_t* words,
+             MomentSums& sums) {
+    return kernels.of(TypeTag<T>{}).dyadic_digits_moments(dyadic(row), run, words, sums);
+  }
+
   // With digits; a uniform grid has none.
   template <class T>
   void count(const Kernels& kernels, const Run<T>& run, std::int64_t row, std::uint64_t* words,
@@ -111,10 +118,7 @@ class HistogramWorker {
         for_each_run<T>(tensor, chunk, [&](const auto& run) { add(run); });
       } else {
         ChunkMoments moments;
-        for_each_run<T>(tensor, chunk, [&](const auto& run) {
-          moments.add(kernels_, run);
-          add(run);
-        });
+        for_each_run<T>(tensor, chunk, [&](const auto& run) { add(run, moments); });
         (*partials_)[static_cast<std::size_t>(chunk.index)] = moments.finish();
       }
     });
@@ -137,6 +141,20 @@ class HistogramWorker {
     rules_.count(kernels_, run, row_, words_.words(),
                  window_.takes_extents ? &extents_.of(Widened<T>{}) : nullptr);
     padding_ += run.size - (run.last - run.first);
+  }
+
+  template <class T>
+  void add(const Run<T>& run, ChunkMoments& moments) {
+    if constexpr (sizeof(Word) == sizeof(std::uint64_t)) {
+      if (args_.grid.kind == IGF_DYADIC && ChunkMoments::is_whole(run) && !window_.takes_extents) {
+        moments.add(run, [&](MomentSums& sums) {
+          return rules_.count(kernels_, run, row_, words_.words(), sums);
+        });
+        return;
+      }
+    }
+    moments.add(kernels_, run);
+    add(run);
   }
 
   const Kernels& kernels_;

@@ -42,6 +42,9 @@ struct StorageKernels {
   void (*log_digits)(const LogRule&, const Run<T>&, std::uint64_t* words);
   // Adds whole blocks; returns false, having added nothing, if a value is not finite.
   bool (*moments)(const Run<T>&, MomentSums&);
+  // dyadic_digits and moments in one loop: what a Monitor records. False: counted, no moments.
+  bool (*dyadic_digits_moments)(const DyadicRule&, const Run<T>&, std::uint64_t* words,
+                                MomentSums&);
 };
 
 // One value at a time: what vector loops fall back on where a value is not finite.

@@ -91,15 +91,15 @@ void count_uniform(const UniformRule<Widened<T>>& rule, const Run<T>& run, std::
   }
 }
 
-// Passes every value by the extremes on its way to the placer.
-template <class Placer, class V>
+// Passes every value by a watcher (extremes, moments) on its way to the placer.
+template <class Placer, class Watcher>
 struct Watched {
   Placer placer;
-  ExtremeLanes<V> extremes;
+  Watcher watcher;
 
   template <class Lanes>
   PlacedLanes operator()(Lanes x) {
-    extremes.add(x);
+    watcher.add(x);
     return placer(x);
   }
 };
@@ -118,14 +118,28 @@ void count_dyadic(const DyadicRule& rule, const Run<T>& run, Word* words,
     const Placer placer(rule);
     count_lanes(placer, run, words);
   } else {
-    Watched<Placer, Widened<T>> watched{Placer(rule), {}};
+    Watched<Placer, ExtremeLanes<Widened<T>>> watched{Placer(rule), {}};
     count_lanes(watched, run, words);
-    if (watched.extremes.finite()) {
-      watched.extremes.store(*extents);
+    if (watched.watcher.finite()) {
+      watched.watcher.store(*extents);
     } else {
       add_extents(run, *extents);
     }
   }
+}
+
+template <class T>
+bool count_dyadic_moments(const DyadicRule& rule, const Run<T>& run, std::uint64_t* words,
+                          MomentSums& sums) {
+  using Placer = DyadicLanes<Widened<T>>;
+  if (!Placer::holds(rule)) {
+    scalar_kernels().of(TypeTag<T>{}).dyadic_digits(rule, run, words, nullptr);
+    return add_moments(run, sums);
+  }
+  using Watcher = MomentLanes<Widened<T>>;
+  Watched<Placer, Watcher> watched{Placer(rule), Watcher(sums)};
+  count_lanes(watched, run, words);
+  return watched.watcher.store(sums, run.size);
 }
 
 template <class T, class Word>
@@ -147,7 +161,8 @@ constexpr StorageKernels<T> storage_kernels() {
           count_dyadic<T, std::uint64_t>,
           count_log<T, std::uint32_t>,
           count_log<T, std::uint64_t>,
-          add_moments<T>};
+          add_moments<T>,
+          count_dyadic_moments<T>};
 }
 
 }  // namespace

@@ -76,10 +76,17 @@ bool add_moments(const Run<T>& run, MomentSums& sums) {
 }
 
 template <class T>
+bool count_dyadic_moments(const DyadicRule& rule, const Run<T>& run, std::uint64_t* words,
+                          MomentSums& sums) {
+  count_digits(rule, run, words);
+  return add_moments(run, sums);
+}
+
+template <class T>
 constexpr StorageKernels<T> storage_kernels() {
   return {
       count<UniformRule<Widened<T>>, T>, count_dyadic<T>, count_dyadic_digits<T>, count<LogRule, T>,
-      count_digits<LogRule, T>,          add_moments<T>};
+      count_digits<LogRule, T>,          add_moments<T>,  count_dyadic_moments<T>};
 }
 
 }  // namespace

@@ -43,6 +43,12 @@ class ChunkMoments {
  public:
   template <class T>
   void add(const Kernels& kernels, const Run<T>& run) {
+    add(run, [&](MomentSums& sums) { return kernels.of(TypeTag<T>{}).moments(run, sums); });
+  }
+
+  // loop(sums) adds the run, of whole blocks, or returns false.
+  template <class T, class Loop>
+  void add(const Run<T>& run, const Loop& loop) {
     if (blocks_ == 0) {
       group_ = MomentSums(rounded_shift(mean_of_block(run)));
     } else if (blocks_ % kRunBlocks == 0) {
@@ -50,8 +56,7 @@ class ChunkMoments {
       group_ = MomentSums(rounded_shift(total_.mean));
     }
     blocks_ += (run.size + kBlock - 1) / kBlock;
-    const bool whole = (run.last - run.first) % kBlock == 0;
-    if (!whole || !kernels.of(TypeTag<T>{}).moments(run, group_)) {
+    if (!is_whole(run) || !loop(group_)) {
       add_values(run, run.last, group_);
     }
   }
@@ -59,6 +64,11 @@ class ChunkMoments {
   CentralSums finish() {
     total_.merge(central_sums(group_));
     return total_;
+  }
+
+  template <class T>
+  static bool is_whole(const Run<T>& run) {
+    return (run.last - run.first) % kBlock == 0;
   }
 
  private:

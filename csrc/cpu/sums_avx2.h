@@ -152,36 +152,53 @@ inline void for_lanes(const Run<T>& run, const Take& take) {
   }
 }
 
+// Takes lanes of finite values into sums; store() says false, and stores nothing, if one was not.
+template <class V>
+class MomentLanes {
+ public:
+  explicit MomentLanes(const MomentSums& sums)
+      : shift_(_mm256_set1_pd(sums.shift)), low_(sums, 0), high_(sums, 4) {}
+
+  template <class Lanes>
+  void add(Lanes x) {
+    const Doubles wide = to_double(x);
+    low_.add(wide.low, shift_);
+    high_.add(wide.high, shift_);
+    extremes_.add(x);
+  }
+
+  bool store(MomentSums& sums, std::int32_t size) const {
+    if (!low_.finite() || !high_.finite()) {
+      return false;
+    }
+    low_.store(sums, 0);
+    high_.store(sums, 4);
+    const Doubles minimum = extremes_.minimum();
+    const Doubles maximum = extremes_.maximum();
+    for (int lane = 0; lane < 8; lane += 4) {
+      double* least = sums.minimum + lane;
+      double* most = sums.maximum + lane;
+      const __m256d below = lane == 0 ? minimum.low : minimum.high;
+      const __m256d above = lane == 0 ? maximum.low : maximum.high;
+      _mm256_storeu_pd(least, _mm256_min_pd(below, _mm256_loadu_pd(least)));
+      _mm256_storeu_pd(most, _mm256_max_pd(above, _mm256_loadu_pd(most)));
+    }
+    sums.zeros += extremes_.zeros();
+    sums.count += size;
+    return true;
+  }
+
+ private:
+  __m256d shift_;
+  PowerSums low_, high_;
+  ExtremeLanes<V> extremes_;
+};
+
 template <class T>
 bool add_moments(const Run<T>& run, MomentSums& sums) {
-  const __m256d shift = _mm256_set1_pd(sums.shift);
-  PowerSums low(sums, 0);
-  PowerSums high(sums, 4);
-  ExtremeLanes<Widened<T>> extremes;
-  for_lanes(run, [&](auto x) {
-    const Doubles wide = to_double(x);
-    low.add(wide.low, shift);
-    high.add(wide.high, shift);
-    extremes.add(x);
-  });
-  if (!low.finite() || !high.finite()) {
-    return false;
-  }
-  low.store(sums, 0);
-  high.store(sums, 4);
-  const Doubles minimum = extremes.minimum();
-  const Doubles maximum = extremes.maximum();
-  for (int lane = 0; lane < 8; lane += 4) {
-    double* least = sums.minimum + lane;
-    double* most = sums.maximum + lane;
-    const __m256d below = lane == 0 ? minimum.low : minimum.high;
-    const __m256d above = lane == 0 ? maximum.low : maximum.high;
-    _mm256_storeu_pd(least, _mm256_min_pd(below, _mm256_loadu_pd(least)));
-    _mm256_storeu_pd(most, _mm256_max_pd(above, _mm256_loadu_pd(most)));
-  }
-  sums.zeros += extremes.zeros();
-  sums.count += run.size;
-  return true;
+  MomentLanes<Widened<T>> lanes(sums);
+  for_lanes(run, [&](auto x) { lanes.add(x); });
+  return lanes.store(sums, run.size);
 }
 
 }  // namespace

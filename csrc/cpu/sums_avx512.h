@@ -145,26 +145,46 @@ inline void for_lanes(const Run<T>& run, const Take& take) {
   }
 }
 
+// Takes lanes of finite values into sums; store() says false, and stores nothing, if one was not.
+template <class V>
+class MomentLanes {
+ public:
+  explicit MomentLanes(const MomentSums& sums)
+      : shift_(_mm512_set1_pd(sums.shift)), powers_(sums) {}
+
+  template <class Lanes>
+  void add(Lanes x) {
+    const Doubles wide = to_double(x);
+    powers_.add(wide.low, shift_);
+    powers_.add(wide.high, shift_);
+    extremes_.add(x);
+  }
+
+  bool store(MomentSums& sums, std::int32_t size) const {
+    if (!powers_.finite()) {
+      return false;
+    }
+    powers_.store(sums);
+    double* least = sums.minimum;
+    double* most = sums.maximum;
+    _mm512_storeu_pd(least, _mm512_min_pd(extremes_.minimum(), _mm512_loadu_pd(least)));
+    _mm512_storeu_pd(most, _mm512_max_pd(extremes_.maximum(), _mm512_loadu_pd(most)));
+    sums.zeros += extremes_.zeros();
+    sums.count += size;
+    return true;
+  }
+
+ private:
+  __m512d shift_;
+  PowerSums powers_;
+  ExtremeLanes<V> extremes_;
+};
+
 template <class T>
 bool add_moments(const Run<T>& run, MomentSums& sums) {
-  const __m512d shift = _mm512_set1_pd(sums.shift);
-  PowerSums powers(sums);
-  ExtremeLanes<Widened<T>> extremes;
-  for_lanes(run, [&](auto x) {
-    const Doubles wide = to_double(x);
-    powers.add(wide.low, shift);
-    powers.add(wide.high, shift);
-    extremes.add(x);
-  });
-  if (!powers.finite()) {
-    return false;
-  }
-  powers.store(sums);
-  _mm512_storeu_pd(sums.minimum, _mm512_min_pd(extremes.minimum(), _mm512_loadu_pd(sums.minimum)));
-  _mm512_storeu_pd(sums.maximum, _mm512_max_pd(extremes.maximum(), _mm512_loadu_pd(sums.maximum)));
-  sums.zeros += extremes.zeros();
-  sums.count += run.size;
-  return true;
+  MomentLanes<Widened<T>> lanes(sums);
+  for_lanes(run, [&](auto x) { lanes.add(x); });
+  return lanes.store(sums, run.size);
 }
 
 }  // namespace
