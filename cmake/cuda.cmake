@@ -46,7 +46,7 @@ elseif(IGFAST_BUILD_CUDA STREQUAL "AUTO")
   igfast_find_gpus(gpus)
   if(NOT gpus)
     set(IGFAST_CUDA_STATUS
-        "not built: no GPU was found when igfast was compiled; compile with IGFAST_BUILD_CUDA=ON")
+        "not built: no GPU was found when igfast was compiled (IGFAST_BUILD_CUDA=ON builds it anyway)")
   else()
     if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
       set(CMAKE_CUDA_ARCHITECTURES ${gpus})
