@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +11,10 @@ import igfast
 EXTRAS = ("torch", "cupy", "scipy", "matplotlib", "typer", "rich", "pyarrow")
 
 assert not any(importlib.util.find_spec(name) for name in EXTRAS), "an extra is installed here"
+info = Path("/proc/cpuinfo")
+flags = info.read_text().split() if info.exists() else []
+for isa, needs in {"avx2": {"avx2", "f16c"}, "avx512": {"avx512vl", "avx512_vbmi2"}}.items():
+    assert (isa in igfast._core.available_isas()) == needs.issubset(flags), f"{isa} is not found"
 rng = np.random.default_rng(0)
 before = {"w": rng.normal(size=10_000).astype(np.float32)}
 after = {"w": before["w"] + np.float32(0.5)}

@@ -4,23 +4,60 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#ifdef IGFAST_HAVE_X86_ISAS
+#include <cpuid.h>
+#endif
+
 namespace igfast {
 namespace {
 
 constexpr int kUndecided = -1;
 std::atomic<int> g_choice{kUndecided};
 
+#ifdef IGFAST_HAVE_X86_ISAS
+struct Registers {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
+
+Registers cpuid(unsigned leaf) {
+  Registers found;
+  __get_cpuid_count(leaf, 0, &found.eax, &found.ebx, &found.ecx, &found.edx);
+  return found;
+}
+
+bool all_of(unsigned bits, unsigned wanted) { return (bits & wanted) == wanted; }
+
+// What registers the operating system saves; only where it says so at all (OSXSAVE).
+unsigned saved_state() {
+  unsigned low = 0;
+  unsigned high = 0;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+}
+
+// __builtin_cpu_supports needs a run-time library that not every toolchain links: zig's says no.
+bool processor_has_avx2() {
+  constexpr unsigned kSaves = 1u << 27, kAvx = 1u << 28, kF16c = 1u << 29, kAvx2 = 1u << 5;
+  return all_of(cpuid(1).ecx, kSaves | kAvx | kF16c) && all_of(saved_state(), 0x06) &&
+         all_of(cpuid(7).ebx, kAvx2);
+}
+
+bool processor_has_avx512() {
+  constexpr unsigned kF = 1u << 16, kDq = 1u << 17, kBw = 1u << 30, kVl = 1u << 31;
+  constexpr unsigned kVbmi2 = 1u << 6;
+  // VBMI2 is not used: it leaves out the first generation, which slows down at 512 bits.
+  return processor_has_avx2() && all_of(saved_state(), 0xe6) &&
+         all_of(cpuid(7).ebx, kF | kDq | kBw | kVl) && all_of(cpuid(7).ecx, kVbmi2);
+}
+#endif
+
 // An ISA's file is compiled for exactly the features asked for here.
 bool processor_has(Isa isa) {
   switch (isa) {
     case Isa::kScalar: return true;
 #ifdef IGFAST_HAVE_X86_ISAS
-    case Isa::kAvx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
-    // VBMI2 is not used: it leaves out the first generation, which slows down at 512 bits.
-    case Isa::kAvx512:
-      return processor_has(Isa::kAvx2) && __builtin_cpu_supports("avx512f") &&
-             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi2");
+    case Isa::kAvx2: return processor_has_avx2();
+    case Isa::kAvx512: return processor_has_avx512();
 #endif
     default: return false;
   }

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from igfast import _core
+
+CPU_INFO = Path("/proc/cpuinfo")
 
 
 @pytest.fixture
@@ -127,3 +130,12 @@ def test_build_info_names_the_build():
     info = _core.build_info()
     assert set(info) == {"compiler", "version", "cuda"}
     assert info["cuda"].startswith("not built")
+
+
+@pytest.mark.skipif(not CPU_INFO.exists(), reason="needs Linux's list of processor features")
+def test_instruction_sets_are_those_of_the_processor():
+    flags = set(CPU_INFO.read_text().split())
+    avx2 = flags >= {"avx2", "f16c"}
+    avx512 = flags >= {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vbmi2"}
+    expected = ["avx512"] * avx512 + ["avx2"] * avx2 + ["scalar"]
+    assert _core.available_isas() == expected
