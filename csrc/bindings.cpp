@@ -1,4 +1,4 @@
-// The only file that knows Python: checks arrays, releases the GIL, calls the backend table.
+// The Python side of the kernels: checks arrays, releases the GIL, calls the backend table.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -14,6 +14,7 @@
 #include "cpu/isa.h"
 #include "device_bindings.h"
 #include "dtype.h"
+#include "record_bindings.h"
 
 namespace py = pybind11;
 
@@ -361,4 +362,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   module.def("available_isas", &available_isas);
   module.def("build_info", &build_info);
   igfast::bind_devices(module);
+  igfast::bind_records(module);
 }

@@ -12,10 +12,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import merging
+from .. import _core, merging
 from ..histograms import Histogram
 from ..measures import shannon_entropy, statistical_complexity
-from .split_cells import join_outside
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -137,12 +136,11 @@ class _Record:
         self.step = step
         self.histogram = histogram
         self.membership = membership
-        counts = join_outside(histogram.split_counts, histogram.split_outside)
-        sizes = counts.sum(axis=2)
-        self.known = np.asarray((sizes > 0).all(axis=1))  # no empty split
-        pooled = counts.sum(axis=1)
-        self.pooled = pooled / np.maximum(pooled.sum(axis=1), 1)[:, None]
-        self.shares = np.divide(counts, np.maximum(sizes, 1)[..., None], out=counts)
+        # known: no empty split
+        self.shares, self.pooled, self.known = _core.shares(
+            np.ascontiguousarray(histogram.split_counts),
+            np.ascontiguousarray(histogram.split_outside),
+        )
 
     def on_the_grid_of(self, other: _Record) -> NDArray[np.bool_]:
         """(L,) whether a layer's bins are the same."""
@@ -172,8 +170,7 @@ class _Half:
         self._before = self.length.copy(), self._known, self._judged, self._moved
         self._replaced = None
         both = self._known & now.known
-        matrix = _weighted(self._shares, self._pooled, now.shares, now.pooled)
-        occupied = ((self._pooled + now.pooled) > 0).sum(axis=1)
+        matrix, occupied = _core.motion(self._shares, self._pooled, now.shares, now.pooled)
         # where the grid has changed, a segment ends before the change and takes one step over it
         cut = both & ~same
         if cut.any():
@@ -208,23 +205,15 @@ class _Half:
 
 def _products(before: _Record, now: _Record, same: NDArray[np.bool_]) -> Float:
     """(L, G, G) products Σ_b Δp_b^(g) Δp_b^(h) / p_b; NaN of layers that have an empty split."""
-    matrix = _weighted(before.shares, before.pooled, now.shares, now.pooled)
+    matrix, _ = _core.motion(before.shares, before.pooled, now.shares, now.pooled)
     for layer in np.flatnonzero(~same & before.known & now.known).tolist():
         first, second, _ = merging.align(
             before.histogram.select([layer]), now.histogram.select([layer])
         )
         a, b = _Record(0, first, 0), _Record(0, second, 0)
-        matrix[layer] = _weighted(a.shares, a.pooled, b.shares, b.pooled)[0]
+        matrix[layer] = _core.motion(a.shares, a.pooled, b.shares, b.pooled)[0][0]
     matrix[~(before.known & now.known)] = np.nan
     return matrix
-
-
-def _weighted(before: Float, pooled_before: Float, now: Float, pooled_now: Float) -> Float:
-    middle = pooled_before + pooled_now
-    weight = np.sqrt(np.divide(2.0, middle, out=np.zeros_like(middle), where=middle > 0))
-    change = now - before
-    change *= weight[:, None]
-    return np.asarray(change @ change.transpose(0, 2, 1))
 
 
 def _mean_of_pairs(matrix: Float) -> Float:

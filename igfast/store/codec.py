@@ -27,11 +27,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
+
 HISTOGRAM_CODEC = 1
 DIFFERENCED = 1
 OFFSETS = 2
 PLAIN = 4
 DIFFERENCE_FROM = 4  # mean count of a cell above which differences are smaller than counts
+WINDOW, MEMORY = 13, 7  # runs need little: more is slower, for the memory is cleared every time
 
 Integers = NDArray[np.int64]
 
@@ -90,45 +93,35 @@ def encode(cells: Cells, step: int, identity: int) -> tuple[bytes, bytes]:
     ValueError
         If counts do not add up to ``numel`` or an offset is impossible for its count.
     """
-    counts = cells.counts
-    layers, splits, bins = counts.shape
+    layers, splits, bins = cells.counts.shape
+    layouts, planes = _core.lay_out(
+        np.ascontiguousarray(cells.counts),
+        np.ascontiguousarray(cells.outside),
+        np.ascontiguousarray(cells.nan),
+        np.ascontiguousarray(cells.numel),
+        None if cells.offsets is None else np.ascontiguousarray(cells.offsets),
+        DIFFERENCE_FROM,
+    )
+    differenced, count_width, offset_width, occupied, plain = layouts.T
     entries = np.zeros(layers, DIRECTORY)
     entries["nan"], entries["numel"] = cells.nan, cells.numel
     entries["exponent"] = DYADIC_NONE if cells.exponents is None else cells.exponents
     entries["origin"] = 0 if cells.origins is None else cells.origins
-    _check(cells)
-
-    full = np.concatenate([cells.outside[..., :1], counts, cells.outside[..., 1:]], axis=-1)
-    differenced = counts.sum(axis=(1, 2)) > DIFFERENCE_FROM * splits * bins
-    full[differenced] = _zigzag(_difference(full[differenced]))
-    entries["flags"] = differenced * DIFFERENCED
-    cell_width = _widths(full.reshape(layers, -1).max(axis=1, initial=0))
-    entries["count_width"] = cell_width
-    words = full.astype("<u8", copy=False).view(np.uint8)
-    planes = words.reshape(layers, splits * (bins + 2), 8)
-
-    occupied = np.zeros(layers, np.int64)
-    offset_width = np.zeros(layers, np.int64)
-    offset_planes = np.empty((0, 8), np.uint8)
+    entries["flags"] = differenced * DIFFERENCED + plain * PLAIN
+    entries["count_width"], entries["offset_width"] = count_width, offset_width
     if cells.offsets is not None:
         entries["flags"] |= OFFSETS
-        mask = counts > 0
-        # 255c/2 rounded down, without a product that could leave 64 bits
-        residuals = _zigzag(cells.offsets - 127 * counts - (counts >> 1))
-        occupied = mask.sum(axis=(1, 2))
-        offset_width = _widths(np.where(mask, residuals, 0).max(axis=(1, 2), initial=0))
-        offset_planes = residuals[mask].astype("<u8", copy=False).view(np.uint8).reshape(-1, 8)
-    entries["offset_width"] = offset_width
 
     seed = checksum_start(identity, step, splits, bins)
-    ends = np.cumsum(occupied)
-    segments = []
-    for layer in range(layers):
-        cell_bytes = planes[layer, :, : cell_width[layer]].T.tobytes()
-        rows = offset_planes[ends[layer] - occupied[layer] : ends[layer], : offset_width[layer]]
-        plain = _even(rows[:, 0]) if len(rows) else False
-        entries["flags"][layer] |= plain * PLAIN
-        segments.append(_segment(cell_bytes, rows, plain))
+    sizes = np.stack([count_width * splits * (bins + 2), plain * occupied, offset_width * occupied])
+    sizes[2] -= sizes[1]
+    ends = np.cumsum(sizes.T).tolist()
+    segments, start = [], 0
+    for cells_end, plain_end, end in zip(ends[::3], ends[1::3], ends[2::3], strict=True):
+        segments.append(
+            _segment(planes[start:cells_end], planes[cells_end:plain_end], planes[plain_end:end])
+        )
+        start = end
     entries["size"] = [len(segment) for segment in segments]
     entries["crc"] = [zlib.crc32(segment, seed) for segment in segments]
     # one row of bytes for each byte of an entry: equal layers compress to nothing
@@ -202,38 +195,13 @@ def decode(
     )
 
 
-def _segment(cell_bytes: bytes, rows: NDArray[np.uint8], plain: bool) -> bytes:
-    deflate = zlib.compressobj(1, zlib.DEFLATED, -15, 8, zlib.Z_RLE)
-    stream = deflate.compress(cell_bytes)
-    stream += deflate.compress(rows[:, int(plain) :].T.tobytes()) + deflate.flush()
-    return stream + rows[:, 0].tobytes() if plain else stream
-
-
-def _check(cells: Cells) -> None:
-    total = cells.counts.sum(axis=(1, 2)) + cells.outside.sum(axis=(1, 2)) + cells.nan
-    negative = min(int(part.min(initial=0)) for part in (cells.counts, cells.outside, cells.nan))
-    if negative < 0 or not np.array_equal(total, cells.numel):
-        raise ValueError("counts + underflow + overflow + nan must be numel, none negative")
-    if (
-        cells.offsets is not None
-        and not ((cells.offsets >= 0) & (cells.offsets <= 255 * cells.counts)).all()
-    ):
-        raise ValueError("offsets must lie between 0 and 255/256 of their counts")
-
-
-def _difference(full: Integers) -> Integers:
-    """(l, G, C): first split against its left neighbor, others against the mean before them."""
-    out = full.copy()
-    out[:, 0, 1:] -= full[:, 0, :-1]
-    before = full[:, 0].copy()
-    for split in range(1, full.shape[1]):
-        out[:, split] -= before // split
-        before += full[:, split]
-    return out
+def _segment(cells: bytes, plain: bytes, offsets: bytes) -> bytes:
+    deflate = zlib.compressobj(1, zlib.DEFLATED, -WINDOW, MEMORY, zlib.Z_RLE)
+    return deflate.compress(cells) + deflate.compress(offsets) + deflate.flush() + plain
 
 
 def _accumulate(differences: Integers) -> Integers:
-    """Inverse of :func:`_difference` for one layer, (G, C)."""
+    """Counts from differences of one layer, (G, C)."""
     out = differences.copy()
     out[0] = np.cumsum(differences[0])
     before = out[0].copy()
@@ -243,25 +211,8 @@ def _accumulate(differences: Integers) -> Integers:
     return out
 
 
-def _zigzag(values: Integers) -> Integers:
-    return (values << 1) ^ (values >> 63)
-
-
 def _unzigzag(values: Integers) -> Integers:
     return (values >> 1) ^ -(values & 1)
-
-
-def _widths(largest: Integers) -> Integers:
-    """Bytes that each of these non-negative integers needs, at least one."""
-    limits = np.array([2 ** (8 * width) for width in range(1, 8)], np.int64)
-    return 1 + np.searchsorted(limits, largest, side="right")
-
-
-def _even(plane: NDArray[np.uint8]) -> bool:
-    """Whether a deflate stream could save less than some 5 % of these bytes."""
-    tally = np.bincount(plane, minlength=256)
-    # n(n-1)/256 pairs of equal bytes are expected if all 256 values are as likely
-    return bool(len(plane) > 128 and 256 * (tally @ tally - len(plane)) < 1.3 * len(plane) ** 2)
 
 
 def _from_planes(raw: bytes, width: int) -> Integers:

@@ -1,0 +1,93 @@
+#include "record/motion.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace igfast::record {
+namespace {
+
+// The numbers of one layer; kSplits is 0 where they are known only at run time.
+template <std::int64_t kSplits>
+std::int64_t multiply_layer(std::int64_t splits_given, std::int64_t cells, Shares before,
+                            Shares now, double* changes, double* products) {
+  const std::int64_t splits = kSplits == 0 ? splits_given : kSplits;
+  std::fill_n(products, splits * splits, 0.0);
+  std::int64_t occupied = 0;
+  for (std::int64_t cell = 0; cell < cells; ++cell) {
+    const double sum = before.pooled[cell] + now.pooled[cell];
+    if (!(sum > 0)) {
+      continue;
+    }
+    ++occupied;
+    const double weight = 2.0 / sum;
+    for (std::int64_t g = 0; g < splits; ++g) {
+      changes[g] = now.splits[g * cells + cell] - before.splits[g * cells + cell];
+    }
+    for (std::int64_t g = 0; g < splits; ++g) {
+      const double weighted = changes[g] * weight;
+      for (std::int64_t h = 0; h <= g; ++h) {
+        products[g * splits + h] += weighted * changes[h];
+      }
+    }
+  }
+  for (std::int64_t g = 0; g < splits; ++g) {
+    for (std::int64_t h = 0; h < g; ++h) {
+      products[h * splits + g] = products[g * splits + h];
+    }
+  }
+  return occupied;
+}
+
+}  // namespace
+
+void take_shares(std::int64_t layers, std::int64_t splits, std::int64_t bins,
+                 const std::int64_t* counts, const std::int64_t* outside, double* shares,
+                 double* pooled, std::uint8_t* known) {
+  const std::int64_t cells = bins + 2;
+  std::vector<std::int64_t> joined(static_cast<std::size_t>(cells));
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
+    std::fill(joined.begin(), joined.end(), 0);
+    std::int64_t total = 0;
+    known[layer] = 1;
+    for (std::int64_t split = 0; split < splits; ++split) {
+      const std::int64_t* row = counts + (layer * splits + split) * bins;
+      const std::int64_t* beyond = outside + (layer * splits + split) * 2;
+      std::int64_t size = beyond[0] + beyond[1];
+      for (std::int64_t bin = 0; bin < bins; ++bin) {
+        size += row[bin];
+        joined[static_cast<std::size_t>(bin + 1)] += row[bin];
+      }
+      joined.front() += beyond[0];
+      joined.back() += beyond[1];
+      total += size;
+      known[layer] &= static_cast<std::uint8_t>(size > 0);
+      const auto divisor = static_cast<double>(std::max<std::int64_t>(size, 1));
+      double* share = shares + (layer * splits + split) * cells;
+      share[0] = static_cast<double>(beyond[0]) / divisor;
+      for (std::int64_t bin = 0; bin < bins; ++bin) {
+        share[bin + 1] = static_cast<double>(row[bin]) / divisor;
+      }
+      share[cells - 1] = static_cast<double>(beyond[1]) / divisor;
+    }
+    const auto divisor = static_cast<double>(std::max<std::int64_t>(total, 1));
+    for (std::int64_t cell = 0; cell < cells; ++cell) {
+      pooled[layer * cells + cell] =
+          static_cast<double>(joined[static_cast<std::size_t>(cell)]) / divisor;
+    }
+  }
+}
+
+void multiply_motion(std::int64_t layers, std::int64_t splits, std::int64_t cells, Shares before,
+                     Shares now, double* products, std::int64_t* occupied) {
+  std::vector<double> changes(static_cast<std::size_t>(splits));
+  const auto one = splits == 4 ? multiply_layer<4> : multiply_layer<0>;
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
+    const auto of = [&](Shares record) {
+      return Shares{record.splits + layer * splits * cells, record.pooled + layer * cells};
+    };
+    occupied[layer] =
+        one(splits, cells, of(before), of(now), changes.data(), products + layer * splits * splits);
+  }
+}
+
+}  // namespace igfast::record

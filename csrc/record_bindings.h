@@ -1,0 +1,13 @@
+// Joins record_bindings.cpp to the module of bindings.cpp.
+#ifndef IGFAST_RECORD_BINDINGS_H
+#define IGFAST_RECORD_BINDINGS_H
+
+#include <pybind11/pybind11.h>
+
+namespace igfast {
+
+void bind_records(pybind11::module_& module);
+
+}  // namespace igfast
+
+#endif
