@@ -22,7 +22,6 @@ REPLAYED = 100  # records that stand for a run's past when it is first looked at
 QUIET_SECONDS = 30.0  # without a write-ahead log, a run that has not grown for so long has ended
 PATIENCE = 5.0  # seconds without a record after which a writer is looked for
 CREATION_SECONDS = 2.0
-WAL_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,8 @@ class Follower:
             found = self._catch_up(reader, quantity)
             run = Trajectory(reader)
             scalars, flags = run.scalars(), run.health()
-        records, ended = len(reader.steps), self._ended(found[-1].wall_time)
+            has_log = reader.has_log()
+        records, ended = len(reader.steps), self._ended(found[-1].wall_time, has_log)
         return [
             replace(
                 state,
@@ -148,11 +148,9 @@ class Follower:
         self._newest = State(step, 0, wall_time, pace, layers, numel, found)
         return self._newest
 
-    def _ended(self, newest: float) -> bool:
+    def _ended(self, newest: float, has_log: bool) -> bool:
         """Whether no writer has the file any more: it was closed, or its process has gone."""
-        with self.path.open("rb") as file:
-            header = file.read(20)
-        if header[18] == WAL_VERSION:  # turned back, or the log removed, when a run is closed
+        if has_log:  # turned back, or the log removed, when a run is closed
             left = time.time() - newest > PATIENCE and not is_held(self.path)
             return left or not Path(f"{self.path}-wal").exists()
         written = max(newest, self.path.stat().st_mtime)

@@ -6,11 +6,12 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import stat
 import tempfile
 import warnings
 from pathlib import Path
 
-from .schema import APPLICATION_ID, SCHEMA_VERSION, StoreError
+from .schema import APPLICATION_ID, SCHEMA_VERSION, StoreError, database_errors
 
 BUSY_SECONDS = 30.0
 COPY_ATTEMPTS = 5
@@ -27,37 +28,54 @@ def connect(path: Path, options: str) -> sqlite3.Connection:
     )
 
 
-def check_header(path: Path) -> None:
-    """Refuse a file that is foreign, newer, or shorter than it says, before SQLite touches it."""
+def check_file(path: Path) -> None:
+    """Refuse what SQLite cannot open, or would take for a new database."""
+    name = repr(str(path))
     try:
-        with path.open("rb") as file:
-            header = file.read(100)
+        found = path.stat()
     except FileNotFoundError:
-        raise StoreError(
-            f"no run at {str(path)!r}: the file does not exist; check the path"
-        ) from None
+        raise StoreError(f"no run at {name}: the file does not exist; check the path") from None
     except OSError as error:
         raise StoreError(
-            f"cannot read {str(path)!r}: {error.strerror or error}; check the path and its "
-            "permissions"
+            f"cannot read {name}: {error.strerror or error}; check the path and its permissions"
         ) from error
-    name = repr(str(path))
-    if not header:
+    if not stat.S_ISREG(found.st_mode):
+        raise StoreError(f"cannot read {name}: it is not a file; check the path")
+    if not _may(path, os.R_OK):
+        raise StoreError(f"cannot read {name}: no permission; check the path and its permissions")
+    if not found.st_size:
         raise StoreError(
             f"{name} is empty: the run was stopped before it began; delete the file, or continue "
             "it with resume=True"
         )
-    if header[:16] != b"SQLite format 3\0"[: len(header)]:
-        raise StoreError(f"{name} is not an igfast run (not a SQLite file); check the path")
-    if len(header) < 100:
-        raise StoreError(f"{name} is truncated ({len(header)} bytes); restore it from a copy")
-    application = int.from_bytes(header[68:72], "big")
+
+
+def check_run(db: sqlite3.Connection, path: Path) -> None:
+    """Refuse a database that is foreign, newer, or shorter than it says.
+
+    The header is read through the connection: closing any other descriptor of the file would free
+    the locks of a writer in this process, and its log could then be taken from under it.
+    """
+    name = repr(str(path))
+    try:
+        application, version, pages, page = (
+            int(db.execute(f"PRAGMA {field}").fetchone()[0])
+            for field in ("application_id", "user_version", "page_count", "page_size")
+        )
+    except sqlite3.DatabaseError as error:
+        if "not a database" in str(error):
+            raise StoreError(f"{name} {_no_database(path)}") from None
+        if "malformed" in str(error):
+            raise StoreError(
+                f"{name} is truncated or damaged ({path.stat().st_size} bytes); restore it from a "
+                "copy"
+            ) from error
+        raise
     if application != APPLICATION_ID:
         raise StoreError(
             f"{name} is a SQLite file but not an igfast run (application id {application:#x}, "
             f"expected {APPLICATION_ID:#x}); check the path"
         )
-    version = int.from_bytes(header[60:64], "big")
     if version > SCHEMA_VERSION:
         raise StoreError(
             f"{name} was written by a newer igfast (store version {version}, this one reads up to "
@@ -68,14 +86,22 @@ def check_header(path: Path) -> None:
             f"{name} was written by a development version of igfast (store version {version}, this "
             f"one reads {SCHEMA_VERSION}); record the run again"
         )
-    page = int.from_bytes(header[16:18], "big")
-    expected = int.from_bytes(header[28:32], "big") * (65536 if page == 1 else page)
-    # while a write-ahead log is pending, the file may rightly be shorter than its header says
-    if path.stat().st_size < expected and not pending_log(path):
+    # SQLite notices missing pages, not a cut last one. While a write-ahead log is pending, the
+    # file may rightly be shorter; without one it does not shrink
+    if not pending_log(path) and path.stat().st_size < pages * page:
         raise StoreError(
-            f"{name} is truncated ({path.stat().st_size} of {expected} bytes); restore it from a "
-            "copy"
+            f"{name} is truncated ({path.stat().st_size} of {pages * page} bytes); restore it from "
+            "a copy"
         )
+
+
+def _no_database(path: Path) -> str:
+    # to open it is harmless: no writer can have such a file
+    with path.open("rb") as file:
+        header = file.read(100)
+    if header[:16] != b"SQLite format 3\0"[: len(header)]:
+        return "is not an igfast run (not a SQLite file); check the path"
+    return f"is truncated ({path.stat().st_size} bytes); restore it from a copy"
 
 
 def pending_log(path: Path) -> bool:
@@ -95,17 +121,36 @@ def open_read_only(
     write-ahead log is pending there, it is copied with it, for that reading would overlook the log
     and with it committed records.
     """
+    check_file(path)
     db = connect(path, "mode=ro")
+    directory = None
     try:
-        db.execute("SELECT 1 FROM sqlite_master LIMIT 1")
-        return db, None
-    except sqlite3.OperationalError as error:
-        db.close()
-        if "unable to open" not in str(error) and "readonly" not in str(error):
-            raise
+        if not _has_locks(db):
+            db.close()
+            db, directory = _open_without_locks(path)
+        check_run(db, path)
+        return db, directory
     except BaseException:
         db.close()
+        if directory is not None:
+            directory.cleanup()
         raise
+
+
+def _has_locks(db: sqlite3.Connection) -> bool:
+    """Whether SQLite can place its lock files; other errors show when the header is read."""
+    try:
+        db.execute("SELECT 1 FROM sqlite_master LIMIT 1")
+    except sqlite3.OperationalError as error:
+        return "unable to open" not in str(error) and "readonly" not in str(error)
+    except sqlite3.DatabaseError:
+        pass
+    return True
+
+
+def _open_without_locks(
+    path: Path,
+) -> tuple[sqlite3.Connection, tempfile.TemporaryDirectory[str] | None]:
     if not pending_log(path):
         return connect(path, "mode=ro&immutable=1"), None
     directory = tempfile.TemporaryDirectory(prefix="igfast-")
@@ -164,20 +209,32 @@ def check_target(path: Path, resume: bool) -> bool:
     if path.exists():
         if not resume:
             raise exists(path)
-        if is_unborn(path):
-            return False
-        check_header(path)
-        if not _writable(path):
+        if not _may(path, os.W_OK):
             raise StoreError(f"{str(path)!r} is read-only; make it writable to resume it")
-    if not _writable(directory):
+    if not _may(directory, os.W_OK):
         raise StoreError(
             f"cannot write {str(path)!r}: the directory is read-only; choose another path"
         )
-    return path.exists()
+    return path.exists() and path.stat().st_size > 0 and _holds_run(path)
 
 
-def _writable(path: Path) -> bool:
-    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+def _holds_run(path: Path) -> bool:
+    """Whether a run is there, or one whose writer was stopped before it had created its tables."""
+    check_file(path)
+    with (
+        database_errors(path, "opening"),
+        contextlib.closing(connect(path, "mode=rw")) as db,  # may have to roll back what was begun
+    ):
+        with contextlib.suppress(sqlite3.DatabaseError):
+            tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if tables == 0 and db.execute("PRAGMA application_id").fetchone()[0] == 0:
+                return False
+        check_run(db, path)
+    return True
+
+
+def _may(path: Path, what: int) -> bool:
+    return os.access(path, what, effective_ids=os.access in os.supports_effective_ids)
 
 
 def exists(path: Path) -> FileExistsError:
@@ -185,19 +242,6 @@ def exists(path: Path) -> FileExistsError:
     return FileExistsError(
         f"{str(path)!r} exists; pass resume=True to continue that run, or choose another path"
     )
-
-
-def is_unborn(path: Path) -> bool:
-    """Whether a writer was stopped before it had created its tables."""
-    if path.stat().st_size == 0:
-        return True
-    try:
-        with contextlib.closing(connect(path, "mode=rw")) as db:
-            tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            id = db.execute("PRAGMA application_id").fetchone()[0]
-            return bool(tables == 0 and id == 0)
-    except sqlite3.Error:
-        return False
 
 
 def other_layers(

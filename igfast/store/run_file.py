@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from . import codec, rows
 from .encoding import grid_from_json
-from .opening import check_header, open_read_only
+from .opening import open_read_only
 from .schema import StoreError, database_errors
 
 Int = NDArray[np.int64]
@@ -30,7 +30,6 @@ class RunFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._lock = threading.RLock()
-        check_header(self.path)
         with database_errors(self.path, "opening"):
             self._db, self._copy = open_read_only(self.path)
         try:
@@ -121,6 +120,11 @@ class RunFile:
             name: (np.array(steps, np.int64), np.array(values, np.float64))
             for name, (steps, values) in found.items()
         }
+
+    def has_log(self) -> bool:
+        """Whether the file has a write-ahead log: until a writer closes it."""
+        with self._reading():
+            return bool(self._db.execute("PRAGMA journal_mode").fetchone()[0] == "wal")
 
     def sizes(self) -> dict[str, int]:
         """Bytes by quantity of histograms, and under ``"<quantity>.columns"`` of all numbers."""

@@ -203,6 +203,8 @@ def test_a_second_writer_ends_the_first(tmp_path):
 def test_missing_empty_foreign_and_newer(tmp_path):
     with pytest.raises(StoreError, match=r"no run at .*nothing\.igf.*does not exist"):
         RunReader(tmp_path / "nothing.igf")
+    with pytest.raises(StoreError, match="it is not a file; check the path"):
+        RunReader(tmp_path)
     with pytest.raises(StoreError, match=r"there is no directory .*create it first"):
         RunWriter(tmp_path / "no" / "run.igf", config={})
     with pytest.raises(StoreError, match="is a directory"):
@@ -220,7 +222,14 @@ def test_missing_empty_foreign_and_newer(tmp_path):
     write_run(tmp_path / "older")
     with contextlib.closing(sqlite3.connect(tmp_path / "older")) as db:
         db.execute("PRAGMA user_version=1")
+    write_run(tmp_path / "cut")
+    size = (tmp_path / "cut").stat().st_size
+    os.truncate(tmp_path / "cut", size - 100)
+    write_run(tmp_path / "half")
+    os.truncate(tmp_path / "half", 4096)
     cases = {
+        "cut": rf"truncated .{size - 100} of {size} bytes.; restore it",
+        "half": "truncated or damaged .4096 bytes.; restore it",
         "text": "not an igfast run .not a SQLite file.; check the path",
         "short": "truncated .36 bytes.; restore it",
         "foreign": "SQLite file but not an igfast run .application id 0x0, expected 0x49474653",
@@ -297,3 +306,12 @@ def test_reading_where_nothing_can_be_written(plain_user, killed):
         RunWriter(directory / "new.igf", config={})
     with pytest.raises(StoreError, match="is read-only; make it writable"):
         RunWriter(path, config={}, resume=True)
+
+
+def test_a_file_that_may_not_be_read(plain_user):
+    directory, drop_rights = plain_user
+    write_run(directory / "run.igf")
+    (directory / "run.igf").chmod(0)
+    drop_rights()
+    with pytest.raises(StoreError, match=r"cannot read .*no permission; check the path"):
+        RunReader(directory / "run.igf")
