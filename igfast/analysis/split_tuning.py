@@ -1,7 +1,7 @@
 """The numbers that the split estimator of length contains, each with its reason.
 
-They were chosen once, on the processes of ``tests/analysis/known_processes.py``; those of
-``held_out_processes.py`` were written down before and not used (``docs/length.md``).
+They were chosen on the processes of ``tests/analysis/known_processes.py``; those of
+``unseen_processes.py`` were not used (``docs/length.md``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Processes that were written down before the estimator's numbers were chosen, and not used."""
+"""Processes that were written down before the estimator's numbers were chosen."""
 
 from __future__ import annotations
 

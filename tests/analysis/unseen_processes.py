@@ -1,4 +1,4 @@
-"""Processes that were written down after the estimator was finished, to judge it."""
+"""Processes that were written down after the estimator's numbers were chosen, to judge them."""
 
 from __future__ import annotations
 
