@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "record/center.h"
 #include "record/motion.h"
 #include "record/planes.h"
 
@@ -108,6 +109,57 @@ py::tuple motion(const Floats& before, const Floats& pooled_before, const Floats
   return py::make_tuple(products, occupied);
 }
 
+// (L,) mean over pairs of the splits from first up to end, and how clear it stands of noise.
+py::tuple judge(const Floats& products, const Integers& occupied, std::int64_t first,
+                std::int64_t end, double independent) {
+  const Shape shape = shape3("products", products);
+  require_shape("products", products, {shape[0], shape[1], shape[1]});
+  require_shape("occupied", occupied, {shape[0]});
+  if (first < 0 || end > shape[1] || end - first < 2) {
+    throw py::value_error("first and end must hold two splits or more");
+  }
+  Floats shared(Shape{shape[0]});
+  Floats clearness(Shape{shape[0]});
+  record::judge_motion(shape[0], shape[1], products.data(), occupied.data(), first, end,
+                       independent, shared.mutable_data(), clearness.mutable_data());
+  return py::make_tuple(shared, clearness);
+}
+
+// (L, 4) fields of record::Center.
+Integers centers(const Integers& counts, const Integers& underflow, const Integers& overflow,
+                 const Integers& zeros, const Integers& zero_cell, std::int64_t tail) {
+  if (counts.ndim() != 2) {
+    throw py::value_error("counts must have two axes, layers first");
+  }
+  const Shape rows{counts.shape(0)};
+  require_shape("underflow", underflow, rows);
+  require_shape("overflow", overflow, rows);
+  require_shape("zeros", zeros, rows);
+  require_shape("zero_cell", zero_cell, rows);
+  Integers found(Shape{rows[0], sizeof(record::Center) / sizeof(std::int64_t)});
+  record::find_centers(rows[0], counts.shape(1), tail, counts.data(), underflow.data(),
+                       overflow.data(), zeros.data(), zero_cell.data(),
+                       reinterpret_cast<record::Center*>(found.mutable_data()));
+  return found;
+}
+
+// Offsets in 256ths; raises where one is no multiple of 1/256.
+Integers units(const Floats& offsets) {
+  Integers found(Shape(offsets.shape(), offsets.shape() + offsets.ndim()));
+  std::int64_t* const out = found.mutable_data();
+  bool exact = false;
+  {
+    const py::gil_scoped_release release;
+    exact = record::to_units(offsets.size(), offsets.data(), out);
+  }
+  if (!exact) {
+    throw py::value_error(
+        "offsets must be multiples of 1/256, as they are counted; a rebinned or merged histogram "
+        "cannot be stored, store the original one");
+  }
+  return found;
+}
+
 }  // namespace
 
 void bind_records(py::module_& module) {
@@ -118,6 +170,12 @@ void bind_records(py::module_& module) {
   module.def("shares", &shares, arg("counts").noconvert(), arg("outside").noconvert());
   module.def("motion", &motion, arg("before").noconvert(), arg("pooled_before").noconvert(),
              arg("now").noconvert(), arg("pooled_now").noconvert());
+  module.def("judge", &judge, arg("products").noconvert(), arg("occupied").noconvert(),
+             arg("first"), arg("end"), arg("independent"));
+  module.def("centers", &centers, arg("counts").noconvert(), arg("underflow").noconvert(),
+             arg("overflow").noconvert(), arg("zeros").noconvert(), arg("zero_cell").noconvert(),
+             arg("tail"));
+  module.def("units", &units, arg("offsets").noconvert());
 }
 
 }  // namespace igfast

@@ -145,7 +145,7 @@ def like(home: str, array: NDArray[Any]) -> Any:
 def to_numpy(array: Any) -> NDArray[Any]:
     """A NumPy view of a result array; a copy of one on a device, which waits for it."""
     if is_torch(array):
-        return array.detach().cpu().numpy()  # type: ignore[no-any-return]
+        return array.numpy(force=True)  # type: ignore[no-any-return]
     return array.get() if _devices.is_cupy(array) else np.asarray(array)
 
 

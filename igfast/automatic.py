@@ -14,6 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from . import _core
+
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
@@ -114,16 +116,17 @@ def follow(
 def _central(exponents: Int, origins: Int, seen: Observed) -> tuple[Float, Float]:
     """The interval that holds all but the tails, zeros left aside unless they are many."""
     bins = seen.counts.shape[1]
-    rows = np.arange(len(origins))
-    cells = np.concatenate([seen.underflow[:, None], seen.counts, seen.overflow[:, None]], axis=1)
-    cells[rows, np.clip(-origins, -1, bins) + 1] -= seen.zeros
-    total = cells.sum(axis=1)
-    spare = (total >> TAIL)[:, None]
-    first = np.argmax(np.cumsum(cells, axis=1) > spare, axis=1) - 1
-    last = bins - np.argmax(np.cumsum(cells[:, ::-1], axis=1) > spare, axis=1)
+    zero_cell = np.minimum(np.maximum(-origins, -1), bins)
+    total, outside, first, last = _core.centers(
+        np.ascontiguousarray(seen.counts),
+        np.ascontiguousarray(seen.underflow),
+        np.ascontiguousarray(seen.overflow),
+        np.ascontiguousarray(seen.zeros),
+        zero_cell,
+        TAIL,
+    ).T
 
     # Beyond the grid only the count is known: the more is outside, the further to reach.
-    outside = cells[:, 0] + cells[:, -1]
     reach = np.where(8 * outside <= total, bins // 8, bins // 2)
     unknown = 2 * outside > total
     low = _edge(exponents, origins + np.where(first < 0, -reach, first))
@@ -131,7 +134,7 @@ def _central(exponents: Int, origins: Int, seen: Observed) -> tuple[Float, Float
     low = np.where((first < 0) & unknown, seen.low, low)
     high = np.where((last >= bins) & unknown, seen.high, high)
     low, high = np.maximum(low, seen.low), np.minimum(high, seen.high)
-    many_zeros = seen.zeros > spare[:, 0]
+    many_zeros = seen.zeros > total >> TAIL
     return (
         np.where(many_zeros, np.minimum(low, 0.0), low),
         np.where(many_zeros, np.maximum(high, 0.0), high),

@@ -1,6 +1,7 @@
 #include "record/motion.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 namespace igfast::record {
@@ -87,6 +88,30 @@ void multiply_motion(std::int64_t layers, std::int64_t splits, std::int64_t cell
     };
     occupied[layer] =
         one(splits, cells, of(before), of(now), changes.data(), products + layer * splits * splits);
+  }
+}
+
+void judge_motion(std::int64_t layers, std::int64_t splits, const double* products,
+                  const std::int64_t* occupied, std::int64_t first, std::int64_t end,
+                  double independent, double* shared, double* clearness) {
+  const auto count = static_cast<double>(end - first);
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
+    const double* matrix = products + layer * splits * splits;
+    double diagonal = 0;
+    double pairs = 0;
+    for (std::int64_t g = first; g < end; ++g) {
+      diagonal += matrix[g * splits + g];
+      for (std::int64_t h = first; h < g; ++h) {
+        pairs += 2 * matrix[g * splits + h];
+      }
+    }
+    const double mean = pairs / (count * (count - 1));
+    const double noise = std::max(diagonal / count - mean, 0.0);
+    const double variance = noise * (noise + 2 * std::max(mean, 0.0));
+    const auto cells = static_cast<double>(std::max<std::int64_t>(occupied[layer], 1));
+    const double error = std::sqrt(variance / (count * (count - 1) / 2 * independent * cells));
+    shared[layer] = mean;
+    clearness[layer] = error > 0 ? mean / error : 0.0;
   }
 }
 

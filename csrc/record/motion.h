@@ -21,4 +21,11 @@ struct Shares {
 void multiply_motion(std::int64_t layers, std::int64_t splits, std::int64_t cells, Shares before,
                      Shares now, double* products, std::int64_t* occupied);
 
+// From the products of the splits from first up to end: (L,) mean over their pairs, and how many
+// standard errors that is, noise being what a split has more than the splits share. `independent`
+// is the share of the occupied cells whose noise counts as such.
+void judge_motion(std::int64_t layers, std::int64_t splits, const double* products,
+                  const std::int64_t* occupied, std::int64_t first, std::int64_t end,
+                  double independent, double* shared, double* clearness);
+
 }  // namespace igfast::record

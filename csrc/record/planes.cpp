@@ -160,6 +160,18 @@ class Packer {
 
 }  // namespace
 
+bool to_units(std::int64_t size, const double* offsets, std::int64_t* units) {
+  constexpr double kLargest = 9007199254740992.0;  // 2^53, from which on doubles are coarser
+  bool exact = true;
+  for (std::int64_t i = 0; i < size; ++i) {
+    const double scaled = offsets[i] * 256.0;
+    const bool fits = scaled >= -kLargest && scaled <= kLargest;  // not NaN
+    units[i] = fits ? static_cast<std::int64_t>(scaled) : 0;
+    exact = exact && fits && static_cast<double>(units[i]) == scaled;
+  }
+  return exact;
+}
+
 std::int64_t most_bytes(const Cells& cells) {
   const std::int64_t offsets = cells.offsets == nullptr ? 0 : cells.bins;
   return 8 * cells.layers * cells.splits * (cells.bins + 2 + offsets);

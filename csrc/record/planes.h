@@ -25,6 +25,9 @@ struct Layout {
 
 enum class Found { kSound, kCountsDoNotAddUp, kImpossibleOffset };
 
+// Offsets, counted in 256ths of a bin, as integers; false where one is no multiple of that.
+bool to_units(std::int64_t size, const double* offsets, std::int64_t* units);
+
 // Most bytes that the planes of one record take.
 std::int64_t most_bytes(const Cells& cells);
 

@@ -122,7 +122,7 @@ class Online:
         splits = now.shares.shape[1]
         if splits < 4:
             return
-        first, second = np.arange(splits // 2), np.arange(splits // 2, splits)
+        first, second = (0, splits // 2), (splits // 2, splits)
         self._halves = (
             _Half(first, second, now, lengths[0]),
             _Half(second, first, now, lengths[1]),
@@ -153,7 +153,9 @@ class _Record:
 class _Half:
     """Segments that one half of the splits ends and the other measures."""
 
-    def __init__(self, judges: Int, measurers: Int, now: _Record, length: Float) -> None:
+    def __init__(
+        self, judges: tuple[int, int], measurers: tuple[int, int], now: _Record, length: Float
+    ) -> None:
         self._judges, self._measurers = judges, measurers
         self.length = length.copy()
         self._shares, self._pooled = now.shares.copy(), now.pooled.copy()  # where segments began
@@ -176,8 +178,8 @@ class _Half:
         if cut.any():
             self._add(cut & (self._judged > LIKELY))
             matrix = np.where(same[:, None, None], matrix, neighbors)
-        self._judged = _clearness(matrix[:, self._judges[:, None], self._judges], occupied)
-        self._moved = _mean_of_pairs(matrix[:, self._measurers[:, None], self._measurers])
+        _, self._judged = _core.judge(matrix, occupied, *self._judges, INDEPENDENT)
+        self._moved, _ = _core.judge(matrix, occupied, *self._measurers, INDEPENDENT)
         ended = both & (self._judged > np.where(same, CLEAR, LIKELY))
         self._add(ended)
         begun = ended | cut | (self._known != now.known)
@@ -212,14 +214,10 @@ def _products(before: _Record, now: _Record, same: NDArray[np.bool_]) -> Float:
         )
         a, b = _Record(0, first, 0), _Record(0, second, 0)
         matrix[layer] = _core.motion(a.shares, a.pooled, b.shares, b.pooled)[0][0]
-    matrix[~(before.known & now.known)] = np.nan
+    unknown = ~(before.known & now.known)
+    if unknown.any():
+        matrix[unknown] = np.nan
     return matrix
-
-
-def _mean_of_pairs(matrix: Float) -> Float:
-    splits = matrix.shape[1]
-    trace: Float = np.trace(matrix, axis1=1, axis2=2)
-    return np.asarray((matrix.sum(axis=(1, 2)) - trace) / (splits * (splits - 1)))
 
 
 def _cross_and_floor(matrix: Float) -> tuple[Float, Float]:
@@ -227,17 +225,6 @@ def _cross_and_floor(matrix: Float) -> tuple[Float, Float]:
     splits = matrix.shape[1]
     if splits < 2:
         return np.full(len(matrix), np.nan), np.full(len(matrix), np.nan)
-    cross = _mean_of_pairs(matrix)
+    cross, _ = _core.judge(matrix, np.ones(len(matrix), np.int64), 0, splits, INDEPENDENT)
     excess = matrix.sum(axis=(1, 2)) / splits**2 - cross
     return cross, np.asarray(np.sqrt(np.maximum(excess, 0.0)))
-
-
-def _clearness(matrix: Float, occupied: Int) -> Float:
-    """Motion over its standard error: noise is what a split has more than the splits share."""
-    splits = matrix.shape[1]
-    shared = _mean_of_pairs(matrix)
-    noise = np.maximum(np.trace(matrix, axis1=1, axis2=2) / splits - shared, 0.0)
-    pairs = splits * (splits - 1) / 2
-    variance = noise * (noise + 2 * np.maximum(shared, 0.0))
-    error = np.sqrt(variance / (pairs * INDEPENDENT * np.maximum(occupied, 1)))
-    return np.asarray(np.divide(shared, error, out=np.zeros_like(shared), where=error > 0))

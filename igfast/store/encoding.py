@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _arrays
+from .. import _arrays, _core
 from ..grids import Grid
 from ..histograms import Histogram
 from ..summary import FIELDS, Moments
@@ -25,13 +25,7 @@ def to_cells(histogram: Histogram) -> Cells:
     h = histogram.to_numpy()
     units = None
     if h.offsets is not None:
-        scaled = h.offsets * 256.0
-        units = scaled.astype(np.int64)
-        if not np.array_equal(units, scaled):
-            raise ValueError(
-                "offsets must be multiples of 1/256, as they are counted; a rebinned or merged "
-                "histogram cannot be stored, store the original one"
-            )
+        units = _core.units(np.ascontiguousarray(h.offsets))
     return Cells(h.split_counts, h.split_outside, h.nan, h.numel, units, h.exponents, h.origins)
 
 
