@@ -109,6 +109,8 @@ class Moments:
 
     def to_numpy(self) -> Moments:
         """The same with NumPy arrays."""
+        if all(type(getattr(self, name)) is np.ndarray for name in FIELDS):
+            return self
         values = {name: _arrays.to_numpy(getattr(self, name)) for name in FIELDS}
         return Moments(**values, names=self.names)
 

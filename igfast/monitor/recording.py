@@ -120,16 +120,18 @@ class Recorder:
         if not measured:
             return
         moments = {quantity: one for quantity, (_, one) in measured.items()}
+        here = {quantity: one.to_numpy() for quantity, one in moments.items()}  # once for all
         found = Examination()
         scalars: dict[str, float] = {}
         if self._examiner is not None:
-            found = self._examiner.examine(step, moments)
+            found = self._examiner.examine(step, here)
             scalars = found.changes
         if self._writer is not None:
             membership = 0 if self._layout is None else self._layout.membership
             bins = {quantity: self._measurements[quantity].next_bins for quantity in measured}
             write = partial(self._writer.write_record, membership=membership, next_bins=bins)
-            self.guard(partial(write, step, now, measured, scalars))
+            given = {quantity: (one, here[quantity]) for quantity, (one, _) in measured.items()}
+            self.guard(partial(write, step, now, given, scalars))
         self.recorded = step
         self._health = found.flags
         self._last = {quantity: histogram for quantity, (histogram, _) in measured.items()}

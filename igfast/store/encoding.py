@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import operator
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _arrays, _core
+from .. import _core
 from ..grids import Grid
 from ..histograms import Histogram
 from ..summary import FIELDS, Moments
@@ -29,6 +30,7 @@ def to_cells(histogram: Histogram) -> Cells:
     return Cells(h.split_counts, h.split_outside, h.nan, h.numel, units, h.exponents, h.origins)
 
 
+@functools.cache
 def grid_json(grid: Grid) -> str:
     """The fields of a grid that differ from their defaults; floats round-trip exactly."""
     defaults = {field.name: field.default for field in dataclasses.fields(Grid)}
@@ -39,9 +41,10 @@ def grid_json(grid: Grid) -> str:
 
 def moment_arrays(moments: Moments) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """(4, L) and (9, L), in the order of the fields."""
-    columns = {name: _arrays.to_numpy(getattr(moments, name)) for name in FIELDS}
-    integers = np.stack([columns[name].astype(np.int64) for name in INTEGER_FIELDS])
-    return integers, np.stack([columns[name].astype(np.float64) for name in FLOAT_FIELDS])
+    found = moments.to_numpy()
+    integers = np.array([getattr(found, name) for name in INTEGER_FIELDS], dtype=np.int64)
+    floats = np.array([getattr(found, name) for name in FLOAT_FIELDS], dtype=np.float64)
+    return integers, floats
 
 
 def grid_from_json(text: str) -> Grid:

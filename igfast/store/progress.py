@@ -54,8 +54,8 @@ class Progress:
             if quantity not in self._seen:
                 self._seen.add(quantity)
                 first.add(step)
-        self._kept.places = {p.step: p for p in places if p.step in with_histograms}
-        self._kept.pinned = first
+        kept = {p.step: p for p in places if p.step in with_histograms}
+        self._kept = Kept(self._kept.budget, kept, first)
         for before, place in itertools.pairwise(places):
             if before.membership != place.membership:
                 self._kept.pinned |= {before.step, place.step}

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,24 +83,40 @@ class Kept:
     places: dict[int, Place] = field(default_factory=dict)
     pinned: set[int] = field(default_factory=set)
 
+    _swept: tuple[tuple[int, int], int] | None = None  # levels, and the last step, found in order
+
     def wants(self, place: Place, now: Place) -> bool:
         """Whether a record is kept when the run has come to ``now``."""
-        if self.budget is None or place.step in self.pinned:
-            return True
-        half = self.budget // 2
-        number_level = (now.number // half).bit_length()
-        path_level = (now.ticks // half).bit_length()
-        return place.number_level >= number_level or place.path_level > path_level
+        return self._wanted(place, self._levels(now))
 
     def surplus(self, now: Place, most: int | None = DROPS) -> list[int]:
         """Steps whose histograms are to be dropped, the oldest first."""
+        levels = self._levels(now)
+        steps: Iterable[int] = self.places
+        if self._swept is not None and self._swept[0] == levels:  # as at most records
+            last = self._swept[1]
+            steps = list(takewhile(lambda step: step >= last, reversed(self.places)))[::-1]
         found = []
-        for step, place in self.places.items():
-            if not self.wants(place, now):
+        for step in steps:
+            if not self._wanted(self.places[step], levels):
                 found.append(step)
                 if len(found) == most:
                     break
+        if not found and self.places:
+            self._swept = levels, next(reversed(self.places))
         return found
+
+    def _levels(self, now: Place) -> tuple[int, int]:
+        """The thresholds, of numbers and of paths, when the run has come to ``now``."""
+        if self.budget is None:
+            return 0, 0
+        half = self.budget // 2
+        return (now.number // half).bit_length(), (now.ticks // half).bit_length()
+
+    def _wanted(self, place: Place, levels: tuple[int, int]) -> bool:
+        if self.budget is None or place.step in self.pinned:
+            return True
+        return place.number_level >= levels[0] or place.path_level > levels[1]
 
 
 def places_of(records: Iterable[tuple[int, int, int]]) -> list[Place]:
