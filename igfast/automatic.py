@@ -146,6 +146,10 @@ def _edge(exponents: Int, index: Int) -> Float:
         return np.ldexp(index.astype(np.float64), exponents.astype(np.intc))
 
 
+def _finite(values: Float) -> Float:
+    return values if np.isfinite(values).all() else np.nan_to_num(values)
+
+
 def _magnitude(values: Float) -> Int:
     """floor(log2 |x|), and 0 for x = 0."""
     return np.where(values == 0, 0, np.frexp(values)[1].astype(np.int64) - 1)
@@ -155,14 +159,14 @@ def _clamp(exponents: Int, low: Float, high: Float, precision: Int) -> Int:
     """No bin below the dtype's spacing at the far end, nor an index near 2^44."""
     far = np.maximum(np.abs(low), np.abs(high))
     floor = np.where(far > 0, _magnitude(far) - np.minimum(precision - 1, 40), MIN_EXPONENT)
-    return np.clip(np.maximum(exponents, floor), MIN_EXPONENT, MAX_EXPONENT)
+    return np.minimum(np.maximum(np.maximum(exponents, floor), MIN_EXPONENT), MAX_EXPONENT)
 
 
 def _exponent(low: Float, high: Float, bins: int, precision: Int) -> Int:
     """The least exponent whose bins span MARGIN times [low, high]."""
     with np.errstate(over="ignore"):
         # halved first: the difference of two huge numbers would overflow
-        width = (np.nan_to_num(high) / 2 - np.nan_to_num(low) / 2) * (2 * MARGIN / bins)
+        width = (_finite(high) / 2 - _finite(low) / 2) * (2 * MARGIN / bins)
     mantissa, exponent = np.frexp(width)
     found = np.where(mantissa == 0.5, exponent - 1, exponent).astype(np.int64)
     return _clamp(np.where(width > 0, found, MIN_EXPONENT), low, high, precision)
@@ -173,7 +177,7 @@ def _origin(exponents: Int, low: Float, high: Float, bins: int) -> Int:
     step = max(1, (1 << (bins.bit_length() - 1)) // STEPS)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         k = -exponents.astype(np.intc)
-        center = np.ldexp(np.nan_to_num(low), k) / 2 + np.ldexp(np.nan_to_num(high), k) / 2
+        center = np.ldexp(_finite(low), k) / 2 + np.ldexp(_finite(high), k) / 2
     nearest = np.floor((center - bins / 2) / step + 0.5)
     index: Int = np.clip(np.nan_to_num(nearest), -(2**43), 2**43).astype(np.int64)
     return step * index

@@ -74,29 +74,26 @@ class RecordTables:
         columns_rows: Iterable[ColumnsRow],
     ) -> None:
         """Write a record, in place of one at the same step."""
-        step = place.step
+        step, histograms, columns_rows = place.step, list(histograms), list(columns_rows)
         again = self._db.execute("SELECT crc FROM records WHERE step=?", (step,)).fetchall()
-        self._totals.remove("records", again)
-        for table in ("histograms", "columns"):
-            self._db.execute(f"DELETE FROM {table} WHERE step=?", (step,))
-        row = (step, wall_time, place.membership, place.ticks, 0)
+        if again:
+            self._totals.remove("records", again)
+            for table in ("histograms", "columns"):
+                self._db.execute(f"DELETE FROM {table} WHERE step=?", (step,))
+        held = [id for id, _ in columns_rows] + [-1 - id for id, *_ in histograms]
+        mark = rows.record_mark(step, wall_time, place.membership, place.ticks, held)
+        row = (step, wall_time, place.membership, place.ticks, mark)
         self._db.execute("REPLACE INTO records VALUES (?, ?, ?, ?, ?)", row)
-        self._totals.add("records", 0)
+        self._totals.add("records", mark)
         self._db.executemany(
             "INSERT INTO columns VALUES (?, ?, ?, ?)",
             [(step, id, columns.COLUMNS_CODEC, data) for id, data in columns_rows],
         )
-        self.put_histograms(step, histograms)
+        self._insert(step, histograms)
 
     def put_histograms(self, step: int, histograms: Iterable[HistogramRow]) -> None:
-        """Add histograms to a record."""
-        self._db.executemany(
-            "INSERT INTO histograms VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (step, id, self.session.grid_id(grid), splits, codec.HISTOGRAM_CODEC, *data)
-                for id, grid, splits, *data in histograms
-            ],
-        )
+        """Add histograms to a record that is there."""
+        self._insert(step, histograms)
         self._mark(step)
 
     def drop_histograms(self, steps: Iterable[int]) -> None:
@@ -122,6 +119,15 @@ class RecordTables:
                 query = f"SELECT crc FROM {table} WHERE {condition}"
                 self._totals.remove(table, self._db.execute(query, (step,)))
             self._db.execute(f"DELETE FROM {table} WHERE {condition}", (step,))
+
+    def _insert(self, step: int, histograms: Iterable[HistogramRow]) -> None:
+        self._db.executemany(
+            "INSERT INTO histograms VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (step, id, self.session.grid_id(grid), splits, codec.HISTOGRAM_CODEC, *data)
+                for id, grid, splits, *data in histograms
+            ],
+        )
 
     def _mark(self, step: int) -> None:
         """Bring a record's checksum up to date with what belongs to it."""
