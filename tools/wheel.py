@@ -80,7 +80,7 @@ def build_wheel(python: str, name: str, compiler: dict[str, str], defines: dict[
     raw = BUILD / "raw" / name
     shutil.rmtree(raw, ignore_errors=True)
     builder = environment(
-        python, f"build-{name}", "scikit-build-core", "pybind11", "ninja", "cmake"
+        python, f"build-{name}", "pip>=23.1", "scikit-build-core", "pybind11", "ninja", "cmake"
     )
     options = [f"-Ccmake.define.{key}={value}" for key, value in defines.items()]
     path = {**os.environ, **compiler, "PATH": f"{builder.parent}:{os.environ['PATH']}"}
