@@ -63,9 +63,10 @@ def report(
             raise ValueError(f"output={str(output)!r}: --live writes no file; leave --output out")
         serve_report(run, port)
         return
+    opened = igfast.open(run)
     target = output or run.with_suffix(".html")
     with console_for(stderr=True).status("Measuring and drawing ..."):
-        igfast.open(run).report(target)
+        opened.report(target)
     console_for().print(f"report: {escape(str(target))}", highlight=False, soft_wrap=True)
 
 
@@ -99,10 +100,12 @@ def export(
             f"output={str(output)!r}: its name says no format; add --format "
             f"{'|'.join(Format.__members__)}"
         )
-    target = output or run.with_suffix(f".{chosen}")
     opened = igfast.open(run)
+    target = output or run.with_suffix(f".{chosen}")
+    opened.check_target(target)
     if quantity in opened.quantities and not len(opened.steps_of(quantity)):
         raise ValueError(f"{run}: the run holds no record yet")
+    target.parent.mkdir(parents=True, exist_ok=True)
     WRITERS[chosen](opened, target, quantity, estimator)
     console_for().print(f"{chosen}: {escape(str(target))}", highlight=False, soft_wrap=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import platform
 import sys
@@ -14,7 +13,7 @@ import numpy as np
 from ..config import __version__
 from ..grids import Grid, check_splits
 from ..health import Examiner, Rule
-from ..store.encoding import grid_json
+from ..store.encoding import grid_json, int64
 from .measuring import Settings
 from .selection import Patterns
 
@@ -105,7 +104,7 @@ def start_step(step: int | None, resume: bool, store: Any) -> int:
     """Optimizer steps completed before this monitor."""
     if resume and store is None:
         raise ValueError("resume=True needs store=, the run to continue; got store=None")
-    begun = 0 if step is None else operator.index(step)
+    begun = 0 if step is None else int64("step", step)
     if begun < 0:
         raise ValueError(f"step must not be negative, got {step}")
     return begun

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import sys
 import warnings
@@ -18,6 +17,7 @@ from ..histograms import Histogram
 from ..schedules import Schedule, resolve
 from ..sinks.outlets import Outlets
 from ..store import DEFAULT_HISTOGRAMS
+from ..store.encoding import int64
 from . import arguments, parts, reduction, sharding, storing
 from .group import connect, together
 from .measuring import check_tensors
@@ -251,9 +251,10 @@ class Monitor:
         if self._optimizers and self._recorder.recorded == self._step:
             return
         if step is not None:
-            if operator.index(step) < self._step:
+            step = int64("step", step)
+            if step < self._step:
                 raise ValueError(f"step must not go back, got {step} after {self._step}")
-            self._step = operator.index(step)
+            self._step = step
         self._measure(self._recorder.quantities)
 
     def log(self, step: int, /, **scalars: Any) -> None:

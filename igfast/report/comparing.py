@@ -64,6 +64,8 @@ def sentence(found: Comparison) -> str:
     if not ratios:
         return f"{said} No layer's length is resolved in two of them."
     _, layer, most, least = max(ratios)
+    if three_digits(most[0]) == three_digits(least[0]):
+        return f"{said} Their lengths are the same to three digits."
     return (
         f"{said} Their lengths differ most in {layer}: {three_digits(most[0])} in {most[1]} and "
         f"{three_digits(least[0])} in {least[1]}."

@@ -118,6 +118,8 @@ def _displacement(before: Histogram, now: Histogram) -> Float:
 
 def _rows(chosen: NDArray[np.bool_], one: Histogram, other: Histogram) -> Histogram:
     """Rows of one histogram where chosen, else of the other."""
+    if chosen.all() or not chosen.any():  # a pooled row may have more bins than the one before
+        return one if chosen.all() else other
 
     def pick(name: str) -> Any:
         mine, theirs = getattr(one, name), getattr(other, name)

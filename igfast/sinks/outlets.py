@@ -26,6 +26,8 @@ class Outlets:
     """All sinks of a Monitor; computes what they have in common once per record."""
 
     def __init__(self, sinks: Sequence[Any]) -> None:
+        if isinstance(sinks, Sink):
+            raise TypeError(f"sinks must be a sequence of them, got {sinks!r}; pass sinks=[...]")
         self._sinks = [Guarded(sink) for sink in sinks]
         self._live = LiveCurves()
 
@@ -69,6 +71,8 @@ class Guarded:
     """
 
     def __init__(self, sink: Any) -> None:
+        if isinstance(sink, type):
+            raise TypeError(f"a sink is an object, got the class {sink.__name__}; make one of it")
         if not isinstance(sink, Sink):
             raise TypeError(f"a sink needs write, flush and close, got {sink!r}")
         self._sink = sink

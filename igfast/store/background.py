@@ -173,8 +173,8 @@ class BackgroundWriter:
         reason = self._handover.first_loss()
         if reason is not None:
             warnings.warn(
-                f"{reason} The run goes on without what could not be stored; what is recorded "
-                "later is tried again.",
+                f"{reason.rstrip('.')}. The run goes on without what could not be stored; what is "
+                "recorded later is tried again.",
                 StoreWarning,
                 stacklevel=3,
             )

@@ -71,7 +71,10 @@ def config_json(config: Mapping[str, Any]) -> str:
 
 def int64(name: str, value: int) -> int:
     """The integer that SQLite can keep, or an error that names the argument."""
-    number = operator.index(value)  # SQLite would keep a NumPy integer as a blob
+    try:
+        number = operator.index(value)  # SQLite would keep a NumPy integer as a blob
+    except TypeError as error:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from error
     if not -(2**63) <= number < 2**63:
         raise ValueError(f"{name} must fit in 64 bits, got {number}; count from the run's start")
     return number

@@ -137,6 +137,7 @@ def test_compare_prints_a_table_and_writes_a_page(run: Path, tmp_path: Path) -> 
     assert "seed" in page.read_text()
     assert "needs two runs or more, got 1" in error_of("compare", run)
     assert "is the run file itself" in error_of("compare", run, other, "--output", other)
+    assert "the same to three digits" in call("compare", run, run, "--no-page").stdout
     table = call("compare", run, other, "--no-page")
     assert table.stdout.splitlines()[: len(lines) - 1] == lines[:-1]
 
@@ -219,6 +220,15 @@ def test_export_csv(run: Path) -> None:
         scalars = list(csv.DictReader(stream))
     last = [row for row in scalars if row["name"] == "test_loss"][-1]
     assert float(last["value"]) == trajectory.scalars()["test_loss"][1][-1]
+
+
+def test_export_never_replaces_the_run(run: Path, tmp_path: Path) -> None:
+    before = run.read_bytes()
+    for name in ("csv", "json", "npz", "parquet"):
+        assert "is the run file itself" in error_of("export", run, "-f", name, "-o", run)
+    assert run.read_bytes() == before
+    assert "it is not a file" in error_of("export", ".")
+    assert call("export", run, "-o", tmp_path / "new" / "x.json").exit_code == 0
 
 
 def test_export_json(run: Path, tmp_path: Path) -> None:

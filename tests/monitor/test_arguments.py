@@ -78,6 +78,7 @@ def test_tied_arrays_in_a_mapping():
         ),
         ({"store": 5}, TypeError, "store must be a path, got 5"),
         ({"sinks": [print]}, TypeError, "a sink needs write, flush and close"),
+        ({"step": 1.5}, TypeError, "step must be an integer, got 1.5"),
     ],
 )
 def test_arguments_are_refused_at_construction(model, optimizer, options, error, message):

@@ -82,6 +82,20 @@ def test_grids_that_follow_a_layer():
     assert found.length[1] == 0.0
 
 
+def test_layers_pooled_into_more_and_more_bins():
+    """What ``igfast watch`` shows of the whole model: its bins span those of all layers."""
+    x, y = np.random.default_rng(6).normal(size=(2, 50_000))
+    live, bins, lengths = LiveCurves(), set(), []
+    for step in range(9):
+        h = igfast.histogram({"moves": x + step / 4, "still": y - 8}, splits=4).pooled()
+        bins.add(h.bins)
+        lengths.append(live.add(step, {"model": h})["model"].length[0])
+    assert len(bins) > 1
+    assert lengths[0] == 0.0
+    # all of the motion is that of one half of the elements, which begins apart from the other
+    assert lengths[-1] == pytest.approx(2 / np.sqrt(2), rel=0.15)
+
+
 def test_layers_that_cannot_be_measured():
     empty = {"none": np.zeros(0), "nan": np.full(9, np.nan), "one": np.ones(100)}
     curves, _ = follow([0, 1], [empty, empty])

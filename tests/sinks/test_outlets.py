@@ -115,6 +115,10 @@ def test_what_is_no_sink_is_refused():
     assert isinstance(Keeper(), Sink)
     with pytest.raises(TypeError, match="a sink needs write, flush and close, got <built-in"):
         record(print)
+    with pytest.raises(TypeError, match="got the class Keeper; make one of it"):
+        record(Keeper)
+    with pytest.raises(TypeError, match=r"pass sinks=\[...\]"):
+        igfast.Monitor({"w": np.zeros(1)}, sinks=Keeper())
 
 
 def test_records_carry_curves_for_sinks():
