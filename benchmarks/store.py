@@ -97,8 +97,8 @@ def run(name: str) -> None:
         print(f"  record, committed  {record}")
         print(f"    of it encoding   {encode}")
         print(
-            f"  bytes per layer-record: histograms {each['param']:.0f}, moments "
-            f"{each['param.moments']:.0f}; file {path.stat().st_size / layers / records:.0f}"
+            f"  bytes per layer-record: histograms {each['param']:.0f}, numbers "
+            f"{each['param.columns']:.0f}; file {path.stat().st_size / layers / records:.0f}"
         )
 
 

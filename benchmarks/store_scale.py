@@ -44,7 +44,7 @@ def lap(name, work):
     found[name.replace("_s", "_peak_mib")] = peak / 1024
 lap("steps_s", lambda: (run.steps, run.recorded_steps(), run.layers))
 lap("length_of_a_layer_s", lambda: run.length(run.layers[7]))
-lap("numbers_of_a_layer_s", lambda: run.running(run.layers[7]))
+lap("measures_of_a_layer_s", lambda: run.running(run.layers[7]))
 found["records"], found["histograms"] = len(run.recorded_steps()), len(run.steps)
 print(json.dumps(found))
 """
@@ -63,18 +63,18 @@ def write(path: Path, records: int, layers: int) -> float:
         histogram, moments = plan()
         running = rng.normal(size=(len(RUNNING_FIELDS), layers)).astype(np.float32)
         bins = np.stack(plan.bins)
-        whole = columns.encode(Columns(running, *moment_arrays(moments), bins), 0, 0)
+        numbers = Columns(running, *moment_arrays(moments), bins)
         mark = codec.identity("param", *names)
         begun = time.perf_counter()
         for first in range(0, records, BATCH):
             with session.transaction():
                 for step in range(first, min(first + BATCH, records)):
                     place = place_after(place, step, MOVED, 0)
-                    data = codec.seal(whole[:-4], codec.checksum_start(mark, step))
+                    data = columns.encode(numbers, step, mark)
                     wanted = step == last.step or kept.wants(place, last)
                     given = Given(1, "param", histogram, None, None)
                     rows = [given.histogram_row(step)] if wanted else []
-                    tables.put_record(place, float(step), rows, [(1, data)])
+                    tables.put_record(place, float(step), rows, [(1, *data)])
         return time.perf_counter() - begun
 
 

@@ -1,8 +1,10 @@
 """What is kept of every record, a few numbers for each layer, as bytes, and back, exactly.
 
-Moments (where they were taken), the running measures, and the automatic bins of the next record.
-Numbers are stored as byte planes, all first bytes, then all second ones, …, deflated. What nearly
-follows from other fields is stored as its exclusive or with what follows from them.
+The running measures are stored as they are, apart from the rest: a layer's are read from every
+record of a long run, and nothing else has to be read or inflated for that. Moments (where taken)
+and the automatic bins of the next record are byte planes, all first bytes, then all second ones, …,
+deflated. What nearly follows from other fields is stored as its exclusive or with what follows
+from them.
 """
 
 from __future__ import annotations
@@ -50,10 +52,9 @@ class Columns:
     bins: Integers | None = None
 
 
-def encode(columns: Columns, step: int, identity: int) -> bytes:
-    """Bytes with a checksum that starts from step, quantity and layers."""
-    layers = columns.running.shape[1]
-    parts, flags = [_planes(columns.running.view("<u4"))], 0
+def encode(columns: Columns, step: int, identity: int) -> tuple[bytes, bytes]:
+    """Running measures, and the rest, with checksums that start from step, quantity and layers."""
+    parts, flags = [], 0
     if columns.integers is not None and columns.floats is not None:
         flags |= MOMENTS
         guessed = columns.floats.view("<u8") ^ _expected(columns.integers, columns.floats)
@@ -61,11 +62,26 @@ def encode(columns: Columns, step: int, identity: int) -> bytes:
     if columns.bins is not None:
         flags |= BINS
         parts.append(_planes(columns.bins.view("<u8")))
-    body = struct.pack("<IB", layers, flags) + zlib.compress(b"".join(parts), 1)
-    return codec.seal(body, codec.checksum_start(identity, step))
+    seed = codec.checksum_start(identity, step)
+    running = columns.running.astype("<f4", copy=False).tobytes()
+    body = struct.pack("<IB", columns.running.shape[1], flags) + zlib.compress(b"".join(parts), 1)
+    return codec.seal(running, seed), codec.seal(body, seed)
 
 
-def decode(data: bytes, step: int, identity: int) -> Columns:
+def decode_running(data: bytes, step: int, identity: int) -> NDArray[np.float32]:
+    """(5, L) running measures.
+
+    Raises
+    ------
+    DamagedRecord
+        If any byte differs from what was written.
+    """
+    body = codec.unseal(data, codec.checksum_start(identity, step), "running measures")
+    measures = np.frombuffer(body, "<f4").reshape(len(RUNNING_FIELDS), -1)
+    return measures.astype(np.float32, copy=False)
+
+
+def decode(running: bytes, data: bytes, step: int, identity: int) -> Columns:
     """Inverse of :func:`encode`.
 
     Raises
@@ -76,7 +92,6 @@ def decode(data: bytes, step: int, identity: int) -> Columns:
     body = codec.unseal(data, codec.checksum_start(identity, step), "layers' numbers")
     layers, flags = struct.unpack_from("<IB", body)
     raw = np.frombuffer(zlib.decompress(body[5:]), np.uint8)
-    running, raw = _words(raw, len(RUNNING_FIELDS), layers, "<u4")
     integers = floats = bins = None
     if flags & MOMENTS:
         words, raw = _words(raw, len(INTEGER_FIELDS), layers, "<u8")
@@ -89,7 +104,7 @@ def decode(data: bytes, step: int, identity: int) -> Columns:
         bins = words.view("<i8").astype(np.int64, copy=False)
     if len(raw):
         raise codec.DamagedRecord("layers' numbers have more bytes than they need")
-    return Columns(running.view("<f4").astype(np.float32, copy=False), integers, floats, bins)
+    return Columns(decode_running(running, step, identity), integers, floats, bins)
 
 
 def _expected(integers: Integers, floats: Float) -> NDArray[np.uint64]:

@@ -18,6 +18,7 @@ from .run_file import RunFile
 from .series import HistogramSeries
 
 Int = NDArray[np.int64]
+BATCH = 64  # records read by one query: a few MB where layers are many
 
 
 class RunReader(RunFile):
@@ -179,8 +180,10 @@ class RunReader(RunFile):
         wanted = self.recorded_steps(quantity) if steps is None else np.asarray(steps)
         rows = self._rows(quantity, layers)
         values = np.empty((len(wanted), len(RUNNING_FIELDS), len(rows)))
-        for index, found in enumerate(self._columns(quantity, wanted)):
-            values[index] = found.running[:, rows]
+        identity = self._identity(self._known(quantity))
+        for index, (step, data) in enumerate(self._numbers(quantity, wanted, "running")):
+            with self._decoding(quantity, step):
+                values[index] = columns.decode_running(data, step, identity)[:, rows]
         return {name: values[:, i] for i, name in enumerate(RUNNING_FIELDS)}
 
     def next_bins(self, quantity: str) -> tuple[Int, Int] | None:
@@ -191,18 +194,32 @@ class RunReader(RunFile):
 
     def _columns(self, quantity: str, steps: Int) -> Iterator[Columns]:
         """The numbers of every layer at these steps, in turn."""
-        id, identity = self._ids[self._known(quantity)], self._identity(quantity)
-        query = "SELECT codec, data FROM columns WHERE step=? AND quantity=?"
-        for step in steps.tolist():
-            with self._reading():
-                row = self._db.execute(query, (step, id)).fetchone()
-                if row is None:
-                    raise self._rewound(step)
+        identity = self._identity(self._known(quantity))
+        for step, running, data in self._numbers(quantity, steps, "running, data"):
             with self._decoding(quantity, step):
-                if row[0] != columns.COLUMNS_CODEC:
-                    raise codec.DamagedRecord(f"unknown codec {row[0]}")
-                found = columns.decode(row[1], step, identity)
+                found = columns.decode(running, data, step, identity)
             yield found
+
+    def _numbers(self, quantity: str, steps: Int, fields: str) -> Iterator[tuple[Any, ...]]:
+        """Steps, in turn, with fields of their columns as bytes."""
+        id, wanted = self._ids[self._known(quantity)], steps.tolist()
+        for first in range(0, len(wanted), BATCH):
+            batch = wanted[first : first + BATCH]
+            query = (
+                f"SELECT step, codec, {fields} FROM columns WHERE quantity=? AND step IN "
+                f"({', '.join('?' * len(batch))})"
+            )
+            with self._reading():
+                found = {row[0]: row for row in self._db.execute(query, (id, *batch))}
+                for step in batch:
+                    if step not in found:
+                        raise self._rewound(step)
+            for step in batch:
+                _, coding, *data = found[step]
+                with self._decoding(quantity, step):
+                    if coding != columns.COLUMNS_CODEC:
+                        raise codec.DamagedRecord(f"unknown codec {coding}")
+                yield step, *data
 
     def _rows(self, quantity: str, layers: Sequence[str | int] | None) -> list[int]:
         names = self.layers(quantity)

@@ -133,7 +133,7 @@ class RunFile:
             for name, id in self._ids.items():
                 for table, key, columns in (
                     ("histograms", name, "length(directory)+length(segments)"),
-                    ("columns", f"{name}.columns", "length(data)"),
+                    ("columns", f"{name}.columns", "length(running)+length(data)"),
                 ):
                     query = f"SELECT coalesce(sum({columns}), 0) FROM {table} WHERE quantity=?"
                     found[key] = int(self._db.execute(query, (id,)).fetchone()[0])

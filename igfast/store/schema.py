@@ -10,7 +10,7 @@ from pathlib import Path
 from .codec import DamagedRecord
 
 APPLICATION_ID = 0x49474653  # "IGFS", at byte 68 of the file
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # crc: see rows.py
 TABLES = (
@@ -40,9 +40,10 @@ TABLES = (
     "CREATE TABLE histograms (step INTEGER NOT NULL, quantity INTEGER NOT NULL REFERENCES"
     " quantities, grid INTEGER NOT NULL REFERENCES grids, splits INTEGER NOT NULL, codec INTEGER"
     " NOT NULL, directory BLOB NOT NULL, segments BLOB NOT NULL, PRIMARY KEY (step, quantity))",
-    # numbers of each layer at every record: moments, running measures
+    # numbers of each layer at every record: running measures, and the rest (moments, next bins)
     "CREATE TABLE columns (step INTEGER NOT NULL, quantity INTEGER NOT NULL REFERENCES quantities,"
-    " codec INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (step, quantity))",
+    " codec INTEGER NOT NULL, running BLOB NOT NULL, data BLOB NOT NULL,"
+    " PRIMARY KEY (step, quantity))",
 )
 _OURS = (sqlite3.ProgrammingError, sqlite3.InterfaceError)  # wrong calls, whatever the file holds
 STEP_TABLES = ("records", "scalars", "histograms", "columns")

@@ -18,7 +18,7 @@ from .thinning import Place
 
 Bins = tuple[NDArray[np.int64], NDArray[np.int64]]
 HistogramRow = tuple[int, str, int, bytes, bytes]  # quantity, grid, splits, directory, segments
-ColumnsRow = tuple[int, bytes]  # quantity, data
+ColumnsRow = tuple[int, bytes, bytes]  # quantity, running, data
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,7 @@ class Given:
         integers, floats = (None, None) if self.moments is None else moment_arrays(self.moments)
         bins = None if self.next_bins is None else np.stack(self.next_bins)
         mark = codec.identity(self.quantity, *self.histogram.names)
-        data = columns.encode(Columns(running, integers, floats, bins), step, mark)
-        return self.id, data
+        return self.id, *columns.encode(Columns(running, integers, floats, bins), step, mark)
 
 
 class RecordTables:
@@ -86,8 +85,8 @@ class RecordTables:
         self._db.execute("REPLACE INTO records VALUES (?, ?, ?, ?, ?)", row)
         self._totals.add("records", mark)
         self._db.executemany(
-            "INSERT INTO columns VALUES (?, ?, ?, ?)",
-            [(step, id, columns.COLUMNS_CODEC, data) for id, data in columns_rows],
+            "INSERT INTO columns VALUES (?, ?, ?, ?, ?)",
+            [(step, id, columns.COLUMNS_CODEC, *data) for id, *data in columns_rows],
         )
         self._insert(step, histograms)
 

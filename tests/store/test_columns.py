@@ -32,7 +32,7 @@ def test_round_trip_bit_for_bit(moments, bins):
         whole.floats if moments else None,
         whole.bins if bins else None,
     )
-    found = columns.decode(columns.encode(given, 3, 1), 3, 1)
+    found = columns.decode(*columns.encode(given, 3, 1), 3, 1)
     for name in ("running", "integers", "floats", "bins"):
         a, b = getattr(found, name), getattr(given, name)
         assert (a is None) == (b is None), name
@@ -43,15 +43,18 @@ def test_round_trip_bit_for_bit(moments, bins):
 
 
 def test_damage_is_found():
-    data = columns.encode(example(), 3, 1)
-    for position in range(len(data)):
-        flipped = bytearray(data)
-        flipped[position] ^= 1
-        with pytest.raises(codec.DamagedRecord):
-            columns.decode(bytes(flipped), 3, 1)
+    parts = columns.encode(example(), 3, 1)
+    for part, data in enumerate(parts):
+        for position in range(len(data)):
+            flipped = [*map(bytearray, parts)]
+            flipped[part][position] ^= 1
+            with pytest.raises(codec.DamagedRecord):
+                columns.decode(*map(bytes, flipped), 3, 1)
     for step, identity in ((4, 1), (3, 2)):
         with pytest.raises(codec.DamagedRecord):
-            columns.decode(data, step, identity)
+            columns.decode(*parts, step, identity)
+        with pytest.raises(codec.DamagedRecord):
+            columns.decode_running(parts[0], step, identity)
 
 
 def test_what_follows_from_other_fields_takes_no_room():
@@ -62,5 +65,5 @@ def test_what_follows_from_other_fields_takes_no_room():
     floats = np.zeros((9, layers))
     floats[2:4] = np.abs(rng.normal(size=(2, layers)))
     floats[4], floats[8] = floats[2] / integers[0], np.sqrt(floats[3])
-    data = columns.encode(Columns(np.zeros((5, layers), np.float32), integers, floats), 0, 0)
+    _, data = columns.encode(Columns(np.zeros((5, layers), np.float32), integers, floats), 0, 0)
     assert 14 * layers < len(data) < 18 * layers

@@ -76,11 +76,28 @@ def test_plain_sqlite_sees_the_tables(tmp_path):
     write_run(tmp_path / "run.igf")
     with contextlib.closing(sqlite3.connect(tmp_path / "run.igf")) as db:
         assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (3,)
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert db.execute("SELECT step, value FROM scalars WHERE step=10").fetchall() == [
             (10, 10 / 3)
         ]
+
+
+def test_running_measures_of_some_layers_and_steps(tmp_path):
+    """More records than one query reads; all of them, and any choice."""
+    path, steps = tmp_path / "run.igf", range(0, 1400, 7)
+    write_run(path, steps=steps)
+    with RunReader(path) as run:
+        every = run.running()
+        length = every["length"]
+        assert length.shape == (200, 4)
+        assert (np.diff(length[:, 0]) > 0).mean() > 0.9
+        chosen = np.array([7, 70, 700, 1393])
+        some = run.running("param", chosen, ["a.bias", 0])
+        for name, values in every.items():
+            np.testing.assert_array_equal(some[name], values[chosen // 7][:, [1, 0]])
+        with pytest.raises(StoreError, match="no longer holds step 8"):
+            run.running("param", np.array([7, 8]))
 
 
 def test_same_step_again_replaces(tmp_path):
@@ -218,10 +235,10 @@ def test_missing_empty_foreign_and_newer(tmp_path):
         db.commit()
     write_run(tmp_path / "newer")
     with contextlib.closing(sqlite3.connect(tmp_path / "newer")) as db:
-        db.execute("PRAGMA user_version=3")
+        db.execute("PRAGMA user_version=4")
     write_run(tmp_path / "older")
     with contextlib.closing(sqlite3.connect(tmp_path / "older")) as db:
-        db.execute("PRAGMA user_version=1")
+        db.execute("PRAGMA user_version=2")
     write_run(tmp_path / "cut")
     size = (tmp_path / "cut").stat().st_size
     os.truncate(tmp_path / "cut", size - 100)
@@ -233,8 +250,8 @@ def test_missing_empty_foreign_and_newer(tmp_path):
         "text": "not an igfast run .not a SQLite file.; check the path",
         "short": "truncated .36 bytes.; restore it",
         "foreign": "SQLite file but not an igfast run .application id 0x0, expected 0x49474653",
-        "older": "development version of igfast .store version 1, this one reads 2.; record",
-        "newer": "newer igfast .store version 3, this one reads up to 2.; upgrade",
+        "older": "development version of igfast .store version 2, this one reads 3.; record",
+        "newer": "newer igfast .store version 4, this one reads up to 3.; upgrade",
     }
     for name, message in cases.items():
         before = (tmp_path / name).read_bytes()
