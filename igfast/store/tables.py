@@ -79,7 +79,7 @@ class RecordTables:
             self._totals.remove("records", again)
             for table in ("histograms", "columns"):
                 self._db.execute(f"DELETE FROM {table} WHERE step=?", (step,))
-        held = [id for id, _ in columns_rows] + [-1 - id for id, *_ in histograms]
+        held = [id for id, *_ in columns_rows] + [-1 - id for id, *_ in histograms]
         mark = rows.record_mark(step, wall_time, place.membership, place.ticks, held)
         row = (step, wall_time, place.membership, place.ticks, mark)
         self._db.execute("REPLACE INTO records VALUES (?, ?, ?, ?, ?)", row)
