@@ -208,7 +208,7 @@ def test_arrays_without_an_optimizer(tmp_path):
             monitor.log(step, loss=np.float32(step), **{"loss/test": torch.tensor(0.5)})
         monitor.flush()
         assert isinstance(monitor.last["param"].counts, np.ndarray)
-        with pytest.raises(TypeError, match="step must be an integer, got 5.5"):
+        with pytest.raises(TypeError, match=r"step must be an integer, got 5\.5"):
             monitor.record(5.5)
         with pytest.raises(ValueError, match="step must not go back, got 4 after 5"):
             monitor.record(4)
