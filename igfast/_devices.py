@@ -193,7 +193,6 @@ def cupy_device(index: int) -> Device:
     return CupyDevice(index)
 
 
-@cache
 def device_of(home: str) -> Device | None:
     """The device behind a home such as ``"torch cuda:0"``; None for the host's."""
     framework, _, where = home.partition(" cuda:")

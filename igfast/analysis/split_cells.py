@@ -77,7 +77,8 @@ def roots(counts: Float) -> Roots:
     total = counts.sum(axis=-1, keepdims=True)
     pooled, pooled_total = counts.sum(axis=1), total.sum(axis=1)
     own = _root(counts, total, tuning.ROOT_SHIFT)
-    centered = own + (_root(pooled, pooled_total) - own.mean(axis=1))[:, None]
+    bias = own.mean(axis=1) - _root(pooled, pooled_total)
+    centered = own - smooth(bias, len(counts) // tuning.WINDOWS_OF_BIAS)[:, None]
     others = np.stack(
         [_root(pooled - counts[:, g], pooled_total - total[:, g]) for g in range(splits)]
     )
@@ -92,3 +93,12 @@ def _root(counts: Float, total: Float, of_none: float = tuning.ROOT_OF_NONE**2) 
     """Of splits, which tell the noise, without the step at none: it would be noise of their own."""
     shift = np.where(counts > 0, tuning.ROOT_SHIFT, of_none)
     return np.asarray(2.0 * np.sqrt((counts + shift) / total))
+
+
+def smooth(values: Float, half: int) -> Float:
+    """Running mean over 2·half + 1 of (T, ...) values in time, fewer at the ends."""
+    total = np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0)])
+    here = np.arange(len(values))
+    low, high = np.maximum(here - half, 0), np.minimum(here + half + 1, len(values))
+    width = (high - low).reshape(-1, *[1] * (values.ndim - 1))
+    return np.asarray((total[high] - total[low]) / width)

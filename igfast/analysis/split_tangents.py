@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import split_tuning as tuning
+from .split_cells import smooth
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -71,8 +72,8 @@ def _chords(curve: Float, splits: Float, span: int, side: int) -> tuple[Float, F
     scale = 1.0 / (groups - 1) ** 2  # from the spread of G splits to the noise of a mean of G − 1
     noise = np.square(spread).sum(axis=(1, 2)) * scale
     along = np.square((spread @ unit[..., None])[..., 0]).sum(axis=1) * scale
-    ratio = squared / np.maximum(_smooth(noise, span), _TINY)
-    return ratio, unit, 1.0 - _smooth(noise - along, span) / squared
+    ratio = squared / np.maximum(smooth(noise, span), _TINY)
+    return ratio, unit, 1.0 - smooth(noise - along, span) / squared
 
 
 def _spans(intervals: int) -> list[int]:
@@ -89,11 +90,3 @@ def _starts(intervals: int, span: int, side: int) -> Int:
     here = np.arange(intervals)
     shift = {0: (span - 1) // 2, -1: span - 1, 1: 0}[side]
     return np.clip(here - shift, 0, intervals - span)
-
-
-def _smooth(values: Float, half: int) -> Float:
-    """Running mean over 2·half + 1 values, fewer at the ends."""
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    here = np.arange(values.size)
-    low, high = np.maximum(here - half, 0), np.minimum(here + half + 1, values.size)
-    return np.asarray((total[high] - total[low]) / (high - low))
