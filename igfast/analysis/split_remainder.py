@@ -81,19 +81,7 @@ def _through_tangents(change: Float, modes: Modes) -> Float:
     found = np.empty((splits, len(change)))
     for split, (basis, overlap) in enumerate(zip(modes.directions, modes.overlap, strict=True)):
         unit = ((total - change[:, split]) / (splits - 1)) @ basis
-        squared = np.maximum(np.square(unit).sum(axis=1), _TINY)
-        unit /= np.sqrt(squared)[:, None]
-        straight = 1 - _across(change @ basis, unit) / squared
-        cosine = np.sqrt(np.maximum(np.square(unit) @ overlap * straight, 0.1))
+        unit /= np.sqrt(np.maximum(np.square(unit).sum(axis=1), _TINY))[:, None]
+        cosine = np.sqrt(np.maximum(np.square(unit) @ overlap, 0.1))
         found[split] = ((change[:, split] @ basis) * unit).sum(axis=1) / cosine
     return found
-
-
-def _across(change: Float, unit: Float) -> float:
-    """Mean noise of G − 1 of the (D, G, R) displacements across the (D, R) direction of them."""
-    splits = change.shape[1]
-    spread = change - change.mean(axis=1, keepdims=True)
-    along = (spread @ unit[..., None])[..., 0]
-    return float(
-        (np.square(spread).sum() - np.square(along).sum()) / len(change) / (splits - 1) ** 2
-    )

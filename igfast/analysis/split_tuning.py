@@ -20,8 +20,8 @@ ROOT_SHIFT = 0.25
 # is then too low as much as too high over expected counts below one.
 ROOT_OF_NONE = 0.25
 
-# The bias of the roots of splits is a smooth function of time, but its estimate holds noise that all
-# splits share: it is averaged over this part of the records, before and after.
+# The bias of the roots of splits is a smooth function of time, but its estimate holds noise that
+# all splits share, so it is averaged over one record in this many, before and after.
 WINDOWS_OF_BIAS = 64
 
 # A mode of the path counts if it is this much larger than the largest one of pure noise. Lower, and
