@@ -53,9 +53,9 @@ def merge_sparse(counts: Float) -> Float:
     )
 
 
-def join_pairs(counts: Float) -> Float:
-    """(T, G, ⌈C/2⌉) counts with every two cells joined."""
-    return np.add.reduceat(counts, np.arange(0, counts.shape[-1], 2), axis=-1)
+def pairs_of_cells(cells: int, offset: int) -> NDArray[np.intp]:
+    """First cell of each pair of neighbors; with ``offset`` 1 the very first one is left alone."""
+    return np.unique(np.concatenate([[0], np.arange(offset, cells, 2)])).astype(np.intp)
 
 
 def first_cells(most: Float, least: float) -> NDArray[np.intp]:

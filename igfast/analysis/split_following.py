@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import split_tuning as tuning
-from .split_cells import Roots, join_pairs, roots
+from .split_cells import Roots, pairs_of_cells, roots
 from .split_modes import Modes, join_modes
 from .split_tangents import tangents
 
@@ -37,19 +37,28 @@ def lost_in_cells(merged: Float, modes: Modes) -> float:
     What is lost goes as the square of the width where the density is smooth, as the width itself at
     an edge or in a tail that is one cell. Which of them it is shows from joining pairs of cells,
     twice: the loss is extrapolated to cells of no width (L. F. Richardson, 1911). Few records are
-    enough for it, and the longer steps between them have less noise.
+    enough for it, and the longer steps between them have less noise. A sharp edge is lost or not as
+    it lies in a pair or between two, so both ways to pair are averaged.
     """
     merged = merged[:: max(1, len(merged) // tuning.RECORDS_FOR_CELLS)]
-    lengths: list[float] = []
-    for _ in range(3):
-        curve = roots(merged)
-        lengths.append(float(follow(curve, modes).increments.mean(axis=0).sum()))
-        modes, merged = join_modes(modes, curve), join_pairs(merged)
+    ways = np.array([_coarser(merged, modes, offset) for offset in (0, 1)])
+    lengths = ways.mean(axis=0)
     pairs, fours = lengths[0] - lengths[1], lengths[1] - lengths[2]
     if not (pairs > 0 and lengths[0] > 0):
         return 0.0
     ratio = float(np.clip(fours / pairs, *tuning.LOSS_OF_PAIRS))
-    return min(pairs / (ratio - 1) / lengths[0], tuning.MOST_LOST)
+    return float(min(pairs / (ratio - 1) / lengths[0], tuning.MOST_LOST))
+
+
+def _coarser(merged: Float, modes: Modes, offset: int) -> list[float]:
+    """Lengths in cells as they are, in pairs of them, in pairs of pairs."""
+    lengths: list[float] = []
+    for _ in range(3):
+        curve = roots(merged)
+        lengths.append(float(follow(curve, modes).increments.mean(axis=0).sum()))
+        starts = pairs_of_cells(merged.shape[-1], offset)
+        modes, merged = join_modes(modes, curve, starts), np.add.reduceat(merged, starts, axis=-1)
+    return lengths
 
 
 def follow(curve: Roots, modes: Modes) -> Followed:

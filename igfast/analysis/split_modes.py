@@ -103,9 +103,8 @@ def find_modes(curve: Roots) -> Modes:
     return Modes(directions, overlap, values, finest)
 
 
-def join_modes(modes: Modes, curve: Roots) -> Modes:
-    """The same modes where every two cells are joined."""
-    starts = np.arange(0, modes.directions.shape[1], 2)
+def join_modes(modes: Modes, curve: Roots, starts: Int) -> Modes:
+    """The same modes where the cells from each of ``starts`` to the next are joined."""
     weight = _weights(curve.others.mean(axis=(0, 1)), starts)
     joined = np.add.reduceat(modes.directions * weight[:, None], starts, axis=1)
     directions = np.linalg.qr(joined)[0]
