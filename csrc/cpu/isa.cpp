@@ -25,6 +25,12 @@ Registers cpuid(unsigned leaf) {
   return found;
 }
 
+// Hygon's processors are AMD's design.
+bool is_amd() {
+  const unsigned vendor = cpuid(0).ebx;
+  return vendor == 0x68747541 || vendor == 0x6f677948;  // "Auth", "Hygo"
+}
+
 bool all_of(unsigned bits, unsigned wanted) { return (bits & wanted) == wanted; }
 
 // What registers the operating system saves; only where it says so at all (OSXSAVE).
@@ -79,7 +85,18 @@ Isa parse(const std::string& name, const char* source) {
                               "' is not available here; choose one of: " + known);
 }
 
+Prefetch choose_prefetch() {
+#ifdef IGFAST_HAVE_X86_ISAS
+  if (is_amd()) {
+    return kPrefetchOnAmd;
+  }
+#endif
+  return kPrefetchOnIntel;
+}
+
 }  // namespace
+
+const Prefetch kPrefetch = choose_prefetch();
 
 const char* isa_name(Isa isa) {
   switch (isa) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "cpu/tuning.h"
+
 namespace igfast {
 
 enum class Isa { kScalar, kAvx2, kAvx512 };
@@ -13,6 +15,9 @@ const char* isa_name(Isa isa);
 
 // Widest first: what this build holds and this processor runs.
 std::vector<Isa> available_isas();
+
+// For the processor at hand.
+extern const Prefetch kPrefetch;
 
 // The choice in force: set_isa, else the environment variable IGFAST_ISA, else the widest.
 Isa current_isa();

@@ -6,7 +6,6 @@
 #include <immintrin.h>
 
 #include "cpu/kernels.h"
-#include "cpu/tuning.h"
 #include "dtype.h"
 
 namespace igfast {
@@ -17,12 +16,17 @@ struct Doubles {
 };
 
 // For a group of 32 values, once per cache line. May point past the end of the data: a prefetch
-// never faults. Not behind a condition, with which GCC drops it.
+// never faults. In assembly, because GCC drops an intrinsic prefetch behind a condition.
 template <class T>
 inline void prefetch_ahead(const T* group) {
   constexpr int kBytes = Run<T>::kGroup * static_cast<int>(sizeof(T));
+  const char* ahead = reinterpret_cast<const char*>(group) + kPrefetch.distance;
   for (int line = 0; line < kBytes; line += 64) {
-    _mm_prefetch(reinterpret_cast<const char*>(group) + line + Tuning::kPrefetch, _MM_HINT_T1);
+    if (kPrefetch.into_first_level) {
+      __asm__ volatile("prefetcht0 %0" : : "m"(ahead[line]));
+    } else {
+      __asm__ volatile("prefetcht1 %0" : : "m"(ahead[line]));
+    }
   }
 }
 

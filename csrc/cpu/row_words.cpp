@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <mutex>
 
 #include "cpu/kernels.h"
@@ -10,6 +11,8 @@
 namespace igfast {
 
 namespace {
+
+constexpr std::size_t kLine = 64;
 
 std::int64_t count_of(std::uint32_t word) { return word; }
 std::int64_t count_of(std::uint64_t word) { return static_cast<std::int64_t>(word >> kDigitBits); }
@@ -61,22 +64,27 @@ void add_cells(const Word* words, const igf_histogram_args& args, const Window& 
 
 template <class Word>
 RowWords<Word>::RowWords(std::int64_t bins)
-    : words_(static_cast<std::size_t>((bins + kExtraCells) * kLanes)) {}
+    : size_(static_cast<std::size_t>((bins + kExtraCells) * kLanes)),
+      storage_(size_ + kLine / sizeof(Word)) {
+  void* line = storage_.data();
+  std::size_t room = storage_.size() * sizeof(Word);
+  words_ = static_cast<Word*>(std::align(kLine, size_ * sizeof(Word), line, room));
+}
 
 template <class Word>
 void RowWords<Word>::flush(const igf_histogram_args& args, const Window& window, std::int64_t row,
                            std::int64_t padding, RowLocks& locks) {
   const std::lock_guard<std::mutex> lock(locks.of(row));
   if (window.counts_nan) {
-    args.nan[row] += split_counts<1>(words_.data() + kNanCell * kLanes)[0] - padding;
+    args.nan[row] += split_counts<1>(words_ + kNanCell * kLanes)[0] - padding;
   }
   switch (args.splits) {
-    case 1: add_cells<1>(words_.data(), args, window, row); break;
-    case 2: add_cells<2>(words_.data(), args, window, row); break;
-    case 4: add_cells<4>(words_.data(), args, window, row); break;
-    case 8: add_cells<8>(words_.data(), args, window, row); break;
+    case 1: add_cells<1>(words_, args, window, row); break;
+    case 2: add_cells<2>(words_, args, window, row); break;
+    case 4: add_cells<4>(words_, args, window, row); break;
+    case 8: add_cells<8>(words_, args, window, row); break;
   }
-  std::fill(words_.begin(), words_.end(), Word{0});
+  std::fill_n(words_, size_, Word{0});
 }
 
 template class RowWords<std::uint32_t>;

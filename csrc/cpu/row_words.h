@@ -38,7 +38,7 @@ class RowWords {
  public:
   explicit RowWords(std::int64_t bins);
 
-  Word* words() { return words_.data(); }
+  Word* words() { return words_; }
 
   // Adds to row `row` of the outputs, under a lock shared with the other threads, and clears.
   // `padding` NaN were put in by the caller and are not elements.
@@ -46,7 +46,9 @@ class RowWords {
              std::int64_t padding, RowLocks& locks);
 
  private:
-  std::vector<Word> words_;
+  std::size_t size_;
+  std::vector<Word> storage_;
+  Word* words_;  // the storage from a cache line on, so that a cell lies in one
 };
 
 extern template class RowWords<std::uint32_t>;

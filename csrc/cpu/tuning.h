@@ -19,9 +19,18 @@ struct Tuning {
   static constexpr std::int64_t kDrain = std::int64_t{1} << 26;
   // Words of one thread. Packed words of more cells are filled in several passes over the data.
   static constexpr std::int64_t kWordBytes = std::int64_t{7} << 19;  // 3.5 MiB
-  // Bytes ahead of the loads; the hardware prefetcher alone stops at every 4 KiB page.
-  static constexpr std::int64_t kPrefetch = 4096;
 };
+
+// Which line is asked for ahead of the loads: hardware alone stops at every 4 KiB page.
+struct Prefetch {
+  std::int64_t distance;  // bytes
+  bool into_first_level;  // of the cache, or the second
+};
+
+// Intel's first level has too few fill buffers to wait for memory in; AMD's processors lose a tenth
+// by asking for the second level.
+constexpr Prefetch kPrefetchOnIntel{4096, false};
+constexpr Prefetch kPrefetchOnAmd{1024, true};
 
 }  // namespace igfast
 
