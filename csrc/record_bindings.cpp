@@ -6,14 +6,15 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include <memory>
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "record/center.h"
+#include "record/coding.h"
 #include "record/motion.h"
-#include "record/planes.h"
+#include "record/online.h"
 
 namespace py = pybind11;
 
@@ -23,8 +24,6 @@ namespace {
 using Integers = py::array_t<std::int64_t, py::array::c_style>;
 using Floats = py::array_t<double, py::array::c_style>;
 using Shape = std::vector<py::ssize_t>;
-
-constexpr py::ssize_t kLayoutFields = sizeof(record::Layout) / sizeof(std::int64_t);
 
 void require_shape(const char* name, const py::array& array, const Shape& shape) {
   if (Shape(array.shape(), array.shape() + array.ndim()) != shape) {
@@ -39,10 +38,10 @@ Shape shape3(const char* name, const py::array& array) {
   return {array.shape(0), array.shape(1), array.shape(2)};
 }
 
-// (L, 5) fields of record::Layout, and the planes of all layers one behind the other.
-py::tuple lay_out(const Integers& counts, const Integers& outside, const Integers& nan,
-                  const Integers& numel, const std::optional<Integers>& offsets,
-                  std::int64_t difference_from) {
+// (L,) bytes of each layer, (L,) whether its counts are coded as differences, and all the bytes.
+py::tuple pack(const Integers& counts, const Integers& outside, const Integers& nan,
+               const Integers& numel, const std::optional<Integers>& offsets,
+               std::int64_t difference_from) {
   const Shape shape = shape3("counts", counts);
   require_shape("outside", outside, {shape[0], shape[1], 2});
   require_shape("nan", nan, {shape[0]});
@@ -53,16 +52,15 @@ py::tuple lay_out(const Integers& counts, const Integers& outside, const Integer
   const record::Cells cells{
       shape[0],       shape[1],   shape[2],     counts.data(),
       outside.data(), nan.data(), numel.data(), offsets ? offsets->data() : nullptr};
-  Integers layouts(Shape{shape[0], kLayoutFields});
-  auto* const fields = reinterpret_cast<record::Layout*>(layouts.mutable_data());
-  // not cleared: a record fills a fraction
-  const std::unique_ptr<std::uint8_t[]> room(
-      new std::uint8_t[static_cast<std::size_t>(record::most_bytes(cells))]);
-  std::int64_t written = 0;
+  Integers sizes(Shape{shape[0]});
+  Integers differenced(Shape{shape[0]});
+  std::int64_t* const to_sizes = sizes.mutable_data();
+  std::int64_t* const to_differenced = differenced.mutable_data();
+  std::vector<std::uint8_t> bytes;
   record::Found found{};
   {
     const py::gil_scoped_release release;
-    found = record::lay_out(cells, difference_from, fields, room.get(), &written);
+    found = record::pack(cells, difference_from, to_sizes, to_differenced, &bytes);
   }
   if (found == record::Found::kCountsDoNotAddUp) {
     throw py::value_error("counts + underflow + overflow + nan must be numel, none negative");
@@ -70,8 +68,37 @@ py::tuple lay_out(const Integers& counts, const Integers& outside, const Integer
   if (found == record::Found::kImpossibleOffset) {
     throw py::value_error("offsets must lie between 0 and 255/256 of their counts");
   }
-  return py::make_tuple(layouts, py::bytes(reinterpret_cast<const char*>(room.get()),
-                                           static_cast<std::size_t>(written)));
+  return py::make_tuple(
+      sizes, differenced,
+      py::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+// Counts (G, B), outside (G, 2) and offsets (G, B) of one layer, or None where its bytes are not
+// what pack wrote; offsets are zeros unless asked for.
+py::object unpack(const py::bytes& layer, bool differenced, bool with_offsets, py::ssize_t splits,
+                  py::ssize_t bins) {
+  if (splits < 1 || splits > 8 || bins < 1 || bins > 65536) {
+    throw py::value_error("splits must be 1 to 8, bins 1 to 65,536");
+  }
+  Integers counts(Shape{splits, bins});
+  Integers outside(Shape{splits, 2});
+  Integers offsets(Shape{splits, bins});
+  char* data = nullptr;
+  py::ssize_t size = 0;
+  if (PyBytes_AsStringAndSize(layer.ptr(), &data, &size) != 0) {
+    throw py::error_already_set();
+  }
+  std::int64_t* const to_counts = counts.mutable_data();
+  std::int64_t* const to_outside = outside.mutable_data();
+  std::int64_t* const to_offsets = offsets.mutable_data();
+  bool sound = false;
+  {
+    const py::gil_scoped_release release;
+    std::fill_n(to_offsets, splits * bins, 0);
+    sound = record::unpack(reinterpret_cast<const std::uint8_t*>(data), size, differenced, splits,
+                           bins, to_counts, to_outside, with_offsets ? to_offsets : nullptr);
+  }
+  return sound ? py::object(py::make_tuple(counts, outside, offsets)) : py::object(py::none());
 }
 
 py::tuple shares(const Integers& counts, const Integers& outside) {
@@ -125,6 +152,69 @@ py::tuple judge(const Floats& products, const Integers& occupied, std::int64_t f
   return py::make_tuple(shared, clearness);
 }
 
+// record::Online behind checked arrays.
+class Online {
+ public:
+  Online(std::int64_t layers, std::int64_t splits, std::int64_t bins, double clear, double likely,
+         double independent)
+      : online_(layers, splits, bins, {clear, likely, independent}) {}
+
+  void begin(const Integers& counts, const Integers& outside,
+             const std::optional<Floats>& lengths) {
+    check(counts, outside);
+    if (lengths) {
+      require_shape("lengths", *lengths, {online_.layers()});
+    }
+    const double* given = lengths ? lengths->data() : nullptr;
+    const std::int64_t* of_counts = counts.data();
+    const std::int64_t* of_outside = outside.data();
+    const py::gil_scoped_release release;
+    online_.begin(of_counts, of_outside, given);
+  }
+
+  // (2, L) cross and floor.
+  Floats follow(const Integers& counts, const Integers& outside,
+                const py::array_t<bool, py::array::c_style>& same,
+                const std::optional<Floats>& aligned) {
+    check(counts, outside);
+    const py::ssize_t layers = online_.layers();
+    require_shape("same", same, {layers});
+    if (aligned) {
+      require_shape("aligned", *aligned, {layers, online_.splits(), online_.splits()});
+    } else if (!std::all_of(same.data(), same.data() + layers, [](bool one) { return one; })) {
+      throw py::value_error("aligned is needed where bins differ");
+    }
+    Floats found(Shape{2, layers});
+    double* const out = found.mutable_data();
+    const record::Step step{counts.data(), outside.data(),
+                            reinterpret_cast<const std::uint8_t*>(same.data()),
+                            aligned ? aligned->data() : nullptr};
+    const py::gil_scoped_release release;
+    online_.follow(step, out, out + layers);
+    return found;
+  }
+
+  void undo() { online_.undo(); }
+
+  // (3, L) length, entropy, complexity.
+  Floats read() const {
+    const py::ssize_t layers = online_.layers();
+    Floats found(Shape{3, layers});
+    double* const out = found.mutable_data();
+    const py::gil_scoped_release release;
+    online_.read(out, out + layers, out + 2 * layers);
+    return found;
+  }
+
+ private:
+  void check(const Integers& counts, const Integers& outside) const {
+    require_shape("counts", counts, {online_.layers(), online_.splits(), online_.bins()});
+    require_shape("outside", outside, {online_.layers(), online_.splits(), 2});
+  }
+
+  record::Online online_;
+};
+
 // (L, 4) fields of record::Center.
 Integers centers(const Integers& counts, const Integers& underflow, const Integers& overflow,
                  const Integers& zeros, const Integers& zero_cell, std::int64_t tail) {
@@ -164,14 +254,26 @@ Integers units(const Floats& offsets) {
 
 void bind_records(py::module_& module) {
   using py::arg;
-  module.def("lay_out", &lay_out, arg("counts").noconvert(), arg("outside").noconvert(),
+  module.def("pack", &pack, arg("counts").noconvert(), arg("outside").noconvert(),
              arg("nan").noconvert(), arg("numel").noconvert(), arg("offsets").noconvert(),
              arg("difference_from"));
+  module.def("unpack", &unpack, arg("layer"), arg("differenced"), arg("with_offsets"),
+             arg("splits"), arg("bins"));
   module.def("shares", &shares, arg("counts").noconvert(), arg("outside").noconvert());
   module.def("motion", &motion, arg("before").noconvert(), arg("pooled_before").noconvert(),
              arg("now").noconvert(), arg("pooled_now").noconvert());
   module.def("judge", &judge, arg("products").noconvert(), arg("occupied").noconvert(),
              arg("first"), arg("end"), arg("independent"));
+  py::class_<Online>(module, "Online")
+      .def(py::init<std::int64_t, std::int64_t, std::int64_t, double, double, double>(),
+           arg("layers"), arg("splits"), arg("bins"), arg("clear"), arg("likely"),
+           arg("independent"))
+      .def("begin", &Online::begin, arg("counts").noconvert(), arg("outside").noconvert(),
+           arg("lengths").noconvert())
+      .def("follow", &Online::follow, arg("counts").noconvert(), arg("outside").noconvert(),
+           arg("same").noconvert(), arg("aligned").noconvert())
+      .def("undo", &Online::undo)
+      .def("read", &Online::read);
   module.def("centers", &centers, arg("counts").noconvert(), arg("underflow").noconvert(),
              arg("overflow").noconvert(), arg("zeros").noconvert(), arg("zero_cell").noconvert(),
              arg("tail"));

@@ -41,14 +41,17 @@ def divergence(
     out: _Float64,
 ) -> None: ...
 def entropy(kind: str, counts: _Int64, out: _Float64) -> None: ...
-def lay_out(
+def pack(
     counts: _Int64,
     outside: _Int64,
     nan: _Int64,
     numel: _Int64,
     offsets: _Int64 | None,
     difference_from: int,
-) -> tuple[_Int64, bytes]: ...
+) -> tuple[_Int64, _Int64, bytes]: ...
+def unpack(
+    layer: bytes, differenced: bool, with_offsets: bool, splits: int, bins: int
+) -> tuple[_Int64, _Int64, _Int64] | None: ...
 def shares(counts: _Int64, outside: _Int64) -> tuple[_Float64, _Float64, npt.NDArray[np.bool_]]: ...
 def motion(
     before: _Float64, pooled_before: _Float64, now: _Float64, pooled_now: _Float64
@@ -56,6 +59,28 @@ def motion(
 def judge(
     products: _Float64, occupied: _Int64, first: int, end: int, independent: float
 ) -> tuple[_Float64, _Float64]: ...
+
+class Online:
+    def __init__(
+        self,
+        layers: int,
+        splits: int,
+        bins: int,
+        clear: float,
+        likely: float,
+        independent: float,
+    ) -> None: ...
+    def begin(self, counts: _Int64, outside: _Int64, lengths: _Float64 | None) -> None: ...
+    def follow(
+        self,
+        counts: _Int64,
+        outside: _Int64,
+        same: npt.NDArray[np.bool_],
+        aligned: _Float64 | None,
+    ) -> _Float64: ...
+    def undo(self) -> None: ...
+    def read(self) -> _Float64: ...
+
 def centers(
     counts: _Int64,
     underflow: _Int64,

@@ -3,6 +3,7 @@
 #include "measures.h"
 
 #include "backend.h"
+#include "cpu/operations.h"
 
 namespace igfast {
 namespace {
@@ -45,14 +46,18 @@ double shannon(const std::int64_t* counts, std::int64_t bins, std::int64_t total
 }
 
 // H/ln B times Q0 times the Jensen-Shannon divergence from the uniform distribution.
-double complexity(const std::int64_t* counts, std::int64_t bins, std::int64_t total) {
+double complexity(const std::int64_t* counts, std::int64_t bins, std::int64_t total,
+                  double entropy) {
   if (bins < 2) return std::nan("");
+  const auto term = [&](std::int64_t count) {
+    return js_term(make_cell(count, total, 1, bins));
+  };
+  const double of_empty = term(0);  // many are
   Sum divergence;
   for (std::int64_t bin = 0; bin < bins; ++bin)
-    divergence.add(js_term(make_cell(counts[bin], total, 1, bins)));
+    divergence.add(counts[bin] == 0 ? of_empty : term(counts[bin]));
   const double scale = complexity_scale(static_cast<double>(bins));
-  return shannon(counts, bins, total) / std::log(static_cast<double>(bins)) * scale *
-         divergence.value();
+  return entropy / std::log(static_cast<double>(bins)) * scale * divergence.value();
 }
 
 double divergence(const igf_divergence_args& args, std::int64_t row) {
@@ -75,19 +80,35 @@ double divergence(const igf_divergence_args& args, std::int64_t row) {
   return std::nan("");
 }
 
-double entropy(const igf_entropy_args& args, std::int64_t row) {
+std::int64_t total_inside(const std::int64_t* counts, std::int64_t bins) {
   constexpr std::int64_t kNothing[2] = {0, 0};
+  return total_of(counts, bins, kNothing);
+}
+
+double entropy(const igf_entropy_args& args, std::int64_t row) {
   const std::int64_t* counts = args.counts + row * args.bins;
-  const std::int64_t total = total_of(counts, args.bins, kNothing);
+  const std::int64_t total = total_inside(counts, args.bins);
   if (total <= 0) return std::nan("");
+  const double shannon_entropy = shannon(counts, args.bins, total);
   switch (args.kind) {
-    case IGF_SHANNON: return shannon(counts, args.bins, total);
-    case IGF_COMPLEXITY: return complexity(counts, args.bins, total);
+    case IGF_SHANNON: return shannon_entropy;
+    case IGF_COMPLEXITY: return complexity(counts, args.bins, total, shannon_entropy);
   }
   return std::nan("");
 }
 
 }  // namespace
+
+void entropies_cpu(const std::int64_t* counts, std::int64_t rows, std::int64_t bins,
+                   double* entropy, double* complexity_out) {
+  for (std::int64_t row = 0; row < rows; ++row, counts += bins) {
+    const std::int64_t total = total_inside(counts, bins);
+    entropy[row] = total > 0 ? shannon(counts, bins, total) : std::nan("");
+    complexity_out[row] =
+        total > 0 ? complexity(counts, bins, total, entropy[row]) : std::nan("");
+  }
+}
+
 }  // namespace igfast
 
 extern "C" int igf_divergence_cpu(const igf_divergence_args* args) {

@@ -10,7 +10,7 @@ from pathlib import Path
 from .codec import DamagedRecord
 
 APPLICATION_ID = 0x49474653  # "IGFS", at byte 68 of the file
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 # crc: see rows.py
 TABLES = (

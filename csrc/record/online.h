@@ -1,0 +1,89 @@
+// Measures of records as they come in: how far the splits moved, and a running length.
+#ifndef IGFAST_RECORD_ONLINE_H
+#define IGFAST_RECORD_ONLINE_H
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "record/motion.h"
+
+namespace igfast::record {
+
+// Standard errors of motion.
+struct Rule {
+  double clear;        // above which it ends a segment
+  double likely;       // above which it counts where a segment ends for another reason
+  double independent;  // share of the occupied cells, in the error of a product
+};
+
+// A record beside the one before. Rows of layers whose bins are others than then hold products of
+// the two on bins in common, which the caller found.
+struct Step {
+  const std::int64_t* counts;   // (L, G, B)
+  const std::int64_t* outside;  // (L, G, 2)
+  const std::uint8_t* same;     // (L,) whether bins are the same
+  const double* aligned;        // (L, G, G), read where they are not
+};
+
+// The state that `igfast.analysis.online` describes: the record before, and of each half of the
+// splits the record at which a layer's segment began.
+class Online {
+ public:
+  Online(std::int64_t layers, std::int64_t splits, std::int64_t bins, Rule rule);
+
+  // A record without one before, or one that must not be compared with it. `lengths` (L) are those
+  // so far, null to keep them.
+  void begin(const std::int64_t* counts, const std::int64_t* outside, const double* lengths);
+
+  // `cross` and `floor` (L,): shared and noisy motion since the record before, the first squared.
+  void follow(const Step& step, double* cross, double* floor);
+
+  // Takes the last record back, once.
+  void undo();
+
+  // (L,) running lengths, NaN where they are not known; entropies and complexities.
+  void read(double* length, double* entropy, double* complexity) const;
+
+  std::int64_t layers() const { return layers_; }
+  std::int64_t splits() const { return splits_; }
+  std::int64_t bins() const { return bins_; }
+
+ private:
+  struct Record {
+    std::vector<double> splits, pooled;
+    std::vector<std::uint8_t> known;
+    std::vector<std::int64_t> counts;  // (L, B), summed over splits
+  };
+
+  // Of a layer: when this half's segment began, and what moved since.
+  struct Segment {
+    double length = 0;
+    double judged = 0;  // standard errors, seen by the half that ends it
+    double moved = 0;   // squared, measured by the other half
+    std::uint8_t known = 0;
+  };
+
+  struct Half {
+    std::int64_t judge, measurer;  // first splits
+    Record start;
+    std::vector<Segment> segments, before;
+    std::vector<std::uint8_t> begun;  // at the last record
+    Record replaced;                  // starts of those
+  };
+
+  void follow_half(Half* half, const Step& step, const std::vector<double>& neighbors);
+  void copy_layer(const Record& from, Record* to, std::int64_t layer) const;
+  Record room() const;
+  void take(const std::int64_t* counts, const std::int64_t* outside, Record* to) const;
+
+  std::int64_t layers_, splits_, bins_;
+  Rule rule_;
+  Record now_, before_;
+  std::vector<Half> halves_;  // none of fewer than four splits
+};
+
+}  // namespace igfast::record
+
+#endif
