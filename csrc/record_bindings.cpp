@@ -7,11 +7,12 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "record/center.h"
+#include "record/automatic.h"
 #include "record/coding.h"
 #include "record/motion.h"
 #include "record/online.h"
@@ -68,9 +69,8 @@ py::tuple pack(const Integers& counts, const Integers& outside, const Integers& 
   if (found == record::Found::kImpossibleOffset) {
     throw py::value_error("offsets must lie between 0 and 255/256 of their counts");
   }
-  return py::make_tuple(
-      sizes, differenced,
-      py::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  return py::make_tuple(sizes, differenced,
+                        py::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
 }
 
 // Counts (G, B), outside (G, 2) and offsets (G, B) of one layer, or None where its bytes are not
@@ -215,22 +215,61 @@ class Online {
   record::Online online_;
 };
 
-// (L, 4) fields of record::Center.
-Integers centers(const Integers& counts, const Integers& underflow, const Integers& overflow,
-                 const Integers& zeros, const Integers& zero_cell, std::int64_t tail) {
-  if (counts.ndim() != 2) {
-    throw py::value_error("counts must have two axes, layers first");
+// (2, L) exponents and origins of automatic bins, from extremes alone.
+Integers start_bins(const Floats& low, const Floats& high, std::int64_t bins,
+                    const Integers& precision) {
+  const Shape rows{low.size()};
+  require_shape("low", low, rows);
+  require_shape("high", high, rows);
+  require_shape("precision", precision, rows);
+  Integers found(Shape{2, rows[0]});
+  for (py::ssize_t row = 0; row < rows[0]; ++row) {
+    const auto started = record::start_bins(low.at(row), high.at(row), bins, precision.at(row));
+    found.mutable_at(0, row) = started.exponent;
+    found.mutable_at(1, row) = started.origin;
   }
-  const Shape rows{counts.shape(0)};
-  require_shape("underflow", underflow, rows);
-  require_shape("overflow", overflow, rows);
-  require_shape("zeros", zeros, rows);
-  require_shape("zero_cell", zero_cell, rows);
-  Integers found(Shape{rows[0], sizeof(record::Center) / sizeof(std::int64_t)});
-  record::find_centers(rows[0], counts.shape(1), tail, counts.data(), underflow.data(),
-                       overflow.data(), zeros.data(), zero_cell.data(),
-                       reinterpret_cast<record::Center*>(found.mutable_data()));
   return found;
+}
+
+// (2, L) exponents and origins for the next record, or None where all bins stay.
+py::object follow_bins(const Integers& exponents, const Integers& origins, const Integers& counts,
+                       const Integers& outside, const Integers& zeros, const Floats& low,
+                       const Floats& high, const Integers& precision, bool first) {
+  const Shape shape = shape3("counts", counts);
+  const Shape rows{shape[0]};
+  require_shape("exponents", exponents, rows);
+  require_shape("origins", origins, rows);
+  require_shape("outside", outside, {shape[0], shape[1], 2});
+  require_shape("zeros", zeros, rows);
+  require_shape("low", low, rows);
+  require_shape("high", high, rows);
+  require_shape("precision", precision, rows);
+  Integers found(Shape{2, rows[0]});
+  std::vector<std::int64_t> sums(static_cast<std::size_t>(shape[2]));
+  bool moved = false;
+  for (py::ssize_t row = 0; row < rows[0]; ++row) {
+    const record::DyadicBins now{exponents.at(row), origins.at(row)};
+    const record::Observed seen{counts.data(row), outside.data(row), shape[1],
+                                shape[2],         zeros.at(row),     low.at(row),
+                                high.at(row),     precision.at(row)};
+    const record::DyadicBins next = record::follow_bins(now, seen, first, sums.data());
+    moved = moved || next.exponent != now.exponent || next.origin != now.origin;
+    found.mutable_at(0, row) = next.exponent;
+    found.mutable_at(1, row) = next.origin;
+  }
+  return moved ? py::object(found) : py::object(py::none());
+}
+
+// Offsets in 256ths become float64 bins, in the same memory: new memory costs more than the
+// numbers.
+void to_positions(Integers units) {
+  std::int64_t* const words = units.mutable_data();
+  const py::ssize_t size = units.size();
+  const py::gil_scoped_release release;
+  for (py::ssize_t i = 0; i < size; ++i) {
+    const double position = static_cast<double>(words[i]) * (1.0 / 256);
+    std::memcpy(words + i, &position, sizeof position);
+  }
 }
 
 // Offsets in 256ths; raises where one is no multiple of 1/256.
@@ -274,10 +313,14 @@ void bind_records(py::module_& module) {
            arg("same").noconvert(), arg("aligned").noconvert())
       .def("undo", &Online::undo)
       .def("read", &Online::read);
-  module.def("centers", &centers, arg("counts").noconvert(), arg("underflow").noconvert(),
-             arg("overflow").noconvert(), arg("zeros").noconvert(), arg("zero_cell").noconvert(),
-             arg("tail"));
+  module.def("start_bins", &start_bins, arg("low").noconvert(), arg("high").noconvert(),
+             arg("bins"), arg("precision").noconvert());
+  module.def("follow_bins", &follow_bins, arg("exponents").noconvert(), arg("origins").noconvert(),
+             arg("counts").noconvert(), arg("outside").noconvert(), arg("zeros").noconvert(),
+             arg("low").noconvert(), arg("high").noconvert(), arg("precision").noconvert(),
+             arg("first"));
   module.def("units", &units, arg("offsets").noconvert());
+  module.def("to_positions", &to_positions, arg("units").noconvert());
 }
 
 }  // namespace igfast

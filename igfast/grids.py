@@ -183,10 +183,11 @@ class Grid:
 
 
 def dyadic_edges(exponents: NDArray[Any], origins: NDArray[Any], bins: int) -> NDArray[np.float64]:
-    """(L, B+1) edges (origin + b)·2^exponent, exact."""
+    """(L, B+1) edges (origin + b)·2^exponent, exact; infinite beyond the largest float64."""
     k, o = np.broadcast_arrays(exponents, origins)
     index = o[:, None].astype(np.float64) + np.arange(bins + 1)
-    return np.ldexp(index, k[:, None].astype(np.intc))
+    with np.errstate(over="ignore"):
+        return np.ldexp(index, k[:, None].astype(np.intc))
 
 
 def check_dyadic(exponents: NDArray[Any], origins: NDArray[Any], bins: int) -> None:

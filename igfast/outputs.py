@@ -178,20 +178,16 @@ class Outputs:
         else:
             assert self.extents is not None
             zeros, extremes = self.extents.zeros, self.extents.extremes
-        return automatic.Observed(
-            self.counts.sum(axis=1),
-            self.outside[:, :, 0].sum(axis=1),
-            self.outside[:, :, 1].sum(axis=1),
-            zeros,
-            extremes[:, 0],
-            extremes[:, 1],
-        )
+        return automatic.Observed(self.counts, self.outside, zeros, extremes[:, 0], extremes[:, 1])
 
     def histogram(
         self, batch: _arrays.Batch, exponents: Int | None, origins: Int | None
     ) -> Histogram:
         offsets = None
-        if self.offsets is not None:
+        if self.offsets is not None and self._reused is None and self.offsets.flags.owndata:
+            _core.to_positions(self.offsets)
+            offsets, self.offsets = self.offsets.view(np.float64), None
+        elif self.offsets is not None:
             room = None if self._reused is None else _arrays.to_numpy(self._reused.offsets)
             offsets = np.multiply(self.offsets, 1 / 256, out=room)
         home = batch.host

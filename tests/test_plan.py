@@ -168,7 +168,7 @@ def test_rule_against_plain_python(names, scales, shifts, bins, exponent, origin
     low = np.where(m.count > 0, m.min, np.inf)
     high = np.where(m.count > 0, m.max, -np.inf)
     precision = np.full(len(layers), 53)
-    seen = automatic.Observed(h.counts, h.underflow, h.overflow, m.zeros, low, high)
+    seen = automatic.Observed(h.split_counts, h.split_outside, m.zeros, low, high)
     exponents, origins = automatic.follow(h.exponents, h.origins, seen, precision, first=first)
     start_exponents, start_origins = automatic.start(low, high, bins, precision)
     for row in range(len(layers)):

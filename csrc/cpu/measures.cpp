@@ -3,7 +3,6 @@
 #include "measures.h"
 
 #include "backend.h"
-#include "cpu/operations.h"
 
 namespace igfast {
 namespace {
@@ -49,9 +48,7 @@ double shannon(const std::int64_t* counts, std::int64_t bins, std::int64_t total
 double complexity(const std::int64_t* counts, std::int64_t bins, std::int64_t total,
                   double entropy) {
   if (bins < 2) return std::nan("");
-  const auto term = [&](std::int64_t count) {
-    return js_term(make_cell(count, total, 1, bins));
-  };
+  const auto term = [&](std::int64_t count) { return js_term(make_cell(count, total, 1, bins)); };
   const double of_empty = term(0);  // many are
   Sum divergence;
   for (std::int64_t bin = 0; bin < bins; ++bin)
@@ -98,16 +95,6 @@ double entropy(const igf_entropy_args& args, std::int64_t row) {
 }
 
 }  // namespace
-
-void entropies_cpu(const std::int64_t* counts, std::int64_t rows, std::int64_t bins,
-                   double* entropy, double* complexity_out) {
-  for (std::int64_t row = 0; row < rows; ++row, counts += bins) {
-    const std::int64_t total = total_inside(counts, bins);
-    entropy[row] = total > 0 ? shannon(counts, bins, total) : std::nan("");
-    complexity_out[row] =
-        total > 0 ? complexity(counts, bins, total, entropy[row]) : std::nan("");
-  }
-}
 
 }  // namespace igfast
 

@@ -2,8 +2,6 @@
 #ifndef IGFAST_CPU_OPERATIONS_H
 #define IGFAST_CPU_OPERATIONS_H
 
-#include <cstdint>
-
 #include "backend.h"
 
 namespace igfast {
@@ -11,10 +9,6 @@ namespace igfast {
 // These throw; backend.cpp turns exceptions into the error text of the C table.
 void histogram_cpu(igf_histogram_args& args);
 void moments_cpu(igf_moments_args& args);
-
-// Shannon entropy in nats and complexity, (L,) each, of (L, B) counts.
-void entropies_cpu(const std::int64_t* counts, std::int64_t rows, std::int64_t bins,
-                   double* entropy, double* complexity);
 
 }  // namespace igfast
 

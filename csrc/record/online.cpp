@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "cpu/operations.h"
+#include "measures.h"
 
 namespace igfast::record {
 namespace {
@@ -14,6 +14,37 @@ constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 Shares of_layer(const std::vector<double>& splits, const std::vector<double>& pooled,
                 std::int64_t layer, std::int64_t groups, std::int64_t cells) {
   return {splits.data() + layer * groups * cells, pooled.data() + layer * cells};
+}
+
+struct Entropies {
+  double own;    // in nats
+  double mixed;  // of its mean with the uniform distribution
+};
+
+// Two logarithms a bin, where the measures of igfast.measures take more for their last digits.
+Entropies entropies(const std::int64_t* counts, std::int64_t bins) {
+  std::int64_t total = 0;
+  for (std::int64_t bin = 0; bin < bins; ++bin) {
+    total += counts[bin];
+  }
+  if (total == 0) {
+    return {kUnknown, kUnknown};
+  }
+  const double uniform = 0.5 / static_cast<double>(bins);
+  const double of_empty = -uniform * std::log(uniform);
+  const double scale = 1.0 / static_cast<double>(total);
+  Entropies found{0, 0};
+  for (std::int64_t bin = 0; bin < bins; ++bin) {
+    if (counts[bin] == 0) {
+      found.mixed += of_empty;
+      continue;
+    }
+    const double p = static_cast<double>(counts[bin]) * scale;
+    const double mean = 0.5 * p + uniform;
+    found.own -= p * std::log(p);
+    found.mixed -= mean * std::log(mean);
+  }
+  return found;
 }
 
 }  // namespace
@@ -60,8 +91,7 @@ void Online::copy_layer(const Record& from, Record* to, std::int64_t layer) cons
   to->known[static_cast<std::size_t>(layer)] = from.known[static_cast<std::size_t>(layer)];
 }
 
-void Online::begin(const std::int64_t* counts, const std::int64_t* outside,
-                   const double* lengths) {
+void Online::begin(const std::int64_t* counts, const std::int64_t* outside, const double* lengths) {
   std::swap(now_, before_);
   take(counts, outside, &now_);
   for (Half& half : halves_) {
@@ -127,8 +157,8 @@ void Online::follow_half(Half* half, const Step& step, const std::vector<double>
     std::int64_t occupied = 0;
     multiply_motion(1, splits_, bins_ + 2,
                     of_layer(half->start.splits, half->start.pooled, layer, splits_, bins_ + 2),
-                    of_layer(now_.splits, now_.pooled, layer, splits_, bins_ + 2),
-                    products.data(), &occupied);
+                    of_layer(now_.splits, now_.pooled, layer, splits_, bins_ + 2), products.data(),
+                    &occupied);
     const double* matrix = products.data();
     if (!same) {  // a segment ends before the bins change, and takes one step over the change
       if (both && segment.judged > rule_.likely) {
@@ -180,7 +210,14 @@ void Online::read(double* length, double* entropy, double* complexity) const {
     }
     length[layer] = halves_.empty() || now_.known[at] == 0 ? kUnknown : sum / 2;
   }
-  entropies_cpu(now_.counts.data(), layers_, bins_, entropy, complexity);
+  const auto bins = static_cast<double>(bins_);
+  const double scale = bins_ > 1 ? complexity_scale(bins) : kUnknown;
+  for (std::int64_t layer = 0; layer < layers_; ++layer) {
+    const Entropies found = entropies(now_.counts.data() + layer * bins_, bins_);
+    const double divergence = found.mixed - (found.own + std::log(bins)) / 2;
+    entropy[layer] = found.own / std::log(bins);
+    complexity[layer] = entropy[layer] * scale * std::max(divergence, 0.0);
+  }
 }
 
 }  // namespace igfast::record

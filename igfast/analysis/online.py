@@ -98,8 +98,6 @@ class Online:
             cross /= step - before.step
         self._previous, self._earlier = now, before
         length, entropy, complexity = state.read()
-        bins = now.histogram.bins
-        entropy = entropy / np.log(bins) if bins > 1 else np.full_like(entropy, np.nan)
         return Running(cross, floor, length, entropy, complexity)
 
     def resume(self, step: int, histogram: Histogram, membership: int, length: Float) -> None:

@@ -51,9 +51,10 @@ class FirstBins:
     def observed(self, seen: Observed) -> Observed:
         """What all ranks have seen."""
         low, high = self.extremes(seen.low, seen.high)
-        parts = [seen.counts, seen.underflow, seen.overflow, seen.zeros]
-        counts, underflow, overflow, zeros = self._group.sum(parts)
-        return Observed(counts, underflow, overflow, zeros, low, high)
+        # splits are of no account here
+        parts = [seen.counts.sum(axis=1), seen.outside.sum(axis=1), seen.zeros]
+        counts, outside, zeros = self._group.sum(parts)
+        return Observed(counts[:, None], outside[:, None], zeros, low, high)
 
 
 def make_room(group: Group, measurements: Mapping[str, Measurement]) -> None:

@@ -56,15 +56,6 @@ def test_clearness_by_hand():
     assert clearness.tolist() == [1.5, 0.0]
 
 
-def test_centers_leave_tails_and_zeros_aside():
-    """One element of 257 on the left is a tail (257 >> 7 = 2), three beyond the right are not."""
-    counts = np.zeros((2, 8), np.int64)
-    counts[0, [1, 3, 4]] = 1, 200, 60  # 7 of them zeros, in bin 4
-    one = np.array([0, 0])
-    found = _core.centers(counts, one, np.array([3, 0]), np.array([7, 0]), np.array([4, 4]), 7)
-    assert found.tolist() == [[257, 3, 3, 8], [0, 0, -1, 8]]
-
-
 def test_offsets_are_multiples_of_a_256th():
     assert _core.units(np.array([[0.5, 3.25]])).tolist() == [[128, 832]]
     for wrong in (1 / 512, np.nan, np.inf, 1e300):

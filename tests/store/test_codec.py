@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from igfast import _core
 from igfast.store import codec
 
 FIELDS = ("counts", "outside", "nan", "numel", "offsets", "exponents", "origins")
@@ -148,6 +149,42 @@ def test_shortened_segments_are_found():
     for size in (0, 1, len(segments) - 1):
         with pytest.raises(codec.DamagedRecord, match="length"):
             codec.decode(directory, segments[:size], 5, 1, splits=4, bins=16)
+
+
+@pytest.mark.parametrize("bins", [1, 16, 300])
+def test_bytes_that_were_never_written_do_no_harm(bins):
+    """Behind the checksum stands a decoder that any bytes may reach."""
+    rng = np.random.default_rng(bins)
+    refused = 0
+    for size in [*range(40), *rng.integers(40, 4000, 300).tolist()]:
+        data = rng.integers(0, 256, size, np.uint8).tobytes()
+        found = _core.unpack(data, bool(size % 2), True, 4, bins)
+        refused += found is None
+    assert refused > 300
+    directory, segments = codec.encode(typical(layers=1, bins=bins), 0, 1)
+    entries = codec.decode_directory(directory, codec.checksum_start(1, 0, 4, bins))
+    differenced = bool(entries["flags"][0] & codec.DIFFERENCED)
+    assert _core.unpack(segments, differenced, True, 4, bins) is not None
+    for wrong in (segments[:-1], segments + b"\0", b"", b"\xff" * 9 + segments):
+        assert _core.unpack(wrong, differenced, True, 4, bins) is None
+
+
+def test_a_layer_by_hand():
+    """Two elements in the second of four bins, worked out from docs/store.md."""
+    cells = cells_of([[[0, 2, 0, 0]]], digits=[[[0, 128, 0, 0]]])
+    _, segments = codec.encode(cells, 0, 1)
+    bits = np.unpackbits(np.frombuffer(segments, np.uint8), bitorder="little")
+    runs = (
+        "10" + "1"  # underflow and first bin are 0: a run of 2, as 3 in gamma code
+        "10"  # then 2 - 1 in unary, for the mean of 12/16 has no low bits
+        "10" + "1"  # from the last bin on two zeros again
+    )
+    values = (
+        "0" + "00"  # the bin after a count of 2, of a mean of 48/16: two low bits
+        "0" + "01000000"  # offset 256 less 255 is 1, zigzag 2; of a mean of 3304/16: eight low bits
+        "0000"
+    )
+    assert "".join(map(str, bits)) == "10000000" + runs + values
 
 
 def test_encode_refuses_counts_that_do_not_add_up():

@@ -13,6 +13,7 @@ import pytest
 
 import igfast
 from igfast.store import APPLICATION_ID, RunReader, RunWriter, StoreError, opening
+from igfast.store.schema import SCHEMA_VERSION
 
 from .runs import ARRAYS, GRIDS, assert_same, define, histograms, write_run
 
@@ -76,7 +77,7 @@ def test_plain_sqlite_sees_the_tables(tmp_path):
     write_run(tmp_path / "run.igf")
     with contextlib.closing(sqlite3.connect(tmp_path / "run.igf")) as db:
         assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
-        assert db.execute("PRAGMA user_version").fetchone() == (3,)
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert db.execute("SELECT step, value FROM scalars WHERE step=10").fetchall() == [
             (10, 10 / 3)
@@ -235,10 +236,10 @@ def test_missing_empty_foreign_and_newer(tmp_path):
         db.commit()
     write_run(tmp_path / "newer")
     with contextlib.closing(sqlite3.connect(tmp_path / "newer")) as db:
-        db.execute("PRAGMA user_version=4")
+        db.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
     write_run(tmp_path / "older")
     with contextlib.closing(sqlite3.connect(tmp_path / "older")) as db:
-        db.execute("PRAGMA user_version=2")
+        db.execute(f"PRAGMA user_version={SCHEMA_VERSION - 1}")
     write_run(tmp_path / "cut")
     size = (tmp_path / "cut").stat().st_size
     os.truncate(tmp_path / "cut", size - 100)
@@ -250,8 +251,8 @@ def test_missing_empty_foreign_and_newer(tmp_path):
         "text": "not an igfast run .not a SQLite file.; check the path",
         "short": "truncated .36 bytes.; restore it",
         "foreign": "SQLite file but not an igfast run .application id 0x0, expected 0x49474653",
-        "older": "development version of igfast .store version 2, this one reads 3.; record",
-        "newer": "newer igfast .store version 4, this one reads up to 3.; upgrade",
+        "older": "development version of igfast .store version 3, this one reads 4.; record",
+        "newer": "newer igfast .store version 5, this one reads up to 4.; upgrade",
     }
     for name, message in cases.items():
         before = (tmp_path / name).read_bytes()
