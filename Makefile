@@ -49,6 +49,8 @@ bench: $(VENV)/.bench
 	$(VENV)/bin/python -m pytest benchmarks -q --benchmark-json=build/bench.json $(BENCH)
 	$(VENV)/bin/python -m benchmarks.targets
 	$(VENV)/bin/python -m benchmarks.scaling
+	$(VENV)/bin/python -m benchmarks.kernels
+	$(VENV)/bin/python -m benchmarks.increments
 	$(VENV)/bin/python -m benchmarks.tables build/bench.json
 
 lint: $(VENV)/.dev

@@ -180,6 +180,12 @@ class Tables:
         rows = [[dtype, *(f"{found[n]:.1f}" for n in names)] for dtype, found in record.items()]
         return markdown(["instructions per element", *names], rows)
 
+    def increments(self) -> str:
+        record = json.loads((RESULTS / "increments.json").read_text())
+        clock = record.pop("GHz")
+        rows = [[name, f"{speed:.2f}", f"{clock / speed:.2f}"] for name, speed in record.items()]
+        return markdown(["counters, indices ready", "Gelem/s", "cycles"], rows)
+
     def machine_line(self) -> str:
         m = self.machine
         return (
