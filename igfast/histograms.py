@@ -281,6 +281,8 @@ class Histogram:
 
     def to_numpy(self) -> Histogram:
         """The same with NumPy arrays."""
+        if type(self.split_counts) is np.ndarray:  # and so are the others
+            return self
         return replace(
             self,
             split_counts=_arrays.to_numpy(self.split_counts),

@@ -135,11 +135,13 @@ def distance(before: Moments, now: Moments) -> int:
     The mean over layers of √(Δm² + 2Δσ²)/σ with the larger σ of the two: what Γ dt is for normal
     distributions. It is free, and has no noise of bins in it; it only says where to look closer.
     """
-    spread = np.sqrt(np.stack([before.variance, now.variance]).astype(np.float64))
-    shift = np.square(np.asarray(now.mean) - before.mean) + 2 * np.square(spread[1] - spread[0])
-    widest = spread.max(axis=0)
+    first, second = np.sqrt(before.variance), np.sqrt(now.variance)
+    shift = np.square(now.mean - before.mean) + 2 * np.square(second - first)
+    widest = np.maximum(first, second)
     known = np.isfinite(shift) & (widest > 0)
-    if not known.any():
+    if not known.all():
+        shift, widest = shift[known], widest[known]
+    if not len(shift):
         return 0
-    moved = np.minimum(np.sqrt(shift[known]) / widest[known], MOST_MOVED)
+    moved = np.minimum(np.sqrt(shift) / widest, MOST_MOVED)
     return int(moved.mean() * TICKS)
