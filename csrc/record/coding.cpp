@@ -44,8 +44,8 @@ class Means {
   Word means_[kKinds][kContexts];
 };
 
-// Low bits of a Rice code that suit a mean: as many as ln 2 times it has.
-int low_bits(Word mean) { return bit_length(mean * 11 >> 8); }
+// Low bits of a Rice code that suit a mean: for noise, which is normal, as many as half of it has.
+int low_bits(Word mean) { return bit_length(mean >> (kMeanShift + 1)); }
 
 void follow(Word* mean, Word value) { *mean += value - (*mean >> kMeanShift); }
 

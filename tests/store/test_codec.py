@@ -176,13 +176,13 @@ def test_a_layer_by_hand():
     bits = np.unpackbits(np.frombuffer(segments, np.uint8), bitorder="little")
     runs = (
         "10" + "1"  # underflow and first bin are 0: a run of 2, as 3 in gamma code
-        "10"  # then 2 - 1 in unary, for the mean of 12/16 has no low bits
+        "10"  # then 2 - 1 in unary, for half the mean of 12/16 has no bits
         "10" + "1"  # from the last bin on two zeros again
     )
     values = (
-        "0" + "00"  # the bin after a count of 2, of a mean of 48/16: two low bits
-        "0" + "01000000"  # offset 256 less 255 is 1, zigzag 2; of a mean of 3304/16: eight low bits
-        "0000"
+        "0" + "0"  # the bin after a count of 2, of a mean of 48/16: one low bit
+        "0" + "0100000"  # offset 256 less 255 is 1, zigzag 2; of a mean of 3304/16: seven low bits
+        "000000"
     )
     assert "".join(map(str, bits)) == "10000000" + runs + values
 
