@@ -150,7 +150,7 @@ def run(code: str, *arguments: object) -> str:
 
 
 DISK_FULL = """
-import resource, sys, warnings
+import resource, sys, time, warnings
 import numpy as np
 import igfast
 from igfast.store import StoreWarning
@@ -164,6 +164,8 @@ with warnings.catch_warnings(record=True) as seen:
                 monitor.flush()
                 limits = resource.getrlimit(resource.RLIMIT_FSIZE)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))
+            if step == 150:
+                time.sleep(0.5)  # records may gather for a while
             if step == 200:
                 monitor.flush()  # what waits is still refused
                 resource.setrlimit(resource.RLIMIT_FSIZE, limits)
