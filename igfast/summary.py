@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -106,6 +107,47 @@ class Moments:
             l2=squares**0.5,
             names=names,
         )
+
+    def pooled(self, name: str = "model") -> Moments:
+        """Moments of all layers' elements together, (1,) each.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> m = igfast.moments({"a": np.array([0.0, 2.0]), "b": np.array([4.0])})
+        >>> whole = m.pooled()
+        >>> whole.mean, whole.max, whole.variance.round(3)
+        (array([2.]), array([4.]), array([2.667]))
+        """
+        own = self.to_numpy()
+        held = own.count > 0
+        count, mean, variance = own.count[held], own.mean[held], own.variance[held]
+        with np.errstate(all="ignore"):
+            spread = np.sqrt(variance)
+            # a layer of equal values has no shape, and central moments of 0
+            third = np.where(variance > 0, own.skewness[held] * spread**3, 0.0)
+            fourth = np.where(variance > 0, (own.kurtosis[held] + 3.0) * variance**2, 0.0)
+            away = mean - own.sum[held].sum() / count.sum()
+            central = [
+                (count * (variance + away**2)).sum(),
+                (count * (third + 3 * away * variance + away**3)).sum(),
+                (count * (fourth + 4 * away * third + 6 * away**2 * variance + away**4)).sum(),
+            ]
+            floats = [
+                own.min[held].min(initial=np.inf),
+                own.max[held].max(initial=-np.inf),
+                own.sum[held].sum(),
+                own.sum_squares[held].sum(),
+                own.sum[held].sum() / count.sum(),
+                *central,
+            ]
+        integers = [getattr(own, field).sum() for field in FIELDS[:4]]
+        return Moments.from_sums(np.array([integers]), np.array([floats]), (name,))
+
+    def select(self, rows: Sequence[int]) -> Moments:
+        """These layers alone, in this order."""
+        values = {name: getattr(self, name)[list(rows)] for name in FIELDS}
+        return Moments(**values, names=tuple(self.names[row] for row in rows))
 
     def to_numpy(self) -> Moments:
         """The same with NumPy arrays."""

@@ -172,8 +172,10 @@ class Monitor:
         begun = storing.Begun()
         with together(self._group):
             names = layout.names if layout is not None else tuple(tensors)
+            grouped = group_layers(groups, names)
+            outlets.group(grouped)
             described = arguments.describe(
-                config, every, settings, chosen, include, exclude, group_layers(groups, names)
+                config, every, settings, chosen, include, exclude, grouped
             )
             if path is not None and (self._group is None or self._group.rank == 0):
                 shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
@@ -258,7 +260,9 @@ class Monitor:
         self._measure(self._recorder.quantities)
 
     def log(self, step: int, /, **scalars: Any) -> None:
-        """Keep named numbers, such as losses, with the run; committed on :meth:`flush`.
+        """Keep named numbers, such as losses, with the run, and hand them to the sinks.
+
+        In the store they are committed on :meth:`flush`.
 
         Reading a number from a GPU tensor waits for the GPU: log what you have at hand.
         """
@@ -268,7 +272,7 @@ class Monitor:
                 "statement, or call start()"
             )
         values = {name: arguments.number(name, value) for name, value in scalars.items()}
-        self._recorder.log(step, values)
+        self._recorder.log(int64("step", step), values)
 
     def flush(self) -> None:
         """Return when everything recorded is committed to the store and the sinks have flushed.

@@ -144,9 +144,11 @@ class Recorder:
         self._sinks.write(Record(step, now, self._last, moments, scalars, found.flags))
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Store named numbers."""
+        """Store named numbers, and hand them to the sinks."""
         if self._writer is not None:
             self.guard(partial(self._writer.write_scalars, step, values))
+        if self._leads and os.getpid() == self._process:
+            self._sinks.write_scalars(step, values)
 
     def flush(self) -> None:
         """Return when everything is committed and the sinks have flushed."""

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .record import Record
-from .rows import columns_of
+from .rows import beside, columns_of
 
 
 class JSONL:
-    """A line per record, quantity and layer, whole as soon as it is written.
+    """A line per record, quantity and layer or group, whole as soon as it is written.
 
     Reads back with ``pandas.read_json(path, lines=True)``, DuckDB or polars. Numbers that are not
-    finite are ``null``.
+    finite are ``null``. Those of ``monitor.log`` go to a file beside it, ``run.scalars.jsonl`` for
+    ``run.jsonl``: step, wall_time, name, value.
 
     Parameters
     ----------
@@ -29,7 +32,7 @@ class JSONL:
     Raises
     ------
     FileExistsError
-        If the file exists and ``resume`` is false.
+        If the file, or that of the scalars, exists and ``resume`` is false.
 
     Examples
     --------
@@ -45,44 +48,63 @@ class JSONL:
     def __init__(
         self, path: str | os.PathLike[str], *, histograms: bool = False, resume: bool = False
     ) -> None:
-        self._path, self._histograms = Path(path), histograms
-        if self._path.exists() and not resume:
-            raise FileExistsError(
-                f"{str(self._path)!r} exists; choose another path, or pass resume=True to go on"
-            )
-        self._begun = False
+        self._records, self._histograms = Lines(Path(path)), histograms
+        self._scalars = Lines(beside(Path(path)))
+        for lines in (self._records, self._scalars):
+            if lines.path.exists() and not resume:
+                raise FileExistsError(
+                    f"{str(lines.path)!r} exists; choose another path, or pass resume=True to go on"
+                )
 
     def write(self, step: int, record: Record) -> None:
-        if not self._begun:
-            self._begin(step)
-            self._begun = True
         columns = columns_of(record, self._histograms)
         rows = zip(*columns.values(), strict=True)
-        lines = [json.dumps(dict(zip(columns, map(_plain, row), strict=True))) for row in rows]
-        size = self._path.stat().st_size
-        try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write("".join(line + "\n" for line in lines))
-        except OSError:
-            os.truncate(self._path, size)  # half a record would spoil the lines after it
-            raise
+        self._records.add(step, [dict(zip(columns, row, strict=True)) for row in rows])
 
-    def _begin(self, step: int) -> None:
-        """Make the file; of one that is there, keep what was recorded before this step."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        if not self._path.exists():
-            self._path.touch()
-            return
-        kept = self._path.with_name(self._path.name + ".kept")
-        with self._path.open(encoding="utf-8") as old, kept.open("w", encoding="utf-8") as new:
-            # the last line of a process that was killed may have no end
-            whole = (line for line in old if line.endswith("\n"))
-            new.writelines(line for line in whole if json.loads(line)["step"] < step)
-        kept.replace(self._path)
+    def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        now = {"step": step, "wall_time": time.time()}
+        self._scalars.add(step, [{**now, "name": n, "value": v} for n, v in scalars.items()])
 
     def flush(self) -> None: ...
 
     def close(self) -> None: ...
+
+
+class Lines:
+    """A file of JSON lines that each have a step."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._begun = False
+
+    def add(self, step: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append whole lines, or none."""
+        if not self._begun:
+            self._begin(step)
+            self._begun = True
+        text = "".join(
+            json.dumps({name: _plain(value) for name, value in row.items()}) + "\n" for row in rows
+        )
+        size = self.path.stat().st_size
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError:
+            os.truncate(self.path, size)  # half a record would spoil the lines after it
+            raise
+
+    def _begin(self, step: int) -> None:
+        """Make the file; of one that is there, keep what was recorded before this step."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.path.exists():
+            self.path.touch()
+            return
+        kept = self.path.with_name(self.path.name + ".kept")
+        with self.path.open(encoding="utf-8") as old, kept.open("w", encoding="utf-8") as new:
+            # the last line of a process that was killed may have no end
+            whole = (line for line in old if line.endswith("\n"))
+            new.writelines(line for line in whole if json.loads(line)["step"] < step)
+        kept.replace(self.path)
 
 
 def _plain(value: Any) -> Any:

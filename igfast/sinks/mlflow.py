@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .libraries import require
@@ -11,11 +12,14 @@ from .numbers import MEASURES, Numbers
 from .record import Record
 
 MOST_METRICS = 1000  # that a server takes in one call
+MOST_HELD = 100  # logged numbers that wait for the next record: a call may take a server a while
 _REFUSED = re.compile(r"[^\w\-. /]")
 
 
 class MLflow:
     """Scalars at the optimizer's steps; MLflow has no histograms.
+
+    Numbers of ``monitor.log`` are sent with the next record, or a hundred of them at once.
 
     Parameters
     ----------
@@ -48,8 +52,29 @@ class MLflow:
     ) -> None:
         require("mlflow", "mlflow")
         self._run_id, self._client, self._numbers = run_id, client, Numbers(scalars)
+        self._held: list[tuple[str, float, int, int]] = []
 
     def write(self, step: int, record: Record) -> None:
+        self._hold(step, self._numbers.of(record), record.wall_time)
+        self.flush()
+
+    def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        self._hold(step, scalars, time.time())
+        if len(self._held) >= MOST_HELD:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._held:
+            held, self._held = self._held, []
+            self._send(held)
+
+    def close(self) -> None: ...
+
+    def _hold(self, step: int, scalars: Mapping[str, float], wall_time: float) -> None:
+        now = int(wall_time * 1000)
+        self._held += [(_REFUSED.sub("_", n), v, now, step) for n, v in scalars.items()]
+
+    def _send(self, held: Sequence[tuple[str, float, int, int]]) -> None:
         import mlflow
         from mlflow.entities import Metric
 
@@ -62,14 +87,6 @@ class MLflow:
             self._run_id = active.info.run_id
         if self._client is None:
             self._client = mlflow.MlflowClient()
-        milliseconds = int(record.wall_time * 1000)
-        metrics = [
-            Metric(_REFUSED.sub("_", name), value, milliseconds, step)
-            for name, value in self._numbers.of(record).items()
-        ]
+        metrics = [Metric(*fields) for fields in held]
         for start in range(0, len(metrics), MOST_METRICS):
             self._client.log_batch(self._run_id, metrics[start : start + MOST_METRICS])
-
-    def flush(self) -> None: ...
-
-    def close(self) -> None: ...

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from ..store import RunReader
 from .curves import LiveCurves
+from .grouped import Grouped
 from .record import Record, Sink
 
 REPLAYED = 200  # records; L has its chords from these
@@ -23,20 +25,37 @@ class SinkWarning(UserWarning):
 
 
 class Outlets:
-    """All sinks of a Monitor; computes what they have in common once per record."""
+    """All sinks of a Monitor; computes what they have in common once per record.
+
+    Threads may share it.
+    """
 
     def __init__(self, sinks: Sequence[Any]) -> None:
         if isinstance(sinks, Sink):
             raise TypeError(f"sinks must be a sequence of them, got {sinks!r}; pass sinks=[...]")
         self._sinks = [Guarded(sink) for sink in sinks]
+        self._lock = threading.RLock()
         self._live = LiveCurves()
+        self._grouped = Grouped({})
+
+    def group(self, groups: Mapping[str, Sequence[str]]) -> None:
+        """Give sinks these groups' layers pooled, too."""
+        self._grouped = Grouped(groups)
 
     def write(self, record: Record) -> None:
-        """Hand a record, with its curves, to every sink."""
-        if self._sinks:
-            record = replace(record, curves=self._live.add(record.step, record.histograms))
-        for sink in self._sinks:
-            sink.write(record.step, record)
+        """Hand a record, with its curves and groups, to every sink."""
+        with self._lock:
+            if self._sinks:
+                curves = self._live.add(record.step, record.histograms)
+                record = replace(record, curves=curves, groups=self._grouped.tables(record))
+            for sink in self._sinks:
+                sink.write(record.step, record)
+
+    def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Hand logged numbers to every sink that takes them."""
+        with self._lock:
+            for sink in self._sinks:
+                sink.write_scalars(step, scalars)
 
     def resume(self, path: str | os.PathLike[str]) -> None:
         """Take up the curves of a run file that is continued, from some hundred of its records."""
@@ -49,17 +68,20 @@ class Outlets:
                 for index in np.unique(np.linspace(0, last, min(len(steps), REPLAYED)).round()):
                     replayed = reader.histogram(quantity, int(index))
                     self._live.add(int(steps[int(index)]), {quantity: replayed})
+                    self._grouped.follow(int(steps[int(index)]), quantity, replayed)
 
     def flush(self) -> None:
         """Bring out what sinks hold back."""
-        for sink in self._sinks:
-            sink.flush()
+        with self._lock:
+            for sink in self._sinks:
+                sink.flush()
 
     def close(self) -> None:
         """Finish every sink."""
-        for sink in self._sinks:
-            sink.flush()
-            sink.close()
+        with self._lock:
+            for sink in self._sinks:
+                sink.flush()
+                sink.close()
 
 
 class Guarded:
@@ -67,7 +89,7 @@ class Guarded:
 
     The first one is reported, loudly. A disk that is full for a minute must not silence a logger
     for a week, and a server that is gone must not cost its timeout at every record: so a sink that
-    fails is left out for 1, 2, 4, … records, and then tried again.
+    fails is left out for 1, 2, 4, … records or logs, and then tried again.
     """
 
     def __init__(self, sink: Any) -> None:
@@ -78,17 +100,15 @@ class Guarded:
         self._sink = sink
         self._reported = False
         self._pause = self._waiting = 0
-        self._missed: list[int] = []
+        self._missed: dict[str, list[int]] = {"record": [], "log": []}
 
     def write(self, step: int, record: Record) -> None:
-        if self._waiting:
-            self._waiting -= 1
-            self._missed.append(step)
-        elif self._try(f"write at step {step}", lambda: self._sink.write(step, record)):
-            self._pause = 0
-        else:
-            self._pause = self._waiting = max(1, 2 * self._pause)
-            self._missed.append(step)
+        self._hand("record", f"write at step {step}", step, lambda: self._sink.write(step, record))
+
+    def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        take = getattr(self._sink, "write_scalars", None)
+        if take is not None:
+            self._hand("log", f"write_scalars at step {step}", step, lambda: take(step, scalars))
 
     def flush(self) -> None:
         if not self._pause:
@@ -96,14 +116,30 @@ class Guarded:
 
     def close(self) -> None:
         self._try("close", self._sink.close)
-        if self._missed:
-            first, last, count = self._missed[0], self._missed[-1], len(self._missed)
+        steps = [step for missed in self._missed.values() for step in missed]
+        if steps:
+            counts = [
+                f"{len(missed)} {kind}s" if len(missed) > 1 else f"1 {kind}"
+                for kind, missed in self._missed.items()
+                if missed
+            ]
             warnings.warn(
-                f"sink {type(self._sink).__name__} missed {count} records between step {first} and "
-                f"{last}; a run store (store=) has them: see igfast report and igfast export",
+                f"sink {type(self._sink).__name__} missed {' and '.join(counts)} between step "
+                f"{min(steps)} and {max(steps)}; a run store (store=) has them: see igfast report "
+                "and igfast export",
                 SinkWarning,
                 stacklevel=2,
             )
+
+    def _hand(self, kind: str, doing: str, step: int, action: Callable[[], None]) -> None:
+        if self._waiting:
+            self._waiting -= 1
+            self._missed[kind].append(step)
+        elif self._try(doing, action):
+            self._pause = 0
+        else:
+            self._pause = self._waiting = max(1, 2 * self._pause)
+            self._missed[kind].append(step)
 
     def _try(self, doing: str, action: Callable[[], None]) -> bool:
         try:

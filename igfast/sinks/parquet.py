@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .libraries import require
 from .record import Record
-from .rows import columns_of
+from .rows import beside, columns_of
+
+MOST_LOGS = 10_000  # that are held where no record is made
 
 
 class Parquet:
-    """A row per record, quantity and layer, in files of ``every`` records.
+    """A row per record, quantity and layer or group, in files of ``every`` records.
 
     A Parquet file is unreadable until it is finished, so a run is a folder of them, each written
     whole: a process that is killed loses the records since the last file, which a run store has.
     Reads back with ``pandas.read_parquet(folder)``, ``polars.read_parquet("folder/*.parquet")`` or
-    DuckDB.
+    DuckDB. Numbers of ``monitor.log`` go to a folder beside it, ``run.scalars.parquet`` for
+    ``run.parquet``: step, wall_time, name, value.
 
     Parameters
     ----------
@@ -34,7 +39,7 @@ class Parquet:
     ModuleNotFoundError
         Without pyarrow: ``pip install 'igfast[parquet]'``.
     FileExistsError
-        If the folder holds files and ``resume`` is false.
+        If the folder, or that of the scalars, holds files and ``resume`` is false.
 
     Examples
     --------
@@ -52,44 +57,84 @@ class Parquet:
         require("pyarrow", "parquet")
         if every < 1:
             raise ValueError(f"every must be at least 1, got {every}")
-        self._folder, self._every, self._histograms = Path(folder), every, histograms
-        if any(self._folder.glob("*.parquet")) and not resume:
-            raise FileExistsError(
-                f"{str(self._folder)!r} holds records; choose another folder, or pass resume=True "
-                "to go on in it"
-            )
-        self._begun = False
-        self._held: list[Any] = []
-        self._first = 0
+        self._every, self._histograms = every, histograms
+        self._records = Files(Path(folder))
+        self._scalars = Files(beside(Path(folder)), again=True)
+        for files in (self._records, self._scalars):
+            if any(files.folder.glob("*.parquet")) and not resume:
+                raise FileExistsError(
+                    f"{str(files.folder)!r} holds records; choose another folder, or pass "
+                    "resume=True to go on in it"
+                )
 
     def write(self, step: int, record: Record) -> None:
-        import pyarrow
-
-        if not self._begun:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._drop_from(step)
-            self._begun = True
-        if not self._held:
-            self._first = step
-        table = pyarrow.table(columns_of(record, self._histograms))
-        self._held.append(table)
-        if len(self._held) >= self._every:
+        self._records.hold(step, columns_of(record, self._histograms))
+        if len(self._records.held) >= self._every:
             self.flush()
 
-    def flush(self) -> None:
-        if self._held:
-            import pyarrow
+    def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        now, count = time.time(), len(scalars)
+        columns: dict[str, list[Any]] = {"step": [step] * count, "wall_time": [now] * count}
+        columns |= {"name": list(scalars), "value": list(scalars.values())}
+        self._scalars.hold(step, columns)
+        if len(self._scalars.held) >= MOST_LOGS:
+            self._scalars.save()
 
-            self._save(pyarrow.concat_tables(self._held), self._first)
-            self._held = []  # after a failure they are tried again
+    def flush(self) -> None:
+        for files in (self._records, self._scalars):
+            files.save()
 
     def close(self) -> None:
         self.flush()
 
-    def _save(self, table: Any, step: int) -> None:
+
+class Files:
+    """A folder of Parquet files with a column of steps, each written whole.
+
+    Parameters
+    ----------
+    folder : Path
+    again : bool
+        Whether a step may begin two files; else the second one replaces the first.
+    """
+
+    def __init__(self, folder: Path, *, again: bool = False) -> None:
+        self.folder, self._again = folder, again
+        self.held: list[Any] = []
+        self._begun = False
+        self._first = 0
+
+    def hold(self, step: int, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Keep rows for the next file."""
+        import pyarrow
+
+        if not self._begun:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._drop_from(step)
+            self._begun = True
+        if not self.held:
+            self._first = step
+        self.held.append(pyarrow.table(dict(columns)))
+
+    def save(self) -> None:
+        """Write what is held."""
+        if self.held:
+            import pyarrow
+
+            self._write(pyarrow.concat_tables(self.held), self._next())
+            self.held = []  # after a failure they are tried again
+
+    def _next(self) -> Path:
+        name, number = f"step-{self._first:012d}", 1
+        path = self.folder / f"{name}.parquet"
+        while self._again and path.exists():
+            number += 1
+            path = self.folder / f"{name}-{number}.parquet"
+        return path
+
+    def _write(self, table: Any, path: Path) -> None:
         import pyarrow.parquet
 
-        path = self._folder / f"step-{step:012d}.parquet"
         unfinished = path.with_suffix(".unfinished")
         pyarrow.parquet.write_table(table, unfinished, compression="zstd")
         unfinished.replace(path)
@@ -98,10 +143,10 @@ class Parquet:
         import pyarrow.compute
         import pyarrow.parquet
 
-        for path in self._folder.glob("*.parquet"):
+        for path in list(self.folder.glob("*.parquet")):
             table = pyarrow.parquet.read_table(path)
             kept = table.filter(pyarrow.compute.field("step") < step)
             if not len(kept):
                 path.unlink()
             elif len(kept) < len(table):
-                self._save(kept, int(path.stem.removeprefix("step-")))
+                self._write(kept, path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -10,6 +10,26 @@ from ..health import Flag
 from ..histograms import Histogram
 from ..summary import Moments
 from .curves import Curves
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of one quantity: its layers, or a module group as one row.
+
+    Attributes
+    ----------
+    quantity : str
+    histogram, moments, curves : Histogram, Moments, Curves
+        The same rows in each; ``histogram.names`` are theirs.
+    pooled : bool
+        Whether the row is a group's, or ``"model"``, which sums rows of another table.
+    """
+
+    quantity: str
+    histogram: Histogram
+    moments: Moments
+    curves: Curves
+    pooled: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,6 +51,9 @@ class Record:
         All that hold at this record.
     curves : mapping of str to Curves
         By quantity: velocity, length, entropy and complexity of every layer at this step.
+    groups : tuple of Table
+        The whole model, ``"model"``, where there are several layers, and the Monitor's ``groups``:
+        a table of one row for each, of every quantity.
     """
 
     step: int
@@ -40,11 +63,21 @@ class Record:
     scalars: Mapping[str, float] = field(default_factory=dict)
     health: tuple[Flag, ...] = ()
     curves: Mapping[str, Curves] = field(default_factory=dict)
+    groups: tuple[Table, ...] = ()
+
+    def tables(self) -> Iterator[Table]:
+        """Layers by quantity, then groups."""
+        for name, histogram in self.histograms.items():
+            yield Table(name, histogram, self.moments[name], self.curves[name])
+        yield from self.groups
 
 
 @runtime_checkable
 class Sink(Protocol):
     """Anything with these three methods.
+
+    A sink that also has ``write_scalars(step, scalars)`` gets the numbers of ``monitor.log``, at
+    once.
 
     Examples
     --------

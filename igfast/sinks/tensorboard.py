@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .libraries import require
@@ -54,17 +54,21 @@ class TensorBoard:
         self._numbers, self._histograms = Numbers(scalars), histograms
 
     def write(self, step: int, record: Record) -> None:
+        writer = self._open()
+        for name, value in self._numbers.of(record).items():
+            writer.add_scalar(name, value, step, walltime=record.wall_time)
+        for bars in bars_of(record) if self._histograms else ():
+            self._draw(bars, step, record)
+
+    def _open(self) -> Any:
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
             self._writer = SummaryWriter(self._folder)
-        for name, value in self._numbers.of(record).items():
-            self._writer.add_scalar(name, value, step, walltime=record.wall_time)
-        for bars in bars_of(record) if self._histograms else ():
-            self._draw(bars, step, record)
+        return self._writer
 
     def _draw(self, bars: Bars, step: int, record: Record) -> None:
-        moments, row = record.moments[bars.quantity], bars.row
+        moments, row = bars.table.moments, bars.row
         # TensorBoard's outer edges are the minimum and the maximum. Outliers beyond the bars would
         # stretch them, and a width of nothing would draw nothing.
         low = max(float(moments.min[row]), bars.edges[0])
@@ -83,6 +87,10 @@ class TensorBoard:
             global_step=step,
             walltime=record.wall_time,
         )
+
+    def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        for name, value in scalars.items():
+            self._open().add_scalar(name, value, step)
 
     def flush(self) -> None:
         if self._writer is not None:

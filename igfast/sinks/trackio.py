@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .libraries import require
@@ -58,8 +58,13 @@ class Trackio:
         data: dict[str, Any] = dict(self._numbers.of(record))
         for bars in bars_of(record, self._most_bins) if self._histograms else ():
             data[bars.name] = trackio.Histogram(np_histogram=(bars.counts, bars.edges))
+        self.write_scalars(step, data)
+
+    def write_scalars(self, step: int, scalars: Mapping[str, Any]) -> None:
+        import trackio
+
         log = self._log or trackio.log  # which says so where no run was started
-        log(data, step=step)
+        log(dict(scalars), step=step)
 
     def flush(self) -> None: ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .libraries import require
@@ -17,7 +17,7 @@ class WandB:
 
     W&B gives every ``log`` call of a run the next step, and drops, with a warning, what is logged
     to an earlier one. So that calls of your own keep their steps, records join the row that is
-    open, and the next ``wandb.log`` commits both.
+    open, and the next ``wandb.log`` commits both. Numbers of ``monitor.log`` do the same.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class WandB:
     most_bins : int
         Neighboring bins are merged beyond it; W&B takes 512 at most.
     advance : bool
-        Whether two records may not share a row: the second one commits the first, which moves W&B's
+        Whether two steps may not share a row: the second one commits the first, which moves W&B's
         own step by one. Pass False if you call ``wandb.log(..., step=epoch)`` with steps that grow
         slower than records: W&B would drop these; it then has the newest record of each row.
 
@@ -59,31 +59,38 @@ class WandB:
             raise ValueError(f"most_bins must be in 1 to 512, W&B's limit; got {most_bins}")
         self._run, self._numbers, self._histograms = run, Numbers(scalars), histograms
         self._most_bins, self._advance = most_bins, advance
-        self._row: int | None = None
+        self._row: tuple[int, int] | None = None  # of W&B, and the optimizer's step in it
         self._defined: set[str] = set()
 
     def write(self, step: int, record: Record) -> None:
+        import wandb
+
+        data: dict[str, Any] = dict(self._numbers.of(record))
+        for bars in bars_of(record, self._most_bins) if self._histograms else ():
+            data[bars.name] = wandb.Histogram(np_histogram=(bars.counts, bars.edges))
+        self._log(step, data, {f"{key.split('/', 1)[0]}/*" for key in data})
+
+    def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        # by their whole names: charts of others in their sections keep their axes
+        self._log(step, scalars, set(scalars))
+
+    def _log(self, step: int, data: Mapping[str, Any], charts: set[str]) -> None:
         import wandb
 
         run = self._run or wandb.run
         if run is None:
             raise RuntimeError("no W&B run is active: call wandb.init() before, or pass run=")
         self._run = run
-        data: dict[str, Any] = dict(self._numbers.of(record))
-        for bars in bars_of(record, self._most_bins) if self._histograms else ():
-            data[bars.name] = wandb.Histogram(np_histogram=(bars.counts, bars.edges))
-        self._define({key.split("/", 1)[0] for key in data})
-        if self._advance and self._row is not None and run.step == self._row:
+        if not self._defined:
+            run.define_metric(STEP, hidden=True)
+        for chart in sorted(charts - self._defined):
+            run.define_metric(chart, step_metric=STEP)
+            self._defined.add(chart)
+        row, at = (None, None) if self._row is None else self._row
+        if self._advance and run.step == row and step != at:
             run.log({}, commit=True)
         run.log({STEP: step, **data}, commit=False)
-        self._row = run.step if self._advance else None
-
-    def _define(self, sections: set[str]) -> None:
-        if not self._defined:
-            self._run.define_metric(STEP, hidden=True)
-        for section in sorted(sections - self._defined):
-            self._run.define_metric(f"{section}/*", step_metric=STEP)
-            self._defined.add(section)
+        self._row = run.step, step
 
     def flush(self) -> None: ...
 

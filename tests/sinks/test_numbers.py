@@ -16,8 +16,12 @@ from .recording import Keeper, record
 
 def test_bars_of_a_dyadic_histogram():
     (first,) = record(steps=(0,))
-    moving, one, bad = bars_of(first)
-    assert (moving.name, moving.quantity, moving.row) == ("param_histogram/moving", "param", 0)
+    moving, one, bad, model = bars_of(first)
+    assert (moving.name, moving.table.quantity, moving.row) == (
+        "param_histogram/moving",
+        "param",
+        0,
+    )
     assert (
         moving.counts.sum()
         == 100_000
@@ -28,6 +32,9 @@ def test_bars_of_a_dyadic_histogram():
     assert one.counts.tolist() == [64]
     assert one.edges[0] <= 1.0 < one.edges[1]
     assert bad.counts.sum() == 3
+    assert model.name == "param_histogram/model"
+    assert model.counts.sum() == moving.counts.sum() + 64 + 3
+    assert len(model.counts) <= 512
 
 
 @pytest.mark.parametrize(("most", "counts"), [(4, [3, 7, 11, 7]), (3, [6, 15, 7]), (1, [28])])

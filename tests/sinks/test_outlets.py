@@ -108,7 +108,7 @@ def test_a_full_disk_leaves_whole_lines(tmp_path):
         "sink JSONL failed in write at step 1: OSError(27, 'File too large')" in messages(found)[0]
     )
     lines = path.read_text().splitlines()
-    assert [line[: line.index(",")] for line in lines] == ['{"step": 0'] * 3 + ['{"step": 3'] * 3
+    assert [line[: line.index(",")] for line in lines] == ['{"step": 0'] * 4 + ['{"step": 3'] * 4
 
 
 def test_what_is_no_sink_is_refused():

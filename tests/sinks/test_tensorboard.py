@@ -110,9 +110,11 @@ def test_layers_of_a_model_and_their_gradients(tmp_path):
     events = read(tmp_path)
     assert sorted(events.Tags()["scalars"]) == [
         "grad_l2/bias",
+        "grad_l2/model",
         "grad_l2/weight",
         "health/flags",
         "param_l2/bias",
+        "param_l2/model",
         "param_l2/weight",
     ]
     assert [e.step for e in events.Scalars("grad_l2/weight")] == [2, 4]

@@ -1,0 +1,60 @@
+"""Module groups and the whole model while training goes on: their layers pooled, as one row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from ..groups import MODEL
+from ..histograms import Histogram
+from .curves import Curves, LiveCurves
+from .record import Record, Table
+
+
+class Grouped:
+    """Pools the layers of every group, record after record.
+
+    Parameters
+    ----------
+    groups : mapping of str to sequence of str
+        Their layers. The whole model, ``"model"``, goes before them where there are several layers.
+    """
+
+    def __init__(self, groups: Mapping[str, Sequence[str]]) -> None:
+        self._groups = dict(groups)
+        self._live = LiveCurves()
+
+    def tables(self, record: Record) -> tuple[Table, ...]:
+        """A row for each quantity and group that has layers there."""
+        found = []
+        for quantity, histogram in record.histograms.items():
+            moments = record.moments[quantity].to_numpy()
+            for name, rows in self._members(histogram):
+                pooled, curves = self._follow(record.step, quantity, histogram, name, rows)
+                whole = moments.select(rows).pooled(name)
+                found.append(Table(quantity, pooled, whole, curves, pooled=True))
+        return tuple(found)
+
+    def follow(self, step: int, quantity: str, histogram: Histogram) -> None:
+        """Take a record that was stored before."""
+        for name, rows in self._members(histogram):
+            self._follow(step, quantity, histogram, name, rows)
+
+    def _members(self, histogram: Histogram) -> Iterator[tuple[str, list[int]]]:
+        names, edges = histogram.names, histogram.uniform_edges
+        if edges is not None and edges.ndim == 2:  # every layer has a range of its own
+            return
+        if len(names) > 1 and MODEL not in names:
+            yield MODEL, list(range(len(names)))
+        for group, layers in self._groups.items():
+            rows = [names.index(layer) for layer in layers if layer in names]
+            if rows:
+                yield group, rows
+
+    def _follow(
+        self, step: int, quantity: str, histogram: Histogram, name: str, rows: list[int]
+    ) -> tuple[Histogram, Curves]:
+        # no sink takes offsets, and pooling them takes as long as pooling the counts
+        pooled = replace(histogram.to_numpy().select(rows), offsets=None).pooled(name)
+        key = f"{quantity}/{name}"
+        return pooled, self._live.add(step, {key: pooled})[key]
