@@ -8,7 +8,6 @@ import os
 import sqlite3
 import threading
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from ..config import __version__
 from . import rows
 from .encoding import config_json
 from .opening import check_target, connect, exists, set_journal
-from .processes import check_process, keep_inherited
+from .processes import check_process, keep_inherited, living, new_mark
 from .schema import StoreError, database_errors
 
 CLOSE_MILLISECONDS = 200  # how long to wait for readers when closing
@@ -39,11 +38,12 @@ class Session:
         self, path: str | os.PathLike[str], *, config: Mapping[str, Any], resume: bool
     ) -> None:
         self.path = Path(path)
+        self._place = self.path.absolute()  # wherever the process goes
         text = config_json(config)
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._uncertain = False  # whether a failure left totals and grids unlike the file's
-        self._token = uuid.uuid4().hex
+        self._mark = json.dumps(new_mark())
         self._grids: dict[str, int] = {}
         self._resumed_with: str | None = None
         self.totals = rows.Totals()
@@ -74,12 +74,11 @@ class Session:
                 for table in rows.COLUMNS:
                     rows.read(db, table)
                 self._grids = self._stored_grids()
-            owner = db.execute("SELECT crc FROM meta WHERE key='writer'").fetchall()
-            self.totals.remove("meta", owner)
-            db.execute("DELETE FROM meta WHERE key='writer'")
-            self.totals.insert(db, "meta", ("writer", json.dumps(self._token)))
+                self._check_unused()
+            self._own(self._mark)
         # after the schema: the header in the file itself then already names the application
         self.journal = set_journal(db, self.path)
+        self._inode = self._file_inode()
 
     @contextlib.contextmanager
     def transaction(self, owned: bool = True) -> Iterator[None]:
@@ -93,6 +92,7 @@ class Session:
                     self._grids = self._stored_grids()
                     self._uncertain = False
                 if owned:
+                    self._check_there()
                     self._check_owner()
                 yield
                 self.commit()
@@ -142,7 +142,10 @@ class Session:
     def close(self) -> None:
         """Close the file and leave a single plain one, unless a reader still has it open."""
         with self._lock:
-            if self.journal == "wal":
+            with contextlib.suppress(StoreError), self.transaction():
+                self._own("null")  # any process may go on
+            # a log that lies beside another file of this name now is not ours to end
+            if self.journal == "wal" and self._inode == self._file_inode():
                 with contextlib.suppress(sqlite3.Error):  # every record is committed already
                     self.db.execute(f"PRAGMA busy_timeout={CLOSE_MILLISECONDS}")
                     self.db.execute("PRAGMA journal_mode=DELETE")
@@ -152,9 +155,40 @@ class Session:
     def _stored_grids(self) -> dict[str, int]:
         return {text: id for id, text in self.db.execute("SELECT id, json FROM grids")}
 
+    def _own(self, mark: str) -> None:
+        """Put a mark in the place of the one that is there."""
+        owner = self.db.execute("SELECT crc FROM meta WHERE key='writer'").fetchall()
+        self.totals.remove("meta", owner)
+        self.db.execute("DELETE FROM meta WHERE key='writer'")
+        self.totals.insert(self.db, "meta", ("writer", mark))
+
+    def _check_unused(self) -> None:
+        """Refuse to take a run from a process that is writing it."""
+        owner = self.db.execute("SELECT value FROM meta WHERE key='writer'").fetchone()
+        process = living(json.loads(owner[0])) if owner else None
+        if process is not None:
+            raise StoreError(
+                f"{str(self.path)!r} is being written by process {process} of this machine; only "
+                "one may write: end that one, or choose another path"
+            )
+
+    def _check_there(self) -> None:
+        """Refuse to write into a file that nobody will find."""
+        if self._inode != self._file_inode():
+            raise StoreError(
+                f"{str(self.path)!r} was removed or replaced while it was being written, and what "
+                "it held is lost; begin a new run, with a path that stays"
+            )
+
+    def _file_inode(self) -> int:
+        try:
+            return os.stat(self._place).st_ino
+        except OSError:
+            return -1
+
     def _check_owner(self) -> None:
         owner = self.db.execute("SELECT value FROM meta WHERE key='writer'").fetchone()
-        if owner != (json.dumps(self._token),):
+        if owner != (self._mark,):
             rows.read(self.db, "meta")  # the reason may be damage
             raise StoreError(
                 f"another writer has resumed {str(self.path)!r} since this one opened it; only one "
