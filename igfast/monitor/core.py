@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -19,6 +20,7 @@ from ..sinks.outlets import Outlets
 from ..store import DEFAULT_HISTOGRAMS
 from ..store.encoding import int64
 from . import arguments, parts, reduction, sharding, storing
+from .alone import one_at_a_time
 from .group import connect, together
 from .measuring import check_tensors
 from .quantities import Quantities
@@ -32,6 +34,9 @@ class Monitor:
 
     The model is only read: no forward or backward hooks, no graph, no random numbers. Training
     with a monitor gives the same weights, bit for bit, as training without.
+
+    Threads may share a monitor: their records are made one after the other. A record that another
+    thread's training step overlaps has some parameters from before the step and some from after.
 
     Parameters
     ----------
@@ -131,6 +136,7 @@ class Monitor:
         step: int | None = None,
         group: Any = None,
     ) -> None:
+        self._alone = threading.RLock()
         self._group = connect(group)
         layout: sharding.Layout | None = None
         with together(self._group):
@@ -210,6 +216,7 @@ class Monitor:
         """Flags that hold since the last record."""
         return self._recorder.health
 
+    @one_at_a_time
     def start(self) -> Monitor:
         """Attach to the optimizer and record the state at entry; ``with`` does this."""
         if self._closed:
@@ -231,6 +238,7 @@ class Monitor:
             self._measure(("param",))
         return self
 
+    @one_at_a_time
     def record(self, step: int | None = None) -> None:
         """Record now, whatever the schedule says.
 
@@ -274,6 +282,7 @@ class Monitor:
         values = {name: arguments.number(name, value) for name, value in scalars.items()}
         self._recorder.log(int64("step", step), values)
 
+    @one_at_a_time
     def flush(self) -> None:
         """Return when everything recorded is committed to the store and the sinks have flushed.
 
@@ -282,6 +291,7 @@ class Monitor:
         """
         self._recorder.flush()
 
+    @one_at_a_time
     def close(self) -> None:
         """Detach from the optimizer, finish the store and the sinks."""
         if self._closed:
@@ -319,11 +329,13 @@ class Monitor:
         except Exception as second:  # must not hide what ended the training
             warnings.warn(f"closing the monitor failed as well: {second!r}", stacklevel=2)
 
+    @one_at_a_time
     def _before_step(self, names: tuple[str, ...], once: bool, optimizer: Any, *_: Any) -> None:
         assert self._updates is not None
         if self._wanted():
             self._recorder.guard(partial(self._updates.prepare, names, optimizer, once))
 
+    @one_at_a_time
     def _after_step(self, optimizer: Any, *_: Any) -> None:
         # fused optimizers are stepped even where the gradient scaler found infinities, and skip
         # the step themselves

@@ -102,11 +102,15 @@ def test_a_file_that_is_removed_is_noticed_at_the_next_record(tmp_path, replaced
         other = igfast.Monitor({"w": w}, store=path)
         other.record(7)
         other.flush()
-    with pytest.warns(StoreWarning) as found:
+
+    def go_on():
         monitor.record(1)
         monitor.flush()
         monitor.record(2)
         monitor.close()
+
+    with pytest.warns(StoreWarning) as found:
+        go_on()
     assert "run.igf' was removed or replaced while it was being written" in str(found[0].message)
     assert "2 records or logs could not be stored" in str(found[-1].message)
     if replaced:  # the first writer has not touched what is not its own
