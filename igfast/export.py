@@ -191,6 +191,16 @@ WRITERS: dict[str, Callable[[Trajectory, Path, str, str], None]] = {
 }
 
 
+def files(path: Path, format: str) -> tuple[Path, ...]:
+    """What an export to a path writes.
+
+    >>> [file.name for file in files(Path("run.parquet"), "parquet")]
+    ['run.parquet', 'run.records.parquet']
+    """
+    beside = {"csv": (".records.csv", ".scalars.csv"), "parquet": (".records.parquet",)}
+    return (path, *(path.with_suffix(suffix) for suffix in beside.get(format, ())))
+
+
 def _table(
     run: Trajectory, quantity: str, estimator: str
 ) -> tuple[tuple[str, ...], NDArray[np.int64], dict[str, NDArray[Any]]]:

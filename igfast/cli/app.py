@@ -86,9 +86,10 @@ def export(
     csv: Annotated[bool, typer.Option("--csv", help="Short for --format csv.")] = False,
     npz: Annotated[bool, typer.Option("--npz", help="Short for --format npz.")] = False,
     parquet: Annotated[bool, typer.Option("--parquet", help="Short for --format parquet.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
 ) -> None:
     """Write a run's curves (Γ, L, H, C, moments; npz, parquet: histograms) and its numbers."""
-    from igfast.export import WRITERS
+    from igfast.export import WRITERS, files
 
     given = [format.value] if format else []
     given += [name for name, wanted in (("csv", csv), ("npz", npz), ("parquet", parquet)) if wanted]
@@ -103,6 +104,11 @@ def export(
     opened = igfast.open(run)
     target = output or run.with_suffix(f".{chosen}")
     opened.check_target(target)
+    there = [] if overwrite else [file for file in files(target, chosen) if file.exists()]
+    if there:
+        raise FileExistsError(
+            f"{there[0]} exists: replace it with --overwrite, or choose another --output"
+        )
     if quantity in opened.quantities and not len(opened.steps_of(quantity)):
         raise ValueError(f"{run}: the run holds no record yet")
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -231,6 +231,20 @@ def test_export_never_replaces_the_run(run: Path, tmp_path: Path) -> None:
     assert call("export", run, "-o", tmp_path / "new" / "x.json").exit_code == 0
 
 
+def test_export_replaces_files_only_if_asked_to(run: Path, tmp_path: Path) -> None:
+    target, beside = tmp_path / "mine.csv", tmp_path / "mine.scalars.csv"
+    for file in (target, beside):
+        file.write_text("not yours")
+        said = error_of("export", run, "-o", target)
+        assert f"{file} exists: replace it with --overwrite" in said
+        assert file.read_text() == "not yours"
+        file.unlink()
+    beside.write_text("not yours")
+    assert call("export", run, "-o", target, "--overwrite").exit_code == 0
+    assert call("export", run, "-o", target, "--overwrite").exit_code == 0
+    assert beside.read_text().startswith("step,name,value")
+
+
 def test_export_json(run: Path, tmp_path: Path) -> None:
     assert call("export", run, "-o", tmp_path / "x.json", "--estimator", "node").exit_code == 0
     found = json.loads((tmp_path / "x.json").read_text())
