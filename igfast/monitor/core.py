@@ -25,7 +25,7 @@ from .group import connect, together
 from .measuring import check_tensors
 from .quantities import Quantities
 from .recording import Recorder
-from .replacing import Replaced
+from .replacing import Replaced, UnseenSteps
 from .selection import Patterns, named_tensors, select
 
 
@@ -149,8 +149,10 @@ class Monitor:
                 model = parts.tensors_of(adapter, "param")
             tensors = select(named_tensors(sharding.unwrapped(model)), include, exclude)
             self._replaced: Replaced | None = None
+            self._unseen: UnseenSteps | None = None
             if adapter is None and self._group is None:  # sharded ones come and go
-                self._replaced = Replaced(sharding.unwrapped(model), tensors)
+                whole = sharding.unwrapped(model)
+                self._replaced = Replaced(whole, tensors, include, exclude)
             dtypes = dict(zip(tensors, check_tensors(tensors), strict=True))
             chosen = arguments.check_quantities(quantities, tensors, bool(self._optimizers))
             settings = arguments.settings_of(grid, bins, splits, offsets)
@@ -226,6 +228,7 @@ class Monitor:
         self._started = True
         if not self._optimizers:
             return self
+        self._unseen = UnseenSteps(self._optimizers[0])
         if self._updates is not None:
             for optimizer, names in zip(self._optimizers, self._stepped, strict=True):
                 once = optimizer is self._optimizers[0]  # others may step more often
@@ -279,6 +282,8 @@ class Monitor:
                 "this Monitor has not started and would record nothing; use it in a with "
                 "statement, or call start()"
             )
+        if self._unseen is not None:
+            self._unseen(self._step)
         values = {name: arguments.number(name, value) for name, value in scalars.items()}
         self._recorder.log(int64("step", step), values)
 
@@ -289,6 +294,8 @@ class Monitor:
         Call it before saving a checkpoint, so that the store reaches as far. What could not be
         stored is said by a :class:`igfast.store.StoreWarning`, never raised.
         """
+        if self._unseen is not None:
+            self._unseen(self._step)
         self._recorder.flush()
 
     @one_at_a_time
@@ -307,6 +314,8 @@ class Monitor:
             handle.remove()
         self._handles = []
         self._recorder.close()
+        if self._unseen is not None:
+            self._unseen(self._step)
 
     def __enter__(self) -> Monitor:
         try:
@@ -337,6 +346,8 @@ class Monitor:
 
     @one_at_a_time
     def _after_step(self, optimizer: Any, *_: Any) -> None:
+        if self._unseen is not None:
+            self._unseen.seen()
         # fused optimizers are stepped even where the gradient scaler found infinities, and skip
         # the step themselves
         skipped = getattr(optimizer, "found_inf", None)
@@ -356,20 +367,9 @@ class Monitor:
             self._wanted_next = bool(self._schedule(self._step + 1))
         return self._wanted_next
 
-    def _notice_replaced(self) -> None:
-        """Warn, once, of parameters that are no longer the tensors this monitor measures."""
-        replaced = [] if self._replaced is None else self._replaced()
-        if replaced:
-            self._replaced = None
-            warnings.warn(
-                f"parameter {replaced[0]!r} (of {len(replaced)}) was replaced since this Monitor "
-                "was made, which still measures the tensors that it was given; make a new Monitor "
-                "after replacing parameters",
-                stacklevel=3,
-            )
-
     def _measure(self, quantities: Sequence[str]) -> None:
-        self._notice_replaced()
+        if self._replaced is not None:
+            self._replaced()
         self._recorder.take(self._step, quantities)
 
 

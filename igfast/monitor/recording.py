@@ -147,7 +147,7 @@ class Recorder:
         """Store named numbers, and hand them to the sinks."""
         if self._writer is not None:
             self.guard(partial(self._writer.write_scalars, step, values))
-        if self._leads and os.getpid() == self._process:
+        if self._leads:
             self._sinks.write_scalars(step, values)
 
     def flush(self) -> None:
@@ -190,4 +190,6 @@ class Recorder:
 
     @property
     def _leads(self) -> bool:
-        return self._group is None or self._group.rank == 0
+        """Whether sinks are this process's: of rank 0, and not of a fork of it."""
+        first = self._group is None or self._group.rank == 0
+        return first and os.getpid() == self._process

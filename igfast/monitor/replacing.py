@@ -1,15 +1,20 @@
-"""Noticing that a model no longer has the tensors that a Monitor was given."""
+"""Noticing that a model or its optimizer is no longer the one that a Monitor was given."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from .selection import named_tensors
+from .selection import Patterns, is_chosen, named_tensors
+
+# Changes of a parameter between two steps of its optimizer that are not taken for another's steps:
+# loaded, averaged and clipped weights change it once or twice.
+MOST_CHANGES = 20
 
 
 class Replaced:
-    """Tells which tensors of a model are no longer those that are measured.
+    """Tells which tensors of a model are no longer those that are measured, and which are new.
 
     Slots of the modules are compared at every call, the tree of modules, which takes longer, at
     the calls 1, 2, 4, 8, …
@@ -19,11 +24,17 @@ class Replaced:
     model : module or mapping
     tensors : mapping of str to tensor
         Those that are measured.
+    include, exclude : patterns
+        By which they were chosen.
     """
 
-    def __init__(self, model: Any, tensors: Mapping[str, Any]) -> None:
+    def __init__(
+        self, model: Any, tensors: Mapping[str, Any], include: Patterns, exclude: Patterns
+    ) -> None:
         self._model, self._tensors = model, tensors
-        self._calls = 0
+        self._include, self._exclude = include, exclude
+        self._known = frozenset(named_tensors(model))
+        self._calls, self._said = 0, False
         wanted = {id(tensor) for tensor in tensors.values()}
         self._slots = [
             (module._parameters, key, tensor)
@@ -32,11 +43,71 @@ class Replaced:
             if id(tensor) in wanted
         ]
 
-    def __call__(self) -> list[str]:
-        """Names of tensors that were replaced."""
+    def __call__(self) -> None:
+        """Warn of it, once."""
+        said = "" if self._said else self._look()
+        if said:
+            self._said = True
+            warnings.warn(said, stacklevel=4)
+
+    def _look(self) -> str:
         self._calls += 1
         walks = not self._slots or self._calls & (self._calls - 1) == 0
         if not walks and all(slots.get(key) is tensor for slots, key, tensor in self._slots):
-            return []
+            return ""
         now = named_tensors(self._model)
-        return [name for name, tensor in self._tensors.items() if now.get(name) is not tensor]
+        gone = [name for name, tensor in self._tensors.items() if now.get(name) is not tensor]
+        if gone:
+            return (
+                f"parameter {gone[0]!r} (of {len(gone)}) was replaced since this Monitor was made, "
+                "which still measures the tensors that it was given; make a new Monitor after "
+                "replacing parameters"
+            )
+        added = [name for name in now if name not in self._known]
+        new = [name for name in added if is_chosen(name, self._include, self._exclude)]
+        if new:
+            return (
+                f"parameter {new[0]!r} (of {len(new)}) was added since this Monitor was made, and "
+                "is not measured by it; make a new Monitor after adding parameters"
+            )
+        return ""
+
+
+class UnseenSteps:
+    """Tells that parameters change although their optimizer makes no steps.
+
+    Parameters
+    ----------
+    optimizer : torch optimizer
+        Whose steps are counted.
+    """
+
+    def __init__(self, optimizer: Any) -> None:
+        self._kind = type(optimizer).__name__
+        self._tensor = next((p for g in optimizer.param_groups for p in g["params"]), None)
+        self._version, self._said = 0, False
+        self.seen()
+
+    def seen(self) -> None:
+        """The optimizer has made a step, and the monitor has seen it."""
+        self._version = self._now()
+
+    def __call__(self, step: int) -> None:
+        """Warn, once, of many changes since the last step."""
+        changes = self._now() - self._version
+        if changes < MOST_CHANGES or self._said:
+            return
+        self._said = True
+        warnings.warn(
+            f"parameters were changed {changes} times since step {step}, the last one of the "
+            f"{self._kind} that this Monitor follows; if another optimizer trains them now, its "
+            "steps are not recorded: make a new Monitor with that one (with resume=True and "
+            f"step={step} it goes on in the same store)",
+            stacklevel=4,
+        )
+
+    def _now(self) -> int:
+        try:
+            return int(self._tensor._version)  # type: ignore[union-attr]
+        except (AttributeError, RuntimeError):  # inference tensors have none
+            return 0

@@ -52,16 +52,18 @@ def select(tensors: Mapping[str, Any], include: Patterns, exclude: Patterns) -> 
                     f"{argument}={pattern!r} matches none of the {len(names)} names: "
                     f"{_listed(names)}; patterns are shell-style, e.g. '*.weight'"
                 )
-    chosen = {
-        name: tensor
-        for name, tensor in tensors.items()
-        if (wanted is None or _matches(name, wanted)) and not _matches(name, unwanted or ())
-    }
+    chosen = {name: tensor for name, tensor in tensors.items() if is_chosen(name, include, exclude)}
     if not chosen:
         raise ValueError(
             f"include={include!r} and exclude={exclude!r} leave none of the names: {_listed(names)}"
         )
     return chosen
+
+
+def is_chosen(name: str, include: Patterns, exclude: Patterns) -> bool:
+    """Whether :func:`select` keeps this name."""
+    wanted, unwanted = _patterns(include, "include"), _patterns(exclude, "exclude")
+    return (wanted is None or _matches(name, wanted)) and not _matches(name, unwanted or ())
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -256,6 +256,48 @@ def test_a_monitor_that_never_started_says_so():
         monitor.close()
 
 
+def test_added_parameters_are_warned_about():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2))
+    with igfast.Monitor(model, every=1, exclude="*.bias") as monitor:
+        monitor.record(0)
+        model.append(torch.nn.PReLU())
+        with pytest.warns(
+            UserWarning, match=r"'1.weight' \(of 1\) was added .* make a new Monitor"
+        ):
+            monitor.record(1)
+        monitor.record(2)
+    assert monitor.last["param"].names == ("0.weight",)
+    with igfast.Monitor(model, every=1, include="*.weight") as monitor:
+        model[1].register_parameter("scale", torch.nn.Parameter(torch.ones(1)))  # not included
+        for step in range(4):
+            monitor.record(step)
+
+
+def test_another_optimizer_is_warned_about():
+    model = Net()
+    first, second = sgd(model), torch.optim.Adam(model.parameters())
+    with igfast.Monitor(model, first, every=1) as monitor:
+        train(model, first, 3)
+        with torch.no_grad():  # loaded, averaged or clipped weights are no steps
+            for parameter in model.parameters():
+                parameter.mul_(0.5)
+                parameter.clamp_(-1, 1)
+        monitor.log(3, loss=0.1)
+        train(model, second, 30)
+        with pytest.warns(UserWarning, match=r"since step 3, .* SGD .*resume=True and step=3"):
+            monitor.log(3, loss=0.1)
+        monitor.log(4, loss=0.1)  # once
+    assert monitor.step == 3
+
+
+def test_a_swapped_optimizer_is_said_at_the_end_at_the_latest():
+    model = Net()
+    monitor = igfast.Monitor(model, sgd(model), every=1).start()
+    train(model, sgd(model), 30)
+    with pytest.warns(UserWarning, match="another optimizer"):
+        monitor.close()
+
+
 def test_replaced_parameters_are_warned_about():
     layer = torch.nn.Linear(2, 2)
     with igfast.Monitor(layer, every=1) as monitor:
