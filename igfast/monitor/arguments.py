@@ -17,6 +17,8 @@ from ..store.encoding import grid_json, int64
 from .measuring import Settings
 from .selection import Patterns
 
+# Frameworks whose optimizers hold another one, for masters of the model's parameters.
+KEEP_MASTERS = ("deepspeed", "megatron")
 QUANTITIES = ("param", "grad", "update", "second_moment")
 
 
@@ -35,6 +37,13 @@ def _stepping(optimizer: Any) -> tuple[Any, ...]:
         # containers step them in order, and the last one sees the step complete
         return tuple(inner for one in reversed(contained) for inner in _stepping(one))
     wrapped = getattr(optimizer, "optimizer", None)
+    framework = type(optimizer).__module__.partition(".")[0]
+    if wrapped is not None and framework in KEEP_MASTERS:
+        raise TypeError(
+            f"optimizer is a {type(optimizer).__name__} of {framework}, which steps copies of the "
+            "parameters, group by group, before the model has the result; pass no optimizer, and "
+            "call monitor.record(step) after the step"
+        )
     if wrapped is not None and "_optimizer_step_post_hooks" not in vars(optimizer):
         return _stepping(wrapped)
     if not hasattr(optimizer, "register_step_post_hook"):
