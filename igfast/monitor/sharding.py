@@ -242,7 +242,7 @@ def unwrapped(model: Any) -> Any:
         if any(hasattr(p, "ds_id") for p in module.parameters(recurse=False)):
             raise TypeError(
                 f"{where} has parameters of DeepSpeed ZeRO-3, which are empty between uses; pass "
-                "an adapter instead (igfast.monitor.Parts)"
+                "an adapter instead (igfast.monitor.Parts), such as that of docs/distributed.md"
             )
         if _unsharded(module):
             raise RuntimeError(
