@@ -1,7 +1,8 @@
 """What a record costs: time of Monitor.record with a store, and bytes for each layer.
 
 Trains the 784-512-512-10 network (mlp) and a 10.8M-parameter transformer (gpt) on real data and
-records every few steps. Checks that the last record reads back as counted, then prints medians.
+records every few steps. Checks that the last record reads back as counted, then prints medians, and
+the size of layers beside the noise that they hold.
 
 Usage: python benchmarks/store.py [mlp|gpt ...] [--threads N]
 """
@@ -12,6 +13,7 @@ import argparse
 import statistics
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +49,40 @@ class Stopwatch:
         # the first call also lays out the plan and finds the bins
         wall, cpu = statistics.median(self.wall[1:]), statistics.median(self.cpu[1:])
         return f"{wall:7.2f} ms wall, {cpu:7.2f} ms CPU (median of {len(self.wall) - 1})"
+
+
+def segments_of(path: Path) -> np.ndarray:
+    """(T, L) bytes of every stored layer's histogram."""
+    with RunReader(path) as reader:
+        rows = reader._db.execute("SELECT directory FROM histograms").fetchall()
+    return np.array([_segment_sizes(directory) for (directory,) in rows])
+
+
+def _segment_sizes(directory: bytes) -> np.ndarray:
+    layers = int.from_bytes(directory[:4], "little")
+    raw = np.frombuffer(zlib.decompress(directory[4:-4]), np.uint8)
+    entries = np.ascontiguousarray(raw.reshape(codec.DIRECTORY.itemsize, layers).T)
+    return entries.view(codec.DIRECTORY)[:, 0]["size"].astype(np.int64)
+
+
+def noise_bytes(counts: np.ndarray) -> float:
+    """Entropy of a layer's counts and offsets if the density were known, in bytes.
+
+    A count is Poisson, of its own size; the offsets of n elements sum to a nearly normal number of
+    variance n·(256² − 1)/12.
+    """
+    held = counts[counts > 0].astype(np.float64)
+    few = held[held < 30]
+    places = np.arange(120)
+    chances = np.exp(places * np.log(few[:, None]) - few[:, None] - _log_factorials(places))
+    bits = -(chances * np.log2(np.maximum(chances, 1e-300))).sum()
+    bits += (0.5 * np.log2(2 * np.pi * np.e * held[held >= 30])).sum()
+    bits += (0.5 * np.log2(2 * np.pi * np.e * held * (256**2 - 1) / 12)).sum()
+    return float(bits / 8)
+
+
+def _log_factorials(places: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0.0], np.cumsum(np.log(places[1:]))])
 
 
 def run(name: str) -> None:
@@ -89,6 +125,7 @@ def run(name: str) -> None:
             np.testing.assert_array_equal(found.split_counts, last.split_counts)
             np.testing.assert_array_equal(found.offsets, last.offsets)
             sizes = reader.sizes()
+            segments = segments_of(path)
         layers, records = len(last), len(reader.steps)
         parameters = int(last.numel.sum())
         each = {key: size / layers / records for key, size in sizes.items()}
@@ -100,6 +137,15 @@ def run(name: str) -> None:
             f"  bytes per layer-record: histograms {each['param']:.0f}, numbers "
             f"{each['param.columns']:.0f}; file {path.stat().st_size / layers / records:.0f}"
         )
+        numbers = each["param.columns"]
+        print(
+            "  bytes of a layer, numbers included: elements, mean, largest, and noise of the last"
+        )
+        for row in np.unique(last.numel, return_index=True)[1]:
+            alike = last.numel == last.numel[row]
+            held = segments[:, alike] + codec.DIRECTORY.itemsize + numbers
+            noise = np.mean([noise_bytes(last.split_counts[one]) for one in np.flatnonzero(alike)])
+            print(f"  {last.numel[row]:11,} {held.mean():7.0f} {held.max():7.0f} {noise:7.0f}")
 
 
 def main() -> None:
