@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..groups import MODEL
 from ..health import Flag
 from ..histograms import Histogram
 from ..sinks.curves import Curves, LiveCurves
+from ..sinks.grouped import Grouped
 from ..store import RunReader, StoreError
 from ..trajectory import Trajectory
 
@@ -36,7 +36,7 @@ class State:
     pace : float
         Seconds per step between the last two records seen; NaN with one.
     layers : tuple of str
-        ``"model"`` last, if there are several.
+        Then the run's module groups, and ``"model"`` last, if there are several layers.
     numel : (L,) int64
     curves : Curves
         Of the same layers.
@@ -45,6 +45,8 @@ class State:
     scalars : mapping of str to (step, value)
         The newest of every logged number.
     ended : bool
+    groups : int
+        How many of ``layers`` pool others.
     """
 
     step: int
@@ -57,6 +59,7 @@ class State:
     flags: tuple[Flag, ...] = ()
     scalars: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     ended: bool = False
+    groups: int = 0
 
 
 class Follower:
@@ -72,7 +75,7 @@ class Follower:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._live = LiveCurves()
+        self._live, self._grouped = LiveCurves(), Grouped({})
         self._newest: State | None = None
 
     def look(self) -> list[State]:
@@ -117,8 +120,9 @@ class Follower:
 
     def _catch_up(self, reader: RunReader, quantity: str) -> list[State]:
         steps = reader.steps_of(quantity)
-        if self._newest is not None and self._newest.step > steps[-1]:  # resumed from before
+        if self._newest is None or self._newest.step > steps[-1]:  # resumed from before
             self._live, self._newest = LiveCurves(), None
+            self._grouped = Grouped(reader.config.get("monitor", {}).get("groups", {}))
         new = np.arange(len(steps))
         if self._newest is not None:
             new = new[steps > self._newest.step]
@@ -136,16 +140,14 @@ class Follower:
     def _add(self, step: int, wall_time: float, record: Histogram) -> State:
         found = self._live.add(step, {"layers": record})["layers"]
         layers, numel = record.names, record.numel
-        edges = record.uniform_edges
-        poolable = edges is None or edges.ndim == 1
-        if poolable and len(layers) > 1 and MODEL not in layers:
-            whole = record.pooled(MODEL)
-            found = _joined(found, self._live.add(step, {"model": whole})["model"])
-            layers, numel = (*layers, MODEL), np.append(numel, whole.numel)
+        for pooled, curves in reversed(self._grouped.follow(step, "layers", record)):
+            layers, numel = (*layers, *pooled.names), np.append(numel, pooled.numel)
+            found = _joined(found, curves)
         pace, before = np.nan, self._newest
         if before is not None:
             pace = (wall_time - before.wall_time) / (step - before.step)
-        self._newest = State(step, 0, wall_time, pace, layers, numel, found)
+        groups = len(layers) - len(record.names)
+        self._newest = State(step, 0, wall_time, pace, layers, numel, found, groups=groups)
         return self._newest
 
     def _ended(self, newest: float, has_log: bool) -> bool:
@@ -189,10 +191,10 @@ def _holds(flag: Flag, step: int) -> bool:
     return flag.step <= step and (flag.until is None or flag.until > step)
 
 
-def _joined(layers: Curves, model: Curves) -> Curves:
+def _joined(layers: Curves, group: Curves) -> Curves:
     return Curves(
         *(
-            np.concatenate([getattr(layers, name), getattr(model, name)])
+            np.concatenate([getattr(layers, name), getattr(group, name)])
             for name in ("velocity", "noise_floor", "length", "entropy", "complexity")
         )
     )

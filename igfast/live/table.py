@@ -12,7 +12,6 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ..groups import MODEL
 from ..health import Flag
 from .following import State
 
@@ -20,12 +19,15 @@ SHOWN_SCALARS = 6
 
 
 def picture(state: State, path: Path, rows: int) -> Group:
-    """Header, at most ``rows`` layers (flagged ones before others, then the largest), and notes."""
+    """Header, at most ``rows`` layers, and notes.
+
+    Where there are more: groups, flagged layers, and the largest ones.
+    """
     table = Table(box=None, pad_edge=False)
     table.add_column("layer", overflow="fold", min_width=12)
-    for title in ("elements", "step", "Γ (1/step)", "L", "H", "C"):
+    for title in ("elements", "Γ (1/step)", "L", "H", "C"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("health", overflow="fold")
+    table.add_column("health", no_wrap=True, overflow="ellipsis")
     chosen = shown_layers(state, rows)
     for row in chosen:
         name = state.layers[row]
@@ -33,13 +35,14 @@ def picture(state: State, path: Path, rows: int) -> Group:
         table.add_row(
             escape(name),
             f"{int(state.numel[row]):,}",
-            f"{state.step:,}",
             *numbers(state, row),
             f"[bold red]{escape('; '.join(flags))}[/]" if flags else "[green]ok[/]",
         )
     left = len(state.layers) - len(chosen)
     notes = [f"and {left} smaller ones"] if left else []
     notes.append("Γ between the last two records, L ≈ along them: igfast report measures properly")
+    if (state.curves.velocity[chosen] == 0).any():
+        notes.append("noise: Γ is too small to stand out of the noise of two records")
     return Group(Text(_header(state, path)), table, Text("\n".join(notes), style="dim"))
 
 
@@ -55,7 +58,7 @@ def line(state: State) -> str:
 
 
 def numbers(state: State, row: int) -> list[str]:
-    """Γ, L, H and C of a layer; a dash where there is none."""
+    """Γ, L, H and C of a layer; a dash where there is none, "noise" for Γ that noise hides."""
     curves = state.curves
     pairs = (
         (curves.velocity, ".2e"),
@@ -63,7 +66,8 @@ def numbers(state: State, row: int) -> list[str]:
         (curves.entropy, ".3f"),
         (curves.complexity, ".3f"),
     )
-    return [format(v[row], form) if np.isfinite(v[row]) else "–" for v, form in pairs]
+    found = [format(v[row], form) if np.isfinite(v[row]) else "–" for v, form in pairs]
+    return ["noise", *found[1:]] if curves.velocity[row] == 0 else found
 
 
 def shown_layers(state: State, rows: int) -> list[int]:
@@ -72,7 +76,13 @@ def shown_layers(state: State, rows: int) -> list[int]:
     names = state.layers
     order = sorted(
         range(len(names)),
-        key=lambda row: (names[row] != MODEL, names[row] not in flagged, -state.numel[row], row),
+        key=lambda row: (
+            row < len(names) - 1,  # the whole model
+            row < len(names) - state.groups,
+            names[row] not in flagged,
+            -state.numel[row],
+            row,
+        ),
     )
     return sorted(order[: max(1, rows)])
 

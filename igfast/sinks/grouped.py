@@ -29,16 +29,24 @@ class Grouped:
         found = []
         for quantity, histogram in record.histograms.items():
             moments = record.moments[quantity].to_numpy()
-            for name, rows in self._members(histogram):
-                pooled, curves = self._follow(record.step, quantity, histogram, name, rows)
-                whole = moments.select(rows).pooled(name)
+            rows = self._members(histogram)
+            pairs = self.follow(record.step, quantity, histogram)
+            for (name, members), (pooled, curves) in zip(rows, pairs, strict=True):
+                whole = moments.select(members).pooled(name)
                 found.append(Table(quantity, pooled, whole, curves, pooled=True))
         return tuple(found)
 
-    def follow(self, step: int, quantity: str, histogram: Histogram) -> None:
-        """Take a record that was stored before."""
+    def follow(
+        self, step: int, quantity: str, histogram: Histogram
+    ) -> list[tuple[Histogram, Curves]]:
+        """Pooled rows of one record, and their curves."""
+        found = []
         for name, rows in self._members(histogram):
-            self._follow(step, quantity, histogram, name, rows)
+            # nobody takes offsets, and pooling them takes as long as pooling the counts
+            pooled = replace(histogram.to_numpy().select(rows), offsets=None).pooled(name)
+            key = f"{quantity}/{name}"
+            found.append((pooled, self._live.add(step, {key: pooled})[key]))
+        return found
 
     def _members(self, histogram: Histogram) -> Iterator[tuple[str, list[int]]]:
         names, edges = histogram.names, histogram.uniform_edges
@@ -50,11 +58,3 @@ class Grouped:
             rows = [names.index(layer) for layer in layers if layer in names]
             if rows:
                 yield group, rows
-
-    def _follow(
-        self, step: int, quantity: str, histogram: Histogram, name: str, rows: list[int]
-    ) -> tuple[Histogram, Curves]:
-        # no sink takes offsets, and pooling them takes as long as pooling the counts
-        pooled = replace(histogram.to_numpy().select(rows), offsets=None).pooled(name)
-        key = f"{quantity}/{name}"
-        return pooled, self._live.add(step, {key: pooled})[key]

@@ -184,6 +184,32 @@ def test_few_rows_show_flagged_layers_first(tmp_path):
     assert names == ["layer0", "layer1", "layer19", "model"]
 
 
+def test_groups_are_shown_after_the_layers(tmp_path):
+    rng = np.random.default_rng(0)
+    tensors = {f"{part}.{i}": rng.normal(size=1000 + i) for part in "ab" for i in range(9)}
+    with igfast.Monitor(tensors, groups=1, store=tmp_path / "run.igf") as monitor:
+        for step in range(3):
+            monitor.record(step)
+            tensors["a.0"] += 0.5
+    follower = Follower(tmp_path / "run.igf")
+    state = follower.look()[-1]
+    assert state.layers[-4:] == ("b.8", "b", "a", "model")
+    assert state.numel[-3:].tolist() == [9036, 9036, 18072]
+    run = igfast.open(tmp_path / "run.igf")
+    lengths = dict(zip(state.layers, state.curves.length, strict=True))
+    assert lengths["b"] == 0.0
+    assert lengths["a"] == pytest.approx(float(run.length("a")[-1]), rel=0.2)
+    names = [state.layers[row] for row in table.shown_layers(state, 4)]
+    assert names == ["a.8", "b", "a", "model"]
+    shown = console()
+    shown.print(table.picture(state, tmp_path / "run.igf", 4))
+    lines = shown.file.getvalue().splitlines()
+    assert [line.split()[:3] for line in lines if line.startswith("b ")] == [
+        ["b", "9,036", "noise"]
+    ]
+    assert "noise: Γ is too small to stand out" in lines[-1]
+
+
 def test_command_shows_a_run_once(tmp_path):
     run = Growing(tmp_path / "run.igf")
     run.grow(2)
