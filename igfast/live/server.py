@@ -132,6 +132,9 @@ class LiveReport:
                     now = states[-1]
                     self._text = f"step {now.step:,}" + (", ended" if now.ended else ", live")
                     if now.step != drawn and time.monotonic() >= due:
+                        if not self._version:  # it may take a while
+                            self._page = EMPTY % f"drawing the first report, of step {now.step:,}"
+                            self._version += 1
                         began = time.thread_time()
                         self._draw()
                         pause = min(SHARE * (time.thread_time() - began), LONGEST)

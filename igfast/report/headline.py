@@ -10,6 +10,13 @@ from igfast.report.collect import Curves, Motion
 from igfast.report.counted import Float, Int, Layer
 from igfast.report.style import upper_limit, with_error
 
+WORDS = {
+    "nan": "NaN",
+    "inf": "infinite elements",
+    "zero": "nothing but zeros",
+    "unchanging": "no change",
+    "exploding": "explosion",
+}
 FEW = 4  # weight matrices that a sentence can name one by one
 
 
@@ -45,6 +52,7 @@ def notes(curves: Curves) -> list[str]:
         found.append(
             f"{_count(len(lost), 'layer')} ended with NaN among the elements: {_names(lost)}."
         )
+    found += _flagged(curves)
     coarse = [x for x in motion.layers if _coarse(motion, x)]
     if coarse:
         found.append(
@@ -60,6 +68,21 @@ def notes(curves: Curves) -> list[str]:
             f"{_names(outside)}."
         )
     return found
+
+
+def _flagged(curves: Curves) -> list[str]:
+    """A sentence of all flags, each kind with its layers and first step."""
+    kinds: dict[str, tuple[int, dict[str, None]]] = {}
+    for flag in curves.run.health():  # by step
+        first, layers = kinds.setdefault(flag.kind, (flag.step, {}))
+        layers[flag.layer] = None
+    said = []
+    for kind, (first, layers) in kinds.items():
+        names = f": {_join(list(layers))}" if len(layers) <= FEW else ""
+        said.append(
+            f"{WORDS[kind]} from step {first:,} on in {_count(len(layers), 'layer')}{names}"
+        )
+    return [f"Flagged while training went on: {'; '.join(said)}."] if said else []
 
 
 def _coarse(motion: Motion, layer: Layer) -> bool:
@@ -114,6 +137,8 @@ def _lengths(motion: Motion) -> list[str]:
         dashes = [layer for layer in layers if layer not in known_to]
         if dashes:
             sentence = f"{sentence} L is not resolved for {_names(dashes)}.".strip()
+    elif all(np.isnan(motion.length[-1, layer.column]) for layer in layers):
+        return [f"L of {what[0].lower()}{what[1:]}, {len(layers)} in all, is undefined."]
     elif len(unclear) == len(layers):
         return [f"{what}, {len(layers)} in all, did not move by more than two standard errors."]
     else:

@@ -209,3 +209,24 @@ def test_bad_targets_and_empty_runs(drift, tmp_path):
     with pytest.raises(ValueError, match="the run holds no record"):
         igfast.open(tmp_path / "empty.igf").report(tmp_path / "empty.html")
     assert not (tmp_path / "empty.html").exists()
+
+
+def test_flags_of_health_are_a_note_at_the_top(tmp_path):
+    names = [f"block.{i}.weight" for i in range(6)]
+    arrays = {name: np.random.default_rng(i).normal(size=(40, 50)) for i, name in enumerate(names)}
+    with igfast.Monitor(arrays, store=tmp_path / "run.igf", quantities=("param",)) as monitor:
+        for step in range(4):
+            monitor.record(step)
+            for array in arrays.values():
+                array += 0.1
+            if step == 1:
+                arrays["block.2.weight"][0, 0] = np.inf
+            if step == 2:
+                for array in arrays.values():
+                    array[:] = np.nan
+    curves = collect(igfast.open(tmp_path / "run.igf"))
+    assert (
+        "Flagged while training went on: infinite elements from step 2 on in 1 layer: "
+        "block.2.weight; NaN from step 3 on in 6 layers." in notes(curves)
+    )
+    assert "L of its weight matrices, 6 in all, is undefined." in summary(curves)
