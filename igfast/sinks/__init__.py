@@ -10,7 +10,7 @@ from .mlflow import MLflow
 from .numbers import MEASURES
 from .outlets import SinkWarning
 from .parquet import Parquet
-from .record import Record, Sink
+from .record import Record, Sink, Table
 from .tensorboard import TensorBoard
 from .trackio import Trackio
 from .wandb import WandB
@@ -23,6 +23,7 @@ __all__ = [
     "Record",
     "Sink",
     "SinkWarning",
+    "Table",
     "TensorBoard",
     "Trackio",
     "WandB",

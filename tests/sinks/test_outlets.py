@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 
@@ -109,6 +110,25 @@ def test_a_full_disk_leaves_whole_lines(tmp_path):
     )
     lines = path.read_text().splitlines()
     assert [line[: line.index(",")] for line in lines] == ['{"step": 0'] * 4 + ['{"step": 3'] * 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_writes_to_no_sink(tmp_path):
+    with igfast.Monitor({"w": np.zeros(4)}, sinks=[JSONL(tmp_path / "run.jsonl")]) as monitor:
+        monitor.record(0)
+        child = os.fork()
+        if not child:
+            monitor.record(1)
+            monitor.log(1, loss=0.5)
+            monitor.flush()
+            monitor.close()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        monitor.record(2)
+    lines = (tmp_path / "run.jsonl").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ['{"step": 0', '{"step": 2']
+    assert not (tmp_path / "run.scalars.jsonl").exists()
 
 
 def test_what_is_no_sink_is_refused():
