@@ -138,9 +138,7 @@ def run(name: str) -> None:
             f"{each['param.columns']:.0f}; file {path.stat().st_size / layers / records:.0f}"
         )
         numbers = each["param.columns"]
-        print(
-            "  bytes of a layer, numbers included: elements, mean, largest, and noise of the last"
-        )
+        print("  bytes of a layer-record: elements, mean, largest, noise in the last one")
         for row in np.unique(last.numel, return_index=True)[1]:
             alike = last.numel == last.numel[row]
             held = segments[:, alike] + codec.DIRECTORY.itemsize + numbers
