@@ -82,6 +82,7 @@ def test_marks():
     assert living("as written before") is None
 
 
+@needs_proc
 def test_a_zombie_does_not_write():
     with subprocess.Popen([sys.executable, "-c", "pass"], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
