@@ -99,12 +99,22 @@ class Lines:
         if not self.path.exists():
             self.path.touch()
             return
+        # the last line of a process that was killed may have no end
+        with self.path.open(encoding="utf-8") as old:
+            whole = [line for line in old if line.endswith("\n")]
         kept = self.path.with_name(self.path.name + ".kept")
-        with self.path.open(encoding="utf-8") as old, kept.open("w", encoding="utf-8") as new:
-            # the last line of a process that was killed may have no end
-            whole = (line for line in old if line.endswith("\n"))
-            new.writelines(line for line in whole if json.loads(line)["step"] < step)
+        text = "".join(line for line in whole if self._step_of(line) < step)
+        kept.write_text(text, encoding="utf-8")
         kept.replace(self.path)
+
+    def _step_of(self, line: str) -> int:
+        try:
+            return int(json.loads(line)["step"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{str(self.path)!r} was not written by this sink, it holds {line[:40]!r}; choose "
+                "another path"
+            ) from error
 
 
 def _plain(value: Any) -> Any:

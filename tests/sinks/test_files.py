@@ -67,6 +67,17 @@ def test_jsonl_goes_on_after_a_kill(tmp_path):
     assert pandas.read_json(path, lines=True)["step"].tolist()[::4] == [0, 5, 10, 20]
 
 
+@pytest.mark.parametrize("line", ["a,b,c", '{"epoch": 1}', "[1, 2]", '{"step": null}'])
+def test_jsonl_leaves_files_of_others_alone(tmp_path, line):
+    path = tmp_path / "run.jsonl"
+    path.write_text(f"{line}\n")
+    with pytest.warns(igfast.sinks.SinkWarning) as found:
+        record(JSONL(path, resume=True), steps=(0,))
+    assert "was not written by this sink, it holds" in str(found[0].message)
+    assert path.read_text() == f"{line}\n"
+    assert [file.name for file in tmp_path.iterdir()] == ["run.jsonl"]
+
+
 def test_parquet(tmp_path):
     folder = tmp_path / "made" / "run.parquet"
     records = record(Parquet(folder, every=2))
