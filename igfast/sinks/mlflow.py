@@ -13,6 +13,7 @@ from .record import Record
 
 MOST_METRICS = 1000  # that a server takes in one call
 MOST_HELD = 100  # logged numbers that wait for the next record: a call may take a server a while
+Fields = tuple[str, float, int, int]  # key, value, milliseconds, step
 _REFUSED = re.compile(r"[^\w\-. /]")
 
 
@@ -52,29 +53,28 @@ class MLflow:
     ) -> None:
         require("mlflow", "mlflow")
         self._run_id, self._client, self._numbers = run_id, client, Numbers(scalars)
-        self._held: list[tuple[str, float, int, int]] = []
+        self._held: list[Fields] = []
 
     def write(self, step: int, record: Record) -> None:
-        self._hold(step, self._numbers.of(record), record.wall_time)
-        self.flush()
+        now = metrics_of(step, self._numbers.of(record), record.wall_time)
+        self._send([*self._held, *now])
+        self._held = []
 
     def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
-        self._hold(step, scalars, time.time())
+        self._held += metrics_of(step, scalars, time.time())
+        del self._held[:-MOST_METRICS]  # where the server has been away for long
         if len(self._held) >= MOST_HELD:
             self.flush()
 
     def flush(self) -> None:
         if self._held:
-            held, self._held = self._held, []
-            self._send(held)
+            self._send(self._held)
+            self._held = []  # after a failure they are tried again
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self.flush()
 
-    def _hold(self, step: int, scalars: Mapping[str, float], wall_time: float) -> None:
-        now = int(wall_time * 1000)
-        self._held += [(_REFUSED.sub("_", n), v, now, step) for n, v in scalars.items()]
-
-    def _send(self, held: Sequence[tuple[str, float, int, int]]) -> None:
+    def _send(self, held: Sequence[Fields]) -> None:
         import mlflow
         from mlflow.entities import Metric
 
@@ -90,3 +90,9 @@ class MLflow:
         metrics = [Metric(*fields) for fields in held]
         for start in range(0, len(metrics), MOST_METRICS):
             self._client.log_batch(self._run_id, metrics[start : start + MOST_METRICS])
+
+
+def metrics_of(step: int, scalars: Mapping[str, float], wall_time: float) -> list[Fields]:
+    """Fields of MLflow's metrics."""
+    now = int(wall_time * 1000)
+    return [(_REFUSED.sub("_", name), value, now, step) for name, value in scalars.items()]

@@ -7,7 +7,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,16 @@ class Outlets:
                 sink.close()
 
 
+@dataclass
+class _Backoff:
+    """How often a sink is left out: pause and what is left of it, and steps that it missed."""
+
+    name: str
+    pause: int = 0
+    waiting: int = 0
+    missed: list[int] = field(default_factory=list)
+
+
 class Guarded:
     """A sink whose failures never reach the training loop.
 
@@ -99,29 +109,29 @@ class Guarded:
             raise TypeError(f"a sink needs write, flush and close, got {sink!r}")
         self._sink = sink
         self._reported = False
-        self._pause = self._waiting = 0
-        self._missed: dict[str, list[int]] = {"record": [], "log": []}
+        # a log that is only held back succeeds, and must not call records back to a dead server
+        self._records, self._logs = _Backoff("record"), _Backoff("log")
 
     def write(self, step: int, record: Record) -> None:
-        self._hand("record", f"write at step {step}", step, lambda: self._sink.write(step, record))
+        self._hand(self._records, "write", step, lambda: self._sink.write(step, record))
 
     def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
         take = getattr(self._sink, "write_scalars", None)
         if take is not None:
-            self._hand("log", f"write_scalars at step {step}", step, lambda: take(step, scalars))
+            self._hand(self._logs, "write_scalars", step, lambda: take(step, scalars))
 
     def flush(self) -> None:
-        if not self._pause:
+        if not (self._records.pause or self._logs.pause):
             self._try("flush", self._sink.flush)
 
     def close(self) -> None:
         self._try("close", self._sink.close)
-        steps = [step for missed in self._missed.values() for step in missed]
+        kinds = [kind for kind in (self._records, self._logs) if kind.missed]
+        steps = [step for kind in kinds for step in kind.missed]
         if steps:
             counts = [
-                f"{len(missed)} {kind}s" if len(missed) > 1 else f"1 {kind}"
-                for kind, missed in self._missed.items()
-                if missed
+                f"{len(kind.missed)} {kind.name}" + ("s" if len(kind.missed) > 1 else "")
+                for kind in kinds
             ]
             warnings.warn(
                 f"sink {type(self._sink).__name__} missed {' and '.join(counts)} between step "
@@ -131,15 +141,15 @@ class Guarded:
                 stacklevel=2,
             )
 
-    def _hand(self, kind: str, doing: str, step: int, action: Callable[[], None]) -> None:
-        if self._waiting:
-            self._waiting -= 1
-            self._missed[kind].append(step)
-        elif self._try(doing, action):
-            self._pause = 0
+    def _hand(self, kind: _Backoff, doing: str, step: int, action: Callable[[], None]) -> None:
+        if kind.waiting:
+            kind.waiting -= 1
+            kind.missed.append(step)
+        elif self._try(f"{doing} at step {step}", action):
+            kind.pause = 0
         else:
-            self._pause = self._waiting = max(1, 2 * self._pause)
-            self._missed[kind].append(step)
+            kind.pause = kind.waiting = max(1, 2 * kind.pause)
+            kind.missed.append(step)
 
     def _try(self, doing: str, action: Callable[[], None]) -> bool:
         try:
