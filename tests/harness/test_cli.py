@@ -391,7 +391,7 @@ def test_run_of_another_program_has_no_settings(tmp_path: Path) -> None:
     assert "hellinger estimator" in result.stdout  # one split: no split estimate
     assert call("export", path, "--estimator", "hellinger").exit_code == 0
     assert "quantity='grad': this run recorded param" in error_of(
-        "export", path, "--quantity", "grad"
+        "export", path, "--quantity", "grad", "--overwrite"
     )
     assert "add --format csv|json|npz|parquet" in error_of("export", path, "-o", "curves.xls")
 
