@@ -59,7 +59,7 @@ class Monitor:
         Shell-style patterns on parameter names.
     groups : int, mapping of str to patterns, or function name -> str, optional
         Module groups, whose pooled histograms a trajectory gives beside those of layers: a depth
-        in the tree of modules, patterns of names, or a rule. Costs nothing to record.
+        in the tree of modules, patterns of names, or a rule. Sinks get them at every record.
     grid : Grid, optional
         By default dyadic with ``bins`` bins, chosen for each layer.
     bins : int
