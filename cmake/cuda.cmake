@@ -1,5 +1,6 @@
-# Decides whether to build the CUDA library: IGFAST_CUDA, CMAKE_CUDA_ARCHITECTURES, and the sentence
-# IGFAST_CUDA_STATUS that igfast.show_config() and the first refused CUDA tensor repeat.
+# Decides whether to build the CUDA library: IGFAST_CUDA, CMAKE_CUDA_ARCHITECTURES, and IGFAST_CUDA_STATUS,
+# "built" or the sentence that igfast.show_config() and the first refused CUDA tensor repeat. What it
+# was built for, the library itself says.
 #
 # AUTO builds where it pays: for the GPU of this machine alone, a fraction of a release's time, and
 # not at all on machines that have nvcc but no GPU, such as CI's. ON is for releases: every
@@ -38,9 +39,7 @@ endfunction()
 
 if(IGFAST_CUDA_LIBRARY)
   # Built before, for a release: the wheels of several Python versions share one.
-  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-    set(CMAKE_CUDA_ARCHITECTURES ${IGFAST_CUDA_RELEASE})
-  endif()
+  set(IGFAST_CUDA_STATUS built)
   install(FILES ${IGFAST_CUDA_LIBRARY} DESTINATION igfast)
 elseif(IGFAST_BUILD_CUDA STREQUAL "AUTO")
   igfast_find_gpus(gpus)
@@ -71,10 +70,6 @@ if(IGFAST_CUDA)
   set(CMAKE_CUDA_ARCHITECTURES
       "${CMAKE_CUDA_ARCHITECTURES}"
       CACHE STRING "GPU architectures of the CUDA library")
-endif()
-if(IGFAST_CUDA OR IGFAST_CUDA_LIBRARY)
-  list(JOIN CMAKE_CUDA_ARCHITECTURES ", sm_" names)
-  string(REPLACE "-real" "" names "${names}")
-  set(IGFAST_CUDA_STATUS "built for sm_${names}")
+  set(IGFAST_CUDA_STATUS built)
 endif()
 message(STATUS "igfast: CUDA library ${IGFAST_CUDA_STATUS}")

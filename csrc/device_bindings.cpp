@@ -137,6 +137,9 @@ class DeviceLibrary {
     return {status == 0, text};
   }
 
+  // What it was compiled for, such as "750,900".
+  std::string architectures() const { return backend_.architectures; }
+
   std::uint64_t hash(const Table& tensors) const {
     const std::vector<igf_tensor> list = rows_of(tensors);
     return backend_.hash(list.data(), static_cast<std::int64_t>(list.size()));
@@ -259,6 +262,7 @@ void bind_devices(py::module_& module) {
   py::class_<DeviceLibrary>(module, "DeviceLibrary")
       .def(py::init<const std::string&>(), arg("path"))
       .def("describe", &DeviceLibrary::describe)
+      .def("architectures", &DeviceLibrary::architectures)
       .def("hash", &DeviceLibrary::hash, arg("tensors"))
       .def("divergence", &DeviceLibrary::divergence, py::kw_only(), arg("kind"), arg("parameter"),
            arg("p"), arg("p_outside"), arg("q"), arg("q_outside"), arg("rows"), arg("bins"),

@@ -24,7 +24,7 @@ def opened() -> _core.DeviceLibrary:
         If it was not built, is missing or cannot be opened.
     """
     built = _core.build_info()["cuda"]
-    if not built.startswith("built"):
+    if built != "built":
         raise CudaUnavailable(built)
     path = Path(_core.__file__).with_name(FILE)
     if not path.exists():
@@ -47,7 +47,7 @@ def library() -> _core.DeviceLibrary:
     found = opened()
     works, description = found.describe()
     if not works:
-        raise CudaUnavailable(f"{_core.build_info()['cuda']}, but {description}")
+        raise CudaUnavailable(f"{_built_for(found)}, but {description}")
     return found
 
 
@@ -57,5 +57,13 @@ def status() -> str:
         found = opened()
     except CudaUnavailable as error:
         return str(error)
-    built, (works, description) = _core.build_info()["cuda"], found.describe()
-    return f"{built}; {description}" if works else f"{built}, but {description}"
+    works, description = found.describe()
+    return f"{_built_for(found)}{'; ' if works else ', but '}{description}"
+
+
+def _built_for(library: _core.DeviceLibrary) -> str:
+    """As the library itself says: another one may have been put in the package's place."""
+    numbers = library.architectures()
+    if not numbers:
+        return "built"
+    return f"built for {', '.join(f'sm_{int(number) // 10}' for number in numbers.split(','))}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -59,21 +60,24 @@ def compilers(python: Path) -> dict[str, str]:
     return {"CC": str(folder / "cc"), "CXX": str(folder / "c++")}
 
 
-def build_cuda(python: Path, compiler: dict[str, str], chosen: dict[str, str]) -> bool:
-    """The CUDA library and its gates; False without nvcc."""
+def build_cuda(python: Path, compiler: dict[str, str], chosen: dict[str, str]) -> set[str]:
+    """The CUDA library and its gates; the architectures it has code for, none without nvcc."""
     if shutil.which("nvcc") is None:
         print("nvcc was not found: these wheels are CPU-only and say so in igfast.show_config()")
-        return False
+        return set()
     found = subprocess.check_output([python, "-m", "pybind11", "--cmakedir"], text=True).strip()
     defines = {**DEFINES, **chosen, "IGFAST_BUILD_CUDA": "ON", "pybind11_DIR": found}
     defines |= {"Python_EXECUTABLE": str(python)}
-    options = [f"-D{name}={value}" for name, value in defines.items()]
+    # -U: not the architectures that an earlier trial left in the folder.
+    options = ["-UCMAKE_CUDA_ARCHITECTURES", *(f"-D{k}={v}" for k, v in defines.items())]
     folder = CUDA_LIBRARY.parents[2]
     path = {**os.environ, **compiler, "PATH": f"{python.parent}:{os.environ['PATH']}"}
     run("cmake", "-G", "Ninja", "-S", ROOT, "-B", folder, *options, env=path)
     run("cmake", "--build", folder, "--target", "igfast_cuda", env=path)
     run(python, ROOT / "tools" / "cuda_gates.py", "--library", CUDA_LIBRARY)
-    return True
+    (cuobjdump,) = python.parents[1].glob("lib/python*/site-packages/nvidia/*/bin/cuobjdump")
+    listing = subprocess.check_output([cuobjdump, "--list-elf", CUDA_LIBRARY], text=True)
+    return set(re.findall(r"sm_\d+", listing))
 
 
 def build_wheel(python: str, name: str, compiler: dict[str, str], defines: dict[str, str]) -> Path:
@@ -107,13 +111,18 @@ def audit(python: Path, wheel: Path) -> Path:
     return audited.replace(DIST / audited.name)
 
 
-def smoke(python: str, name: str, wheel: Path) -> None:
-    """Installs the wheel where no compiler is on PATH and runs the smoke test."""
+def smoke(python: str, name: str, wheel: Path, architectures: set[str]) -> None:
+    """Installs the wheel where no compiler is on PATH, runs the smoke test, and asks what it has."""
     fresh = environment(python, f"smoke-{name}")
     alone = {k: v for k, v in os.environ.items() if k not in ("CC", "CXX")}
     alone["PATH"] = str(fresh.parent)
     pip(fresh, "install", "--only-binary", ":all:", wheel, env=alone)
     run(fresh, "-W", "error", ROOT / ".ci" / "smoke.py", cwd=BUILD, env=alone)
+    ask = "import igfast; print(igfast.show_config()['cuda'])"
+    said = subprocess.check_output([fresh, "-c", ask], cwd=BUILD, env=alone, text=True).strip()
+    named = set(re.findall(r"sm_\d+", said))
+    if named != architectures or said.startswith("not built: ") == bool(architectures):
+        sys.exit(f"the wheel says {said!r}, but has code for {sorted(architectures) or 'no GPU'}")
 
 
 def main() -> None:
@@ -128,12 +137,13 @@ def main() -> None:
     compiler = compilers(tools)
     chosen = {"CMAKE_CUDA_ARCHITECTURES": options.architectures} if options.architectures else {}
     defines = {**DEFINES, **chosen, "IGFAST_BUILD_CUDA": "OFF"}
-    if build_cuda(tools, compiler, chosen):
+    architectures = build_cuda(tools, compiler, chosen)
+    if architectures:
         defines["IGFAST_CUDA_LIBRARY"] = str(CUDA_LIBRARY)
     for python in options.python or [sys.executable]:
         name = Path(python).name
         wheel = audit(tools, build_wheel(python, name, compiler, defines))
-        smoke(python, name, wheel)
+        smoke(python, name, wheel, architectures)
 
 
 if __name__ == "__main__":

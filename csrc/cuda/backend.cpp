@@ -146,6 +146,7 @@ extern "C" __attribute__((visibility("default"))) const igf_device_backend* igf_
     void) {
   static const igf_device_backend table = {
       IGF_DEVICE_ABI,
+      igfast::compiled_architectures(),
       {IGF_BACKEND_NAME, igfast::histogram, igfast::moments, igfast::divergence, igfast::entropy},
       igfast::describe,
       igfast::hash_tensors,

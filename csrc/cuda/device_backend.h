@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-enum { IGF_DEVICE_ABI = 2, IGF_FUSED_MEASURES = 4 };
+enum { IGF_DEVICE_ABI = 3, IGF_FUSED_MEASURES = 4 };
 
 typedef struct igf_plan igf_plan;
 
@@ -60,6 +60,7 @@ typedef struct igf_plan_info {
 
 typedef struct igf_device_backend {
   int32_t abi;
+  const char* architectures;  // that the kernels were compiled for: "750,900"
   igf_backend operations;
   // Writes why there is no device and returns non-zero, or describes the devices and returns 0.
   int (*describe)(char* text, int64_t size);

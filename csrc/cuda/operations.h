@@ -1,4 +1,4 @@
-// The operations behind the table. They throw; backend.cu turns exceptions into error texts.
+// The operations behind the table. They throw; backend.cpp turns exceptions into error texts.
 #ifndef IGFAST_CUDA_OPERATIONS_H
 #define IGFAST_CUDA_OPERATIONS_H
 
@@ -6,6 +6,8 @@
 
 namespace igfast {
 
+// What nvcc compiled this library for, such as "750,900"; "" in the simulator.
+const char* compiled_architectures();
 void divergence_device(const igf_divergence_args& args);
 void entropy_device(const igf_entropy_args& args);
 
