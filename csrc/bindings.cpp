@@ -14,6 +14,7 @@
 #include "cpu/isa.h"
 #include "device_bindings.h"
 #include "dtype.h"
+#include "layout_bindings.h"
 #include "record_bindings.h"
 
 namespace py = pybind11;
@@ -362,5 +363,6 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   module.def("available_isas", &available_isas);
   module.def("build_info", &build_info);
   igfast::bind_devices(module);
+  igfast::bind_layouts(module);
   igfast::bind_records(module);
 }

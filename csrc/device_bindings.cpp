@@ -140,6 +140,15 @@ class DeviceLibrary {
   // What it was compiled for, such as "750,900".
   std::string architectures() const { return backend_.architectures; }
 
+  bool capturing(int device, std::uintptr_t stream) const {
+    char error[IGF_ERROR_SIZE] = "";
+    std::int32_t found = 0;
+    if (backend_.capturing(device, pointer<void>(stream), &found, error) != 0) {
+      throw std::runtime_error(error);
+    }
+    return found != 0;
+  }
+
   std::uint64_t hash(const Table& tensors) const {
     const std::vector<igf_tensor> list = rows_of(tensors);
     return backend_.hash(list.data(), static_cast<std::int64_t>(list.size()));
@@ -262,6 +271,7 @@ void bind_devices(py::module_& module) {
   py::class_<DeviceLibrary>(module, "DeviceLibrary")
       .def(py::init<const std::string&>(), arg("path"))
       .def("describe", &DeviceLibrary::describe)
+      .def("capturing", &DeviceLibrary::capturing, arg("device"), arg("stream"))
       .def("architectures", &DeviceLibrary::architectures)
       .def("hash", &DeviceLibrary::hash, arg("tensors"))
       .def("divergence", &DeviceLibrary::divergence, py::kw_only(), arg("kind"), arg("parameter"),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ class Batch:
     copied: bool
     keep: tuple[Any, ...]
 
-    @property
+    @cached_property
     def device(self) -> _devices.Device | None:
         """Where the arrays are; None for the host."""
         return _devices.device_of(self.home)
@@ -116,10 +117,15 @@ def batch(
     return Batch(tuple(tensors), home, table, tuple(dtypes), copied, tuple(keep))
 
 
-def signature(tensors: Mapping[str, Any]) -> list[tuple[Any, ...]] | None:
+def signature(tensors: dict[str, Any]) -> bytes | list[tuple[Any, ...]] | None:
     """What a table laid out for these arrays depends on; None where only a copy can be read."""
-    found: list[tuple[Any, ...]] = []
     plain = plain_torch_types()
+    reader = _devices.layout_reader(plain[0]) if plain else None
+    if reader is not None:
+        words = reader.signature(tensors, plain)
+        if words is not None:
+            return words
+    found: list[tuple[Any, ...]] = []
     for tensor in tensors.values():
         if type(tensor) in plain or is_torch(tensor):
             found.append((tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype))

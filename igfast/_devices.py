@@ -7,6 +7,7 @@ framework has current, so that it is ordered as the caller's own operations are.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from . import _core
 
 Int = NDArray[np.int64]
 
@@ -33,15 +36,15 @@ class Device(Protocol):
     def stream(self) -> int:
         """The current stream's handle."""
 
-    def capturing(self) -> bool:
-        """Whether the current stream is being captured in a graph."""
-
     def empty(self, size: int) -> Any: ...
     def floats(self, words: Any) -> Any:
         """The same memory as float64."""
 
-    def real(self, array: Any) -> Any:
-        """The same values as float64."""
+    def part(self, words: Any, first: int, shape: tuple[int, ...]) -> Any:
+        """The words from one on as an array, without a copy."""
+
+    def from_256ths(self, array: Any) -> Any:
+        """The array / 256, exactly, in float64 and in one launch."""
 
     def pointer(self, array: Any) -> int: ...
     def pinned(self, size: int) -> Any:
@@ -88,14 +91,16 @@ class TorchDevice:
         self.home = f"torch cuda:{index}"
         self._torch = sys.modules["torch"]
         self._device = self._torch.device("cuda", index)
+        # A scalar on the host decides the dtype and costs no copy.
+        self._256th = self._torch.tensor(1 / 256, dtype=self._torch.float64, device="cpu")
         self._side: Any = None
+        # What torch's own compiled code calls: it makes no object.
+        self._raw_stream = getattr(self._torch._C, "_cuda_getCurrentRawStream", None)
 
     def stream(self) -> int:
+        if self._raw_stream is not None:
+            return int(self._raw_stream(self.index))
         return int(self._torch.cuda.current_stream(self._device).cuda_stream)
-
-    def capturing(self) -> bool:
-        with self._torch.cuda.device(self._device):
-            return bool(self._torch.cuda.is_current_stream_capturing())
 
     def empty(self, size: int) -> Any:
         return self._torch.empty(size, dtype=self._torch.int64, device=self._device)
@@ -103,8 +108,11 @@ class TorchDevice:
     def floats(self, words: Any) -> Any:
         return words.view(self._torch.float64)
 
-    def real(self, array: Any) -> Any:
-        return array.to(self._torch.float64)
+    def part(self, words: Any, first: int, shape: tuple[int, ...]) -> Any:
+        return words.as_strided(shape, _strides(shape), first)
+
+    def from_256ths(self, array: Any) -> Any:
+        return self._torch.mul(array, self._256th)
 
     def pointer(self, array: Any) -> int:
         return int(array.data_ptr())
@@ -144,10 +152,6 @@ class CupyDevice:
         with self._cupy.cuda.Device(self.index):
             return int(self._cupy.cuda.get_current_stream().ptr)
 
-    def capturing(self) -> bool:
-        with self._cupy.cuda.Device(self.index):
-            return bool(self._cupy.cuda.get_current_stream().is_capturing())
-
     def empty(self, size: int) -> Any:
         with self._cupy.cuda.Device(self.index):
             return self._cupy.empty(size, dtype=np.int64)
@@ -155,8 +159,11 @@ class CupyDevice:
     def floats(self, words: Any) -> Any:
         return words.view(np.float64)
 
-    def real(self, array: Any) -> Any:
-        return array.astype(np.float64)
+    def part(self, words: Any, first: int, shape: tuple[int, ...]) -> Any:
+        return words[first : first + math.prod(shape)].reshape(shape)
+
+    def from_256ths(self, array: Any) -> Any:
+        return array * np.float64(1 / 256)
 
     def pointer(self, array: Any) -> int:
         return int(array.data.ptr)
@@ -179,6 +186,11 @@ class CupyDevice:
     def put(self, array: NDArray[Any]) -> Any:
         with self._cupy.cuda.Device(self.index):
             return self._cupy.asarray(array)
+
+
+@cache
+def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
 @cache
@@ -238,6 +250,16 @@ def is_torch(value: Any) -> bool:
     """Whether this is a torch tensor."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(value, getattr(torch, "Tensor", ()))
+
+
+@cache
+def layout_reader(tensor_type: type) -> _core.LayoutReader | None:
+    """Reads where tensors lie through their type's table of DLPack; None where it has none."""
+    table = getattr(tensor_type, "__dlpack_c_exchange_api__", None)
+    try:
+        return None if table is None else _core.LayoutReader(table)
+    except (TypeError, ValueError):  # of another version of DLPack
+        return None
 
 
 def plain_torch_types() -> tuple[type, ...]:

@@ -19,6 +19,22 @@ Int = NDArray[np.int64]
 MEASURES = 4  # of a comparison: squared Hellinger sum, entropy, complexity, Jensen-Shannon
 
 
+class Places:
+    """Where the outputs of a request lie in their allocation; the same for every run."""
+
+    def __init__(self, request: Request, rows: int) -> None:
+        names = {"counts": "split_counts", "outside": "split_outside"}
+        names |= {"integers": "moment_integers", "floats": "moment_floats"}
+        self.request, self.rows = request, rows
+        self.arguments: list[tuple[str, int]] = []  # of a run, and their bytes
+        self.parts: dict[str, tuple[int, tuple[int, ...]]] = {}  # first word and shape
+        self.size = 0
+        for name, part, shape in sections(request, rows):
+            self.arguments.append((names.get(name, name), 8 * part.start))
+            self.parts[name] = part.start, shape
+            self.size = part.stop
+
+
 class DeviceOutputs:
     """What one run fills, in one allocation of the inputs' framework.
 
@@ -28,50 +44,43 @@ class DeviceOutputs:
         An earlier result whose memory is used again.
     """
 
-    def __init__(
-        self, device: Device, request: Request, rows: int, out: Histogram | None = None
-    ) -> None:
-        self._device, self._request, self.rows = device, request, rows
-        self._sections = list(sections(request, rows))
-        size = self._sections[-1][1].stop
-        reused = None if out is None else out._block
-        if out is not None and (reused is None or len(reused) != size or len(out) != rows):
-            raise ValueError(f"out must be an earlier result of this plan, got {out!r}")
-        self.words = device.empty(size) if reused is None else reused
+    def __init__(self, device: Device, places: Places, out: Histogram | None = None) -> None:
+        self._device, self._places = device, places
+        if out is None:
+            self.words = device.empty(places.size)
+        else:
+            self.words = out._block
+            if self.words is None or len(self.words) != places.size or len(out) != places.rows:
+                raise ValueError(f"out must be an earlier result of this plan, got {out!r}")
         self.measures: Any = None
 
     def arguments(self) -> dict[str, int]:
         """Pointers by the names that a run gives them."""
         start = self._device.pointer(self.words)
-        names = {"counts": "split_counts", "outside": "split_outside"}
-        names |= {"integers": "moment_integers", "floats": "moment_floats"}
-        found = {names.get(n, n): start + 8 * part.start for n, part, _ in self._sections}
+        found = {name: start + place for name, place in self._places.arguments}
         if self.measures is not None:
             found["measures"] = self._device.pointer(self.measures)
         return found
 
-    def _part(self, wanted: str) -> Any:
-        for name, part, shape in self._sections:
-            if name == wanted:
-                return self.words[part].reshape(shape)
-        return None
+    def _part(self, name: str) -> Any:
+        return self._device.part(self.words, *self._places.parts[name])
 
     def histogram(
         self, batch: _arrays.Batch, exponents: Int | None, origins: Int | None
     ) -> Histogram:
         """The histogram, on the device."""
-        offsets = self._part("offsets")
+        request = self._places.request
         return Histogram(
             split_counts=self._part("counts"),
             split_outside=self._part("outside"),
             nan=self._part("nan"),
             numel=batch.numel,
-            grid=self._request.grid,
+            grid=request.grid,
             names=batch.names,
-            offsets=None if offsets is None else self._device.real(offsets) / 256,
+            offsets=self._device.from_256ths(self._part("offsets")) if request.offsets else None,
             exponents=None if exponents is None else exponents.copy(),
             origins=None if origins is None else origins.copy(),
-            uniform_edges=self._request.edges,
+            uniform_edges=request.edges,
             _block=self.words,
         )
 
@@ -82,7 +91,7 @@ class DeviceOutputs:
 
     def comparison(self) -> Any:
         """(L, 4) measures against the earlier histogram; None without one."""
-        return None if self.measures is None else self.measures.reshape((self.rows, MEASURES))
+        return None if self.measures is None else self.measures.reshape((self._places.rows, MEASURES))
 
     def copy(self, pinned: Any) -> Copy:
         """Begin to copy everything to the host."""
@@ -101,7 +110,7 @@ class DeviceCounter:
         exponents: Int | None = None,
         origins: Int | None = None,
     ) -> None:
-        self._device, self._request, self.rows = device, request, rows
+        self._device, self._places = device, Places(request, rows)
         self._plan = cuda_library.library().plan(
             tensors=table,
             rows=rows,
@@ -132,10 +141,11 @@ class DeviceCounter:
 
         ``previous``, on the same bins, is compared with in the same launch.
         """
-        found = DeviceOutputs(self._device, self._request, self.rows, out)
+        found = DeviceOutputs(self._device, self._places, out)
         compared = {}
         if previous is not None:
-            found.measures = self._device.floats(self._device.empty(self.rows * MEASURES))
+            words = self._device.empty(self._places.rows * MEASURES)
+            found.measures = self._device.floats(words)
             compared = {
                 "previous_counts": self._device.pointer(previous.split_counts),
                 "previous_outside": self._device.pointer(previous.split_outside),
@@ -159,7 +169,12 @@ class DeviceCounter:
 
     def fetched(self, copy: Copy) -> Outputs:
         """A run's outputs on the host, once they are there."""
-        return Outputs.over(self._request, self.rows, copy.wait().copy())
+        return Outputs.over(self._places.request, self._places.rows, copy.wait().copy())
+
+
+def capturing(device: Device) -> bool:
+    """Whether the device's current stream is being captured in a graph."""
+    return cuda_library.library().capturing(device.index, device.stream())
 
 
 def on_bins(

@@ -249,7 +249,7 @@ class Plan:
         """One launch on the device's current stream."""
         device = self._batch.device
         assert device is not None
-        capturing = device.capturing()
+        capturing = device_counting.capturing(device)
         if capturing:
             self._check_capture()
         else:

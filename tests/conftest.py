@@ -50,6 +50,12 @@ class Simulator:
     def device(self, multiprocessors: int = 2, shared: int = 99 * 1024) -> None:
         self._control.igf_simulator_device(multiprocessors, shared)
 
+    def capture(self, captured: bool = True) -> None:
+        self._control.igf_simulator_capture(int(captured))
+
+    def idle(self, idle: bool = True) -> None:
+        self._control.igf_simulator_idle(int(idle))
+
     def sites(self) -> list[str]:
         """Meeting points of threads that kernels have reached so far."""
         text = ctypes.create_string_buffer(256)
@@ -65,6 +71,8 @@ class Simulator:
     def reset(self) -> None:
         self.schedule("forward")
         self.device()
+        self.capture(False)
+        self.idle(False)
         for site in range(len(self.sites())):
             self.disable(site, False)
 
@@ -89,11 +97,8 @@ def build_simulator(compiler: str, library: Path) -> None:
         partial.replace(library)
 
 
-@pytest.fixture(scope="session")
-def built_simulator() -> Simulator:
-    compiler = os.environ.get("CXX") or shutil.which("g++")
-    if compiler is None:
-        pytest.skip("the block simulator needs g++")
+def simulator_library(compiler: str) -> Path:
+    """The simulator of the sources as they are, built if it is not there yet."""
     files = [p for p in (ROOT / "csrc").rglob("*") if p.suffix in (".h", ".cuh", ".cu", ".cpp")]
     files += (ROOT / "tests" / "simulator").iterdir()
     digest = hashlib.sha256(" ".join([compiler, *FLAGS, *TRACED, *UNTRACED]).encode())
@@ -103,7 +108,15 @@ def built_simulator() -> Simulator:
     library = folder / f"simulator-{digest.hexdigest()[:16]}.so"
     if not library.exists():
         build_simulator(compiler, library)
-    return Simulator(library)
+    return library
+
+
+@pytest.fixture(scope="session")
+def built_simulator() -> Simulator:
+    compiler = os.environ.get("CXX") or shutil.which("g++")
+    if compiler is None:
+        pytest.skip("the block simulator needs g++")
+    return Simulator(simulator_library(compiler))
 
 
 @pytest.fixture

@@ -90,11 +90,9 @@ def environment() -> Path:
 def rehearsal_library() -> str:
     """The block simulator, built as the tests build it."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from conftest import build_simulator
+    from conftest import simulator_library
 
-    library = BUILD / "simulator.so"
-    build_simulator(os.environ.get("CXX", "g++"), library)
-    return str(library)
+    return str(simulator_library(os.environ.get("CXX", "g++")))
 
 
 def steps(rehearse: bool) -> list[Step]:

@@ -127,6 +127,13 @@ int describe(char* text, std::int64_t size) {
   return failed != 0 ? failed : status;
 }
 
+int capturing(std::int32_t device, void* stream, std::int32_t* found, char* error) {
+  return guarded(error, [&] {
+    const DeviceScope scope(device);
+    *found = is_capturing(stream) ? 1 : 0;
+  });
+}
+
 int plan_create(igf_plan_args* args, igf_plan** plan) {
   return guarded(args->error, [&] { *plan = new igf_plan{Plan(*args)}; });
 }
@@ -149,6 +156,7 @@ extern "C" __attribute__((visibility("default"))) const igf_device_backend* igf_
       igfast::compiled_architectures(),
       {IGF_BACKEND_NAME, igfast::histogram, igfast::moments, igfast::divergence, igfast::entropy},
       igfast::describe,
+      igfast::capturing,
       igfast::hash_tensors,
       igfast::plan_create,
       igfast::plan_run,

@@ -25,18 +25,18 @@ struct OutputRow {
 
   __device__ void add(std::uint32_t cell, std::uint32_t split, Count count, Count digits) const {
     if (cell == kNanCell) {
-      atomicAdd(out.nan + row, count);
+      add_globally(out.nan + row, count);
       return;
     }
     const std::int64_t part = row * splits + split;
     const std::int64_t bin = static_cast<std::int64_t>(cell) - kFirstBinCell;
     if (bin < 0 || bin >= bins) {
-      atomicAdd(out.outside + part * 2 + (bin < 0 ? 0 : 1), count);
+      add_globally(out.outside + part * 2 + (bin < 0 ? 0 : 1), count);
       return;
     }
-    atomicAdd(out.counts + part * bins + bin, count);
+    add_globally(out.counts + part * bins + bin, count);
     if (out.offsets != nullptr && digits != 0) {
-      atomicAdd(out.offsets + part * bins + bin, digits);
+      add_globally(out.offsets + part * bins + bin, digits);
     }
   }
 };

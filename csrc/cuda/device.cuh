@@ -17,6 +17,15 @@ __device__ inline unsigned char* shared_memory() {
   return igfast_shared_memory;
 }
 
+// Adds to a word of global memory. atomicAdd may not see that the address is global and then, from
+// sm_100, carries a loop for shared memory along.
+__device__ inline void add_globally(unsigned long long* address, unsigned long long value) {
+  asm volatile("red.relaxed.gpu.global.add.u64 [%0], %1;"
+               :
+               : "l"(__cvta_generic_to_global(address)), "l"(value)
+               : "memory");
+}
+
 }  // namespace igfast
 #endif
 

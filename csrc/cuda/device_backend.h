@@ -64,6 +64,8 @@ typedef struct igf_device_backend {
   igf_backend operations;
   // Writes why there is no device and returns non-zero, or describes the devices and returns 0.
   int (*describe)(char* text, int64_t size);
+  // Whether a stream is being captured in a graph.
+  int (*capturing)(int32_t device, void* stream, int32_t* found, char* error);
   uint64_t (*hash)(const igf_tensor*, int64_t count);
   int (*plan_create)(igf_plan_args*, igf_plan**);
   int (*plan_run)(igf_plan*, igf_run_args*);

@@ -111,6 +111,12 @@ void synchronize(void* stream) {
   check(cudaStreamSynchronize(as_stream(stream)), "running a kernel");
 }
 
+bool is_capturing(void* stream) {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(as_stream(stream), &status), "asking whether a stream is captured");
+  return status != cudaStreamCaptureStatusNone;
+}
+
 int prepare_kernel(const void* kernel, int threads, std::size_t shared) {
   int blocks = 0;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,

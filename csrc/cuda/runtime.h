@@ -41,6 +41,7 @@ void device_free(void* memory);
 void copy_to_device(void* to, const void* from, std::size_t bytes, void* stream);
 void clear_device(void* memory, std::size_t bytes, void* stream);
 void synchronize(void* stream);
+bool is_capturing(void* stream);  // in a graph
 
 // Allows `shared` bytes of dynamic shared memory; returns how many blocks fit a multiprocessor.
 int prepare_kernel(const void* kernel, int threads, std::size_t shared);

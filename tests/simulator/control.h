@@ -17,6 +17,10 @@ IGF_VISIBLE int igf_simulator_site_count(void);
 IGF_VISIBLE void igf_simulator_describe_site(int index, char* text, int size);
 // A disabled barrier is left out; a disabled shuffle has one lane with a wrong mask.
 IGF_VISIBLE void igf_simulator_disable_site(int index, int disabled);
+// Whether streams say that a graph captures them.
+IGF_VISIBLE void igf_simulator_capture(int captured);
+// An idle device leaves kernels and clearing out: what is left is the host's work.
+IGF_VISIBLE void igf_simulator_idle(int idle);
 // Multiprocessors and shared memory per block of the simulated device.
 IGF_VISIBLE void igf_simulator_device(int multiprocessors, unsigned long long shared);
 }

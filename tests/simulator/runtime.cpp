@@ -10,6 +10,7 @@ namespace igfast {
 namespace {
 
 DeviceLimits limits{2, 99 * 1024};
+bool captured = false;
 
 }  // namespace
 
@@ -38,12 +39,13 @@ void copy_to_device(void* to, const void* from, std::size_t bytes, void*) {
 }
 
 void clear_device(void* memory, std::size_t bytes, void*) {
-  if (bytes != 0) {
+  if (bytes != 0 && !simulator::idle) {
     std::memset(memory, 0, bytes);
   }
 }
 
 void synchronize(void*) {}
+bool is_capturing(void*) { return captured; }
 
 // As if two full blocks, or three small ones, fitted a multiprocessor.
 int prepare_kernel(const void*, int, std::size_t shared) {
@@ -55,3 +57,7 @@ int prepare_kernel(const void*, int, std::size_t shared) {
 void igf_simulator_device(int multiprocessors, unsigned long long shared) {
   igfast::limits = {multiprocessors, static_cast<std::size_t>(shared)};
 }
+
+void igf_simulator_capture(int captured) { igfast::captured = captured != 0; }
+
+void igf_simulator_idle(int idle) { simulator::idle = idle != 0; }

@@ -19,6 +19,7 @@ namespace simulator {
 
 Dim3 thread_index{0, 0, 0};
 Dim3 block_index{0, 0, 0};
+bool idle = false;
 
 namespace {
 
@@ -431,6 +432,9 @@ unsigned atomic_increment(unsigned* address, unsigned last) {
 }
 
 void run(int blocks, int threads, std::size_t shared, const std::function<void()>& kernel) {
+  if (idle) {
+    return;
+  }
   machine.kernel = &kernel;
   machine.threads = threads;
   machine.failure.clear();

@@ -36,6 +36,7 @@ Site& site_at(const char* file, int line, const char* kind);
 
 extern Dim3 thread_index;  // of the running thread
 extern Dim3 block_index;
+extern bool idle;  // launches do nothing
 
 void barrier(Site& site);
 void fence(Site& site);
@@ -144,6 +145,9 @@ inline unsigned atomicInc(unsigned* address, unsigned last) {
 
 namespace igfast {
 inline unsigned char* shared_memory() { return simulator::shared_memory(); }
+inline void add_globally(unsigned long long* address, unsigned long long value) {
+  simulator::atomic_add(address, value);
+}
 }  // namespace igfast
 
 #endif

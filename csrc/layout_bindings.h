@@ -1,0 +1,13 @@
+// Joins layout_bindings.cpp to the module of bindings.cpp.
+#ifndef IGFAST_LAYOUT_BINDINGS_H
+#define IGFAST_LAYOUT_BINDINGS_H
+
+#include <pybind11/pybind11.h>
+
+namespace igfast {
+
+void bind_layouts(pybind11::module_& module);
+
+}  // namespace igfast
+
+#endif
