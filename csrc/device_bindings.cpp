@@ -252,12 +252,11 @@ const igf_backend& operations() {
 void bind_devices(py::module_& module) {
   using py::arg;
   py::class_<DevicePlan>(module, "DevicePlan")
-      .def("run", &DevicePlan::run, py::kw_only(), arg("tensors_hash"),
-           arg("exponents") = py::none(), arg("origins") = py::none(), arg("split_counts") = 0,
-           arg("split_outside") = 0, arg("nan") = 0, arg("offsets") = 0, arg("moment_integers") = 0,
-           arg("moment_floats") = 0, arg("zeros") = 0, arg("extremes") = 0,
-           arg("previous_counts") = 0, arg("previous_outside") = 0, arg("measures") = 0,
-           arg("stream") = 0)
+      .def("run", &DevicePlan::run, arg("tensors_hash"), arg("exponents") = py::none(),
+           arg("origins") = py::none(), arg("split_counts") = 0, arg("split_outside") = 0,
+           arg("nan") = 0, arg("offsets") = 0, arg("moment_integers") = 0, arg("moment_floats") = 0,
+           arg("zeros") = 0, arg("extremes") = 0, arg("previous_counts") = 0,
+           arg("previous_outside") = 0, arg("measures") = 0, arg("stream") = 0)
       .def("info", [](const DevicePlan& plan) {
         const igf_plan_info info = plan.info();
         py::dict found;

@@ -3,6 +3,7 @@
 #include "layout_bindings.h"
 
 #include <cstdint>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -58,35 +59,74 @@ class LayoutReader {
   // Address, device, dtype, shape and strides of all values of a dict, one behind the other; None
   // where one is not exactly of one of the types, or cannot be read.
   py::object signature(const py::dict& tensors, const py::tuple& types) const {
-    std::vector<std::int64_t> words;
-    words.reserve(tensors.size() * 8);
-    for (const auto& [name, tensor] : tensors) {
-      DlTensor found{};
-      bool known = false;
-      for (const py::handle type : types) {  // one or two: a loop is cheaper than a lookup
-        known = known || type.ptr() == reinterpret_cast<PyObject*>(Py_TYPE(tensor.ptr()));
-      }
-      if (!known) {
-        return py::none();
-      }
-      if (table_->tensor_from_object(tensor.ptr(), &found) != 0) {
-        PyErr_Clear();
-        return py::none();
-      }
-      words.push_back(reinterpret_cast<std::int64_t>(found.data) +
-                      static_cast<std::int64_t>(found.byte_offset));
-      words.push_back(std::int64_t{found.device_type} << 32 | found.device_index);
-      words.push_back(std::int64_t{found.type_code} << 48 | std::int64_t{found.type_bits} << 32 |
-                      found.dimensions);
-      words.insert(words.end(), found.shape, found.shape + found.dimensions);
-      if (found.strides != nullptr) {
-        words.insert(words.end(), found.strides, found.strides + found.dimensions);
-      }
+    std::vector<Word> words;
+    const bool readable = visit(tensors, types, [&](Word word) {
+      words.push_back(word);
+      return true;
+    });
+    if (!readable) {
+      return py::none();
     }
-    return py::bytes(reinterpret_cast<const char*>(words.data()), words.size() * sizeof(words[0]));
+    return py::bytes(reinterpret_cast<const char*>(words.data()), words.size() * sizeof(Word));
+  }
+
+  // Whether the tensors have this signature still.
+  bool unchanged(const py::dict& tensors, const py::tuple& types, const py::bytes& before) const {
+    char* bytes = nullptr;
+    py::ssize_t size = 0;
+    if (PyBytes_AsStringAndSize(before.ptr(), &bytes, &size) != 0) {
+      throw py::error_already_set();
+    }
+    const char* const end = bytes + size;
+    const bool same = visit(tensors, types, [&](Word word) {
+      const bool equal = bytes != end && std::memcmp(bytes, &word, sizeof word) == 0;
+      bytes += sizeof word;
+      return equal;
+    });
+    return same && bytes == end;
   }
 
  private:
+  using Word = std::int64_t;
+
+  // Passes the words of all tensors on until `take` refuses one; false then, and where a tensor
+  // cannot be read.
+  template <class Take>
+  bool visit(const py::dict& tensors, const py::tuple& types, Take take) const {
+    for (const auto& [name, tensor] : tensors) {
+      DlTensor found{};
+      if (!has_type(tensor, types)) {
+        return false;
+      }
+      if (table_->tensor_from_object(tensor.ptr(), &found) != 0) {
+        PyErr_Clear();
+        return false;
+      }
+      const Word start = reinterpret_cast<Word>(found.data) + static_cast<Word>(found.byte_offset);
+      const Word device = Word{found.device_type} << 32 | found.device_index;
+      const Word type =
+          Word{found.type_code} << 48 | Word{found.type_bits} << 32 | found.dimensions;
+      if (!take(start) || !take(device) || !take(type)) {
+        return false;
+      }
+      for (std::int32_t axis = 0; axis < found.dimensions; ++axis) {
+        if (!take(found.shape[axis]) || (found.strides != nullptr && !take(found.strides[axis]))) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  static bool has_type(py::handle object, const py::tuple& types) {
+    for (const py::handle type : types) {  // one or two: cheaper than a lookup
+      if (type.ptr() == reinterpret_cast<PyObject*>(Py_TYPE(object.ptr()))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   py::capsule capsule_;
   const DlExchangeTable* table_ = nullptr;
 };
@@ -96,7 +136,9 @@ class LayoutReader {
 void bind_layouts(py::module_& module) {
   py::class_<LayoutReader>(module, "LayoutReader")
       .def(py::init<const py::capsule&>(), py::arg("table"))
-      .def("signature", &LayoutReader::signature, py::arg("tensors"), py::arg("types"));
+      .def("signature", &LayoutReader::signature, py::arg("tensors"), py::arg("types"))
+      .def("unchanged", &LayoutReader::unchanged, py::arg("tensors"), py::arg("types"),
+           py::arg("before"));
 }
 
 }  // namespace igfast

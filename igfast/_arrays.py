@@ -117,7 +117,21 @@ def batch(
     return Batch(tuple(tensors), home, table, tuple(dtypes), copied, tuple(keep))
 
 
-def signature(tensors: dict[str, Any]) -> bytes | list[tuple[Any, ...]] | None:
+Signature = bytes | list[tuple[Any, ...]] | None
+
+
+def unchanged(tensors: dict[str, Any], before: Signature) -> bool:
+    """Whether arrays lie where they did, in the same layout."""
+    if before is None:
+        return False
+    if isinstance(before, bytes):
+        plain = plain_torch_types()
+        reader = _devices.layout_reader(plain[0]) if plain else None
+        return reader is not None and reader.unchanged(tensors, plain, before)
+    return signature(tensors) == before
+
+
+def signature(tensors: dict[str, Any]) -> Signature:
     """What a table laid out for these arrays depends on; None where only a copy can be read."""
     plain = plain_torch_types()
     reader = _devices.layout_reader(plain[0]) if plain else None

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from . import _core
 
 Int = NDArray[np.int64]
+Shapes = tuple[tuple[int, ...], ...]
 
 
 class Device(Protocol):
@@ -40,8 +41,8 @@ class Device(Protocol):
     def floats(self, words: Any) -> Any:
         """The same memory as float64."""
 
-    def part(self, words: Any, first: int, shape: tuple[int, ...]) -> Any:
-        """The words from one on as an array, without a copy."""
+    def parts(self, words: Any, shapes: Shapes) -> list[Any]:
+        """The words as arrays one behind the other, without a copy."""
 
     def from_256ths(self, array: Any) -> Any:
         """The array / 256, exactly, in float64 and in one launch."""
@@ -108,8 +109,8 @@ class TorchDevice:
     def floats(self, words: Any) -> Any:
         return words.view(self._torch.float64)
 
-    def part(self, words: Any, first: int, shape: tuple[int, ...]) -> Any:
-        return words.as_strided(shape, _strides(shape), first)
+    def parts(self, words: Any, shapes: Shapes) -> list[Any]:
+        return [words.as_strided(*place) for place in _places(shapes)]
 
     def from_256ths(self, array: Any) -> Any:
         return self._torch.mul(array, self._256th)
@@ -159,8 +160,11 @@ class CupyDevice:
     def floats(self, words: Any) -> Any:
         return words.view(np.float64)
 
-    def part(self, words: Any, first: int, shape: tuple[int, ...]) -> Any:
-        return words[first : first + math.prod(shape)].reshape(shape)
+    def parts(self, words: Any, shapes: Shapes) -> list[Any]:
+        return [
+            words[first : first + math.prod(shape)].reshape(shape)
+            for shape, _, first in _places(shapes)
+        ]
 
     def from_256ths(self, array: Any) -> Any:
         return array * np.float64(1 / 256)
@@ -189,8 +193,14 @@ class CupyDevice:
 
 
 @cache
-def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+def _places(shapes: Shapes) -> list[tuple[tuple[int, ...], tuple[int, ...], int]]:
+    """Shape, strides and first word of arrays one behind the other."""
+    found, first = [], 0
+    for shape in shapes:
+        strides = tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+        found.append((shape, strides, first))
+        first += math.prod(shape)
+    return found
 
 
 @cache

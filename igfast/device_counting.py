@@ -19,20 +19,21 @@ Int = NDArray[np.int64]
 MEASURES = 4  # of a comparison: squared Hellinger sum, entropy, complexity, Jensen-Shannon
 
 
+# Outputs in the order in which a run takes them.
+ARGUMENTS = ("counts", "outside", "nan", "offsets", "integers", "floats", "zeros", "extremes")
+
+
 class Places:
     """Where the outputs of a request lie in their allocation; the same for every run."""
 
     def __init__(self, request: Request, rows: int) -> None:
-        names = {"counts": "split_counts", "outside": "split_outside"}
-        names |= {"integers": "moment_integers", "floats": "moment_floats"}
-        self.request, self.rows = request, rows
-        self.arguments: list[tuple[str, int]] = []  # of a run, and their bytes
-        self.parts: dict[str, tuple[int, tuple[int, ...]]] = {}  # first word and shape
-        self.size = 0
-        for name, part, shape in sections(request, rows):
-            self.arguments.append((names.get(name, name), 8 * part.start))
-            self.parts[name] = part.start, shape
-            self.size = part.stop
+        found = list(sections(request, rows))
+        places = {name: 8 * part.start for name, part, _ in found}
+        self.request, self.rows, self.size = request, rows, found[-1][1].stop
+        self.names = [name for name, _, _ in found]
+        self.shapes = tuple(shape for _, _, shape in found)
+        self.more = request.offsets or request.moments  # than a histogram holds as it is
+        self.bytes = [places.get(name) for name in ARGUMENTS]
 
 
 class DeviceOutputs:
@@ -41,7 +42,7 @@ class DeviceOutputs:
     Parameters
     ----------
     out : Histogram, optional
-        An earlier result whose memory is used again.
+        An earlier result whose memory, and where that is all its arrays, is used again.
     """
 
     def __init__(self, device: Device, places: Places, out: Histogram | None = None) -> None:
@@ -53,17 +54,24 @@ class DeviceOutputs:
             if self.words is None or len(self.words) != places.size or len(out) != places.rows:
                 raise ValueError(f"out must be an earlier result of this plan, got {out!r}")
         self.measures: Any = None
+        self._parts: dict[str, Any] | None = None
+        if out is not None and not places.more:
+            self._parts = {
+                "counts": out.split_counts,
+                "outside": out.split_outside,
+                "nan": out.nan,
+            }
 
-    def arguments(self) -> dict[str, int]:
-        """Pointers by the names that a run gives them."""
+    def pointers(self) -> list[int]:
+        """As a run takes them; 0 for what is not wanted."""
         start = self._device.pointer(self.words)
-        found = {name: start + place for name, place in self._places.arguments}
-        if self.measures is not None:
-            found["measures"] = self._device.pointer(self.measures)
-        return found
+        return [0 if place is None else start + place for place in self._places.bytes]
 
     def _part(self, name: str) -> Any:
-        return self._device.part(self.words, *self._places.parts[name])
+        if self._parts is None:
+            parts = self._device.parts(self.words, self._places.shapes)
+            self._parts = dict(zip(self._places.names, parts, strict=True))
+        return self._parts[name]
 
     def histogram(
         self, batch: _arrays.Batch, exponents: Int | None, origins: Int | None
@@ -78,8 +86,8 @@ class DeviceOutputs:
             grid=request.grid,
             names=batch.names,
             offsets=self._device.from_256ths(self._part("offsets")) if request.offsets else None,
-            exponents=None if exponents is None else exponents.copy(),
-            origins=None if origins is None else origins.copy(),
+            exponents=exponents,
+            origins=origins,
             uniform_edges=request.edges,
             _block=self.words,
         )
@@ -126,6 +134,7 @@ class DeviceCounter:
             device=device.index,
             stream=device.stream(),
         )
+        self._bins = exponents, origins  # on the device
         self._hash = int(self._plan.info()["tensors_hash"])
         self._ring: list[Any] = []
         self._turn = 0
@@ -142,21 +151,24 @@ class DeviceCounter:
         ``previous``, on the same bins, is compared with in the same launch.
         """
         found = DeviceOutputs(self._device, self._places, out)
-        compared = {}
+        same = exponents is self._bins[0] and origins is self._bins[1]
+        self._bins = (exponents, origins) if exponents is not None else self._bins
+        compared = (0, 0, 0)
         if previous is not None:
             words = self._device.empty(self._places.rows * MEASURES)
             found.measures = self._device.floats(words)
-            compared = {
-                "previous_counts": self._device.pointer(previous.split_counts),
-                "previous_outside": self._device.pointer(previous.split_outside),
-            }
+            compared = (
+                self._device.pointer(previous.split_counts),
+                self._device.pointer(previous.split_outside),
+                self._device.pointer(words),
+            )
         self._plan.run(
-            tensors_hash=self._hash,
-            exponents=exponents,
-            origins=origins,
-            stream=self._device.stream(),
-            **found.arguments(),
-            **compared,
+            self._hash,
+            None if same else exponents,
+            None if same else origins,
+            *found.pointers(),
+            *compared,
+            self._device.stream(),
         )
         return found
 
@@ -190,7 +202,8 @@ def on_bins(
         (h.origins, origins),
         (h.uniform_edges, edges),
     )
-    return h.grid == grid and all(np.array_equal(there, here) for there, here in pairs)
+    same = all(there is here or np.array_equal(there, here) for there, here in pairs)
+    return same and h.grid == grid
 
 
 def count(device: Device, table: Int, request: Request, exponents: Int, origins: Int) -> Outputs:

@@ -277,6 +277,7 @@ class Histogram:
             numel=whole.numel.sum(keepdims=True),
             names=(name,),
             offsets=None if whole.offsets is None else whole.offsets.sum(0)[None],
+            _block=None,
         )
 
     def to_numpy(self) -> Histogram:

@@ -199,8 +199,8 @@ class Outputs:
             grid=self._request.grid,
             names=batch.names,
             offsets=None if offsets is None else _arrays.like(home, offsets),
-            exponents=None if exponents is None else exponents.copy(),
-            origins=None if origins is None else origins.copy(),
+            exponents=exponents,
+            origins=origins,
             uniform_edges=self._request.edges,
         )
 

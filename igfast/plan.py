@@ -75,7 +75,9 @@ class Plan:
         rows = len(self.names)
         edges = choices.uniform_edges(self.grid, rows)
         self._request = Request(self.grid, self.splits, self.offsets, self.moments, edges)
-        self._exponents, self._origins = choices.fixed_bins(self.grid, rows)
+        self._exponents: Int | None = None
+        self._origins: Int | None = None
+        self._use(choices.fixed_bins(self.grid, rows))
         self._counter: DeviceCounter | None = None
         self._seen: Copy | None = None  # of the last count, from which the next bins follow
         choices.warn_about_combs(self.grid, self.names, self._batch.dtypes, self._precision)
@@ -159,7 +161,7 @@ class Plan:
         """The result of a count, to which other ranks' may have been added; moves the bins on."""
         histogram = found.histogram(self._batch, self._exponents, self._origins)
         if self.grid.automatic:
-            self._exponents, self._origins = self._next_bins(found)
+            self._use(self._next_bins(found))
         if not self.moments:
             return histogram
         return histogram, found.summary(self._batch)
@@ -194,8 +196,7 @@ class Plan:
                 f"and {np.shape(origins)}"
             )
         self._seen = None
-        self._exponents = np.array(exponents, dtype=np.int64)
-        self._origins = np.array(origins, dtype=np.int64)
+        self._use((np.array(exponents, dtype=np.int64), np.array(origins, dtype=np.int64)))
 
     def rebind(self, tensors: Any) -> None:
         """Count these tensors from now on; automatic bins go on.
@@ -230,10 +231,9 @@ class Plan:
         """Find tensors whose storage moved, and copy again those that cannot be read in place."""
         if len(self._tensors) != len(self.names):
             raise RuntimeError("this plan has released its tensors; rebind() it first")
-        now = _arrays.signature(self._tensors)
-        if self._batch.copied or now is None or now != self._signature:
+        if self._batch.copied or not _arrays.unchanged(self._tensors, self._signature):
             before, self._batch = self._batch, self._lay_out()
-            self._signature = now
+            self._signature = _arrays.signature(self._tensors)
             self._precision = automatic.precisions(self._batch.dtypes)
             same = before.home == self._batch.home
             if not (same and np.array_equal(before.table, self._batch.table)):
@@ -277,7 +277,7 @@ class Plan:
 
     def _check_capture(self) -> None:
         """Refuse what a graph would freeze: a table of tensors that have moved, or no table."""
-        moved = _arrays.signature(self._tensors) != self._signature
+        moved = not _arrays.unchanged(self._tensors, self._signature)
         if self._counter is None or self._batch.copied or moved:
             why = "reads a copy of a tensor" if self._batch.copied else "is not laid out"
             raise RuntimeError(
@@ -301,7 +301,14 @@ class Plan:
         """Move automatic bins on by what a device counted last, one step late."""
         if self._seen is not None and self._counter is not None:
             seen, self._seen = self._seen, None
-            self._exponents, self._origins = self._next_bins(self._counter.fetched(seen))
+            self._use(self._next_bins(self._counter.fetched(seen)))
+
+    def _use(self, bins: tuple[Int | None, Int | None]) -> None:
+        """Count on these bins from now on; histograms share the arrays."""
+        for array in bins:
+            if array is not None:
+                array.setflags(write=False)
+        self._exponents, self._origins = bins
 
     def _first_bins(self, found: Outputs | None, first: FirstBins | None) -> None:
         """Count repeatedly until every layer's bins fit it; only misfits are counted again."""
@@ -323,7 +330,7 @@ class Plan:
             if not len(rows):
                 break
             exponents[rows], origins[rows] = new[0][moved], new[1][moved]
-        self._exponents, self._origins = exponents, origins
+        self._use((exponents, origins))
 
     def _sums(self) -> Sums:
         """Moment sums of all layers, on the host."""

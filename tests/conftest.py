@@ -42,6 +42,7 @@ class Simulator:
         self.library = _core.DeviceLibrary(str(path))
         self._control = ctypes.CDLL(str(path))
         self._control.igf_simulator_schedule.argtypes = [ctypes.c_int, ctypes.c_ulonglong]
+        self._control.igf_simulator_orders.restype = ctypes.c_char_p
         self._control.igf_simulator_device.argtypes = [ctypes.c_int, ctypes.c_ulonglong]
 
     def schedule(self, name: str, seed: int = 0) -> None:
@@ -49,6 +50,10 @@ class Simulator:
 
     def device(self, multiprocessors: int = 2, shared: int = 99 * 1024) -> None:
         self._control.igf_simulator_device(multiprocessors, shared)
+
+    def orders(self) -> str:
+        """What streams were told since the last call: to mark a place, to wait for the last mark."""
+        return self._control.igf_simulator_orders().decode()
 
     def capture(self, captured: bool = True) -> None:
         self._control.igf_simulator_capture(int(captured))

@@ -112,21 +112,6 @@ int entropy(const igf_entropy_args* args) {
   return guarded(ignored, [&] { entropy_device(*args); });
 }
 
-int describe(char* text, std::int64_t size) {
-  char error[IGF_ERROR_SIZE] = "";
-  int status = 0;
-  const int failed = guarded(error, [&] {
-    const std::string reason = why_no_device();
-    status = reason.empty() ? 0 : 1;
-    std::snprintf(text, static_cast<std::size_t>(size), "%s",
-                  status == 0 ? describe_devices().c_str() : reason.c_str());
-  });
-  if (failed != 0) {
-    std::snprintf(text, static_cast<std::size_t>(size), "%s", error);
-  }
-  return failed != 0 ? failed : status;
-}
-
 int capturing(std::int32_t device, void* stream, std::int32_t* found, char* error) {
   return guarded(error, [&] {
     const DeviceScope scope(device);
@@ -155,7 +140,7 @@ extern "C" __attribute__((visibility("default"))) const igf_device_backend* igf_
       IGF_DEVICE_ABI,
       igfast::compiled_architectures(),
       {IGF_BACKEND_NAME, igfast::histogram, igfast::moments, igfast::divergence, igfast::entropy},
-      igfast::describe,
+      igfast::describe_device,
       igfast::capturing,
       igfast::hash_tensors,
       igfast::plan_create,

@@ -90,8 +90,9 @@ void Plan::choose_kernel(const igf_plan_args& args) {
     if (shared_ > most) {
       continue;
     }
-    blocks_ = prepare_kernel(reinterpret_cast<const void*>(kernel_->function), CudaTuning::kThreads,
-                             shared_);
+    const auto* function = reinterpret_cast<const void*>(kernel_->function);
+    allow_shared(function, most);  // not `shared_`: other plans run this kernel with more
+    blocks_ = blocks_that_fit(function, CudaTuning::kThreads, shared_);
     const int enough =
         kind == CounterKind::kInterleaved && wanted == CounterKind::kAutomatic
             ? std::min(CudaTuning::kInterleavedBlocks,
@@ -224,6 +225,12 @@ void Plan::run(const igf_run_args& args) {
     return;
   }
   const DeviceScope scope(device_);
+  // Runs share bins and scratch memory: one in another stream waits for the last one. A graph
+  // can't; whoever replays it orders it.
+  const bool captured = is_capturing(args.stream);
+  if (!captured && args.stream != last_stream_) {
+    mark_.hold_up(args.stream);
+  }
   HistogramLaunch now = launch_;
   if (counts_) {
     if (args.exponents != nullptr && args.origins != nullptr && launch_.grid.exponents != nullptr) {
@@ -242,6 +249,10 @@ void Plan::run(const igf_run_args& args) {
   now.moments = {args.moments.integers, args.moments.floats, args.extents.zeros,
                  args.extents.extremes};
   launch(kernel_->function, blocks_, CudaTuning::kThreads, shared_, args.stream, now);
+  if (!captured) {
+    mark_.set(args.stream);
+    last_stream_ = args.stream;
+  }
 }
 
 igf_plan_info Plan::info() const {

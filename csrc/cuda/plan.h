@@ -9,6 +9,7 @@
 #include "cuda/device_backend.h"
 #include "cuda/kernels.h"
 #include "cuda/layout.h"
+#include "cuda/runtime.h"
 
 namespace igfast {
 
@@ -62,6 +63,8 @@ class Plan {
   HistogramLaunch launch_{};
   std::vector<std::int64_t> bins_;  // dyadic exponents, then origins, as on the device
   std::vector<DeviceBuffer> buffers_;
+  StreamMark mark_;  // behind the last run
+  void* last_stream_ = nullptr;
 };
 
 }  // namespace igfast

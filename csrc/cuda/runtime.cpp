@@ -10,11 +10,18 @@ namespace {
 // The first driver that runs what this toolkit compiles.
 constexpr const char* kDriver = CUDART_VERSION >= 13000 ? "580" : "525";
 
+constexpr const char* kForeign =
+    "; this build of igfast has no code for this GPU (show_config() says for which it has): build "
+    "it with IGFAST_BUILD_CUDA=ON, for all";
+
 void check(cudaError_t status, const char* what) {
   if (status != cudaSuccess) {
     cudaGetLastError();  // leave no error behind for the framework that shares the context
+    const bool foreign = status == cudaErrorNoKernelImageForDevice ||
+                         status == cudaErrorInvalidDeviceFunction ||
+                         status == cudaErrorUnsupportedPtxVersion;
     throw std::runtime_error(std::string("CUDA: ") + what + " failed: " + cudaGetErrorName(status) +
-                             ", " + cudaGetErrorString(status));
+                             ", " + cudaGetErrorString(status) + (foreign ? kForeign : ""));
   }
 }
 
@@ -117,11 +124,36 @@ bool is_capturing(void* stream) {
   return status != cudaStreamCaptureStatusNone;
 }
 
-int prepare_kernel(const void* kernel, int threads, std::size_t shared) {
-  int blocks = 0;
+StreamMark::~StreamMark() {
+  if (event_ != nullptr) {
+    cudaEventDestroy(static_cast<cudaEvent_t>(event_));
+  }
+}
+
+void StreamMark::set(void* stream) {
+  if (event_ == nullptr) {
+    cudaEvent_t event = nullptr;
+    check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "creating an event");
+    event_ = event;
+  }
+  check(cudaEventRecord(static_cast<cudaEvent_t>(event_), as_stream(stream)), "marking a stream");
+}
+
+void StreamMark::hold_up(void* stream) {
+  if (event_ != nullptr) {
+    check(cudaStreamWaitEvent(as_stream(stream), static_cast<cudaEvent_t>(event_), 0),
+          "ordering two streams");
+  }
+}
+
+void allow_shared(const void* kernel, std::size_t bytes) {
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                             static_cast<int>(shared)),
+                             static_cast<int>(bytes)),
         "reserving shared memory");
+}
+
+int blocks_that_fit(const void* kernel, int threads, std::size_t shared) {
+  int blocks = 0;
   check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, threads, shared),
         "finding the occupancy of a kernel");
   return blocks;

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #ifdef IGFAST_SIMULATOR
 #include "simulator.h"
@@ -43,13 +44,34 @@ void clear_device(void* memory, std::size_t bytes, void* stream);
 void synchronize(void* stream);
 bool is_capturing(void* stream);  // in a graph
 
-// Allows `shared` bytes of dynamic shared memory; returns how many blocks fit a multiprocessor.
-int prepare_kernel(const void* kernel, int threads, std::size_t shared);
+// A mark in a stream, for another stream to wait for.
+class StreamMark {
+ public:
+  StreamMark() = default;
+  ~StreamMark();
+  StreamMark(StreamMark&& other) noexcept : event_(std::exchange(other.event_, nullptr)) {}
+  StreamMark& operator=(StreamMark&&) = delete;
+
+  void set(void* stream);      // a stream of the current device, always the same one
+  void hold_up(void* stream);  // what the stream is given from now on waits for the mark, if set
+
+ private:
+  void* event_ = nullptr;  // made when it is first set
+};
+
+// Allows launches of a kernel up to this much dynamic shared memory, whoever asks for them.
+void allow_shared(const void* kernel, std::size_t bytes);
+// How many blocks fit a multiprocessor.
+int blocks_that_fit(const void* kernel, int threads, std::size_t shared);
 
 #ifdef IGFAST_SIMULATOR
+// Throws where a kernel may not have as much shared memory.
+void check_shared(const void* kernel, std::size_t bytes);
+
 template <class Arguments>
 void launch(void (*kernel)(Arguments), int blocks, int threads, std::size_t shared, void*,
             const Arguments& arguments) {
+  check_shared(reinterpret_cast<const void*>(kernel), shared);
   simulator::run(blocks, threads, shared, [&] { kernel(arguments); });
 }
 #else

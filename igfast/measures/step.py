@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,16 +73,15 @@ def measure_step(plan: Plan, previous: Histogram, dt: Any = 1.0) -> tuple[Histog
     array([0.693147])
     """
     require_histogram(previous, "previous")
-    steps = times(dt, len(previous))
+    simple = type(dt) in (int, float) and 0 < dt < math.inf
+    steps = None if simple else times(dt, len(previous))
     histogram, fused = plan.count_against(previous)
     if fused is None:
         return histogram, StepMeasures(
-            information_velocity_squared(previous, histogram, steps, "hellinger"),
+            information_velocity_squared(previous, histogram, dt, "hellinger"),
             shannon_entropy(histogram),
             statistical_complexity(histogram),
             js_divergence(previous, histogram),
         )
-    factor: Any = 4.0 / steps**2
-    alike = len(steps) > 0 and (steps == steps[0]).all()  # then nothing goes to the device
-    factor = float(factor[0]) if alike else _arrays.like(home_of(histogram), factor)
+    factor: Any = 4.0 / dt**2 if simple else _arrays.like(home_of(histogram), 4.0 / steps**2)
     return histogram, StepMeasures(fused[:, 0] * factor, fused[:, 1], fused[:, 2], fused[:, 3])

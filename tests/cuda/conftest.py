@@ -22,7 +22,8 @@ class OnDeviceFramework:
 
     name: str
     put: Any
-    stream: Any  # whose handle and capture state tests may set; None on a GPU
+    stream: Any  # whose handle tests may set; None on a GPU
+    capture: Any  # sets whether streams are being captured; None on a GPU
 
 
 @pytest.fixture(params=["torch", "cupy", "gpu"])
@@ -30,7 +31,7 @@ def framework(request, monkeypatch):
     if request.param == "gpu":
         if not torch.cuda.is_available():
             pytest.skip("needs a GPU")
-        yield OnDeviceFramework("torch", lambda a: _tensor(a).cuda(), None)
+        yield OnDeviceFramework("torch", lambda a: _tensor(a).cuda(), None, None)
         return
     simulator = request.getfixturevalue("built_simulator")
     simulator.reset()
@@ -40,14 +41,15 @@ def framework(request, monkeypatch):
     if request.param == "torch":
         monkeypatch.setattr(_devices, "TorchDevice", HostTorchDevice)
         device = _devices.torch_device(0)
-        yield OnDeviceFramework("torch", lambda a: _tensor(a).as_subclass(OnDevice), device)
+        put = lambda a: _tensor(a).as_subclass(OnDevice)  # noqa: E731
+        yield OnDeviceFramework("torch", put, device, simulator.capture)
     else:
         cupy = fake_cupy()
         cupyx = types.ModuleType("cupyx")
         cupyx.empty_pinned = np.empty
         monkeypatch.setitem(sys.modules, "cupy", cupy)
         monkeypatch.setitem(sys.modules, "cupyx", cupyx)
-        yield OnDeviceFramework("cupy", cupy.asarray, cupy.stream)
+        yield OnDeviceFramework("cupy", cupy.asarray, cupy.stream, simulator.capture)
     _devices.torch_device.cache_clear()
     _devices.cupy_device.cache_clear()
 

@@ -43,7 +43,6 @@ class Stream:
 
     def __init__(self, ptr: int = 0, non_blocking: bool = False) -> None:
         self.ptr = ptr
-        self.capturing = False
         self.waited = 0
 
     def record(self) -> Stream:
@@ -56,9 +55,6 @@ class Stream:
         """An event and a stream in one."""
 
     done = True
-
-    def is_capturing(self) -> bool:
-        return self.capturing
 
 
 class Context:
@@ -97,13 +93,9 @@ class HostTorchDevice(_devices.TorchDevice):
     """torch's adapter with the calls that need a GPU replaced."""
 
     stream_handle = 0
-    is_capturing = False
 
     def stream(self) -> int:
         return self.stream_handle
-
-    def capturing(self) -> bool:
-        return self.is_capturing
 
     def empty(self, size: int) -> torch.Tensor:
         return torch.full((size,), -(2**40)).as_subclass(OnDevice)

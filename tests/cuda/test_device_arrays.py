@@ -230,29 +230,28 @@ def test_results_follow_the_current_stream(framework, monkeypatch):
         def __init__(self, plan):
             self.info, self._plan = plan.info, plan
 
-        def run(self, **arguments):
-            streams.append(arguments["stream"])
-            self._plan.run(**arguments)
+        def run(self, *arguments):
+            streams.append(arguments[-1])
+            self._plan.run(*arguments)
 
     class Library:
         def plan(self, **arguments):
             streams.append(arguments["stream"])
             return Plan(library.plan(**arguments))
 
+        def capturing(self, device, stream):
+            return library.capturing(device, stream)
+
     monkeypatch.setattr(cuda_library, "library", Library)
     plan = igfast.Plan(framework.put(np.zeros(9, np.float32)), bins=2, range=(-1, 1))
     for handle in (7, 9):
-        set_stream(framework, handle=handle)
+        set_stream(framework, handle)
         plan()
     assert streams == [7, 7, 9]
 
 
-def set_stream(framework, handle=None, capturing=None):
-    torch_side = framework.name == "torch"
-    if handle is not None:
-        setattr(framework.stream, "stream_handle" if torch_side else "ptr", handle)
-    if capturing is not None:
-        setattr(framework.stream, "is_capturing" if torch_side else "capturing", capturing)
+def set_stream(framework, handle):
+    setattr(framework.stream, "stream_handle" if framework.name == "torch" else "ptr", handle)
 
 
 def test_capture_needs_a_plan_that_is_laid_out(framework):
@@ -260,15 +259,15 @@ def test_capture_needs_a_plan_that_is_laid_out(framework):
         pytest.skip("the GPU has tests of its own")
     tensors = on(framework, layers())
     plan = igfast.Plan(tensors, bins=64)
-    set_stream(framework, capturing=True)
+    framework.capture()
     with pytest.raises(RuntimeError, match="is not laid out; call it once before the capture"):
         plan()
-    set_stream(framework, capturing=False)
+    framework.capture(False)
     plan()
     last = plan()
     for x in tensors.values():
         x *= np.float32(100)
-    set_stream(framework, capturing=True)
+    framework.capture()
     captured = plan()
     np.testing.assert_array_equal(captured.exponents, last.exponents)  # bins stay, as in a replay
     assert captured.overflow[0] > last.overflow[0]

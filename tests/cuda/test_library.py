@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,8 @@ import igfast
 from igfast import _core, cuda_library
 
 BUILT = {"cuda": "built"}
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 
 
 class OnCuda:
@@ -71,6 +76,70 @@ def test_working(monkeypatch, tmp_path, built_simulator):
     monkeypatch.setattr(cuda_library, "opened", lambda: built_simulator.library)
     assert igfast.show_config()["cuda"] == "built; block simulator"
     assert cuda_library.library() is built_simulator.library
+
+
+@pytest.fixture(scope="module")
+def linked(tmp_path_factory) -> Path:
+    """The host's side of the CUDA library on the real CUDA runtime, beside a driver that is a fake."""
+    if shutil.which("nvcc") is None:
+        pytest.skip("needs nvcc")
+    folder = tmp_path_factory.mktemp("driver")
+    shared = ["nvcc", "-std=c++17", "-shared", "-Xcompiler=-fPIC", f"-I{ROOT / 'csrc'}"]
+    cuda = [ROOT / "csrc" / "cuda" / name for name in ("runtime.cpp", "describe.cpp")]
+    for name, sources in {
+        cuda_library.FILE: [HERE / "only_describes.cpp", *cuda],
+        "libcuda.so.1": [HERE / "fake_driver.cpp"],
+    }.items():
+        subprocess.run([*shared, "-o", folder / name, *sources], check=True)
+    return folder
+
+
+ASK = """
+import sys, igfast
+from igfast import _core, cuda_library
+library = _core.DeviceLibrary(sys.argv[1])
+cuda_library.opened = lambda: library
+class OnCuda:
+    __cuda_array_interface__ = dict(shape=(2,), typestr="<f4", data=(16, False), version=3)
+print(igfast.show_config()["cuda"])
+try:
+    igfast.histogram({"w": OnCuda()})
+except cuda_library.CudaUnavailable as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "status", "reason"),
+    [
+        (0, 0, "no NVIDIA driver is loaded; install one (580 or later)"),
+        (12040, 0, "the NVIDIA driver supports CUDA 12.4, but igfast was built for 13."),
+        (13000, 100, "the NVIDIA driver (CUDA 13.0) sees no device; check CUDA_VISIBLE_DEVICES"),
+        (13000, 999, "the NVIDIA driver failed: unknown error"),
+    ],
+    ids=["no driver", "old driver", "no device", "broken driver"],
+)
+def test_what_a_driver_lacks_is_said(linked, version, status, reason):
+    """By show_config() and by the first tensor, in a process whose libcuda.so.1 is the fake."""
+    settings = {"FAKE_DRIVER_VERSION": str(version), "FAKE_DRIVER_STATUS": str(status)}
+    if version:
+        settings["LD_LIBRARY_PATH"] = str(linked)
+    elif Path("/proc/driver/nvidia/version").exists():
+        pytest.skip("needs a machine without an NVIDIA driver")
+    asked = subprocess.run(
+        [sys.executable, "-c", ASK, linked / cuda_library.FILE],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    config, refused = asked.stdout.splitlines()
+    assert config.startswith(f"built for sm_75, sm_120, but {reason}")
+    assert refused.startswith(
+        "histogram: tensor 'w' is on a CUDA device, but the CUDA library of igfast is built for "
+        f"sm_75, sm_120, but {reason}"
+    )
+    assert refused.endswith("pass tensor.cpu() to measure a copy on the host")
 
 
 def test_the_real_library_without_a_driver(monkeypatch):

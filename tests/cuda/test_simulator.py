@@ -161,6 +161,26 @@ def test_a_plan_of_moved_tensors_is_refused(simulator):
         run(tensors_hash=simulator.library.hash(moved), **bins_of(run.rows))
 
 
+def test_plans_of_one_kernel_keep_their_shared_memory(simulator):
+    large, small = (Run(simulator, samples(), bins=bins) for bins in (600, 8))
+    for run in (large, small, large):
+        origin = -run.bins // 2
+        run(**bins_of(run.rows, -6, origin))
+        assert_equals_reference(run, [0] * run.rows, -6, origin)
+
+
+def test_runs_in_other_streams_wait_for_the_last_one(simulator):
+    """They share the bins and scratch memory of their plan; what a graph captures is not marked."""
+    run = Run(simulator, samples())
+    simulator.orders()
+    for stream in (0, 7, 7, 9):
+        run(**bins_of(run.rows), stream=stream)
+    assert simulator.orders() == "mark 0;wait 7;mark 7;mark 7;wait 9;mark 9;"
+    simulator.capture()
+    run(stream=11)
+    assert simulator.orders() == ""
+
+
 def test_fused_measures_equal_the_separate_ones(simulator):
     before, now = samples((400, 9000, 50_000)), samples((400, 9000, 50_000))
     now = [x * np.float32(0.9) + np.float32(0.01) for x in now]

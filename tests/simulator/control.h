@@ -17,6 +17,8 @@ IGF_VISIBLE int igf_simulator_site_count(void);
 IGF_VISIBLE void igf_simulator_describe_site(int index, char* text, int size);
 // A disabled barrier is left out; a disabled shuffle has one lane with a wrong mask.
 IGF_VISIBLE void igf_simulator_disable_site(int index, int disabled);
+// What streams were told since the last call, such as "mark 7;wait 9;mark 9;".
+IGF_VISIBLE const char* igf_simulator_orders(void);
 // Whether streams say that a graph captures them.
 IGF_VISIBLE void igf_simulator_capture(int captured);
 // An idle device leaves kernels and clearing out: what is left is the host's work.
