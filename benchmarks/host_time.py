@@ -68,10 +68,10 @@ def simulated() -> Iterator[None]:
     """Tensors of the host are taken for tensors of an idle device."""
     library, device = idle_library(), HostMemory()
     with (
-        mock.patch.object(cuda_library, "library", lambda: library),
+        mock.patch.object(cuda_library, "library", return_value=library),
         mock.patch.object(_devices, "device_of", lambda home: device if home == HOME else None),
-        mock.patch.object(_devices, "home_of", lambda array: HOME),
-        mock.patch.object(_arrays, "home_of", lambda array: HOME),
+        mock.patch.object(_devices, "home_of", return_value=HOME),
+        mock.patch.object(_arrays, "home_of", return_value=HOME),
         mock.patch.object(_arrays, "view_plain", view),
     ):
         yield

@@ -84,12 +84,12 @@ class DevicePlan {
     return found;
   }
 
-  void run(std::uint64_t tensors_hash, const std::optional<Table>& exponents,
+  void run(std::uint64_t tensors_hash, std::uintptr_t stream, const std::optional<Table>& exponents,
            const std::optional<Table>& origins, std::uintptr_t split_counts,
            std::uintptr_t split_outside, std::uintptr_t nan, std::uintptr_t offsets,
            std::uintptr_t moment_integers, std::uintptr_t moment_floats, std::uintptr_t zeros,
            std::uintptr_t extremes, std::uintptr_t previous_counts, std::uintptr_t previous_outside,
-           std::uintptr_t measures, std::uintptr_t stream) {
+           std::uintptr_t measures) {
     const std::vector<std::int64_t> k = values(exponents);
     const std::vector<std::int64_t> o = values(origins);
     igf_run_args args{};
@@ -252,11 +252,11 @@ const igf_backend& operations() {
 void bind_devices(py::module_& module) {
   using py::arg;
   py::class_<DevicePlan>(module, "DevicePlan")
-      .def("run", &DevicePlan::run, arg("tensors_hash"), arg("exponents") = py::none(),
-           arg("origins") = py::none(), arg("split_counts") = 0, arg("split_outside") = 0,
-           arg("nan") = 0, arg("offsets") = 0, arg("moment_integers") = 0, arg("moment_floats") = 0,
-           arg("zeros") = 0, arg("extremes") = 0, arg("previous_counts") = 0,
-           arg("previous_outside") = 0, arg("measures") = 0, arg("stream") = 0)
+      .def("run", &DevicePlan::run, arg("tensors_hash"), arg("stream") = 0,
+           arg("exponents") = py::none(), arg("origins") = py::none(), arg("split_counts") = 0,
+           arg("split_outside") = 0, arg("nan") = 0, arg("offsets") = 0, arg("moment_integers") = 0,
+           arg("moment_floats") = 0, arg("zeros") = 0, arg("extremes") = 0,
+           arg("previous_counts") = 0, arg("previous_outside") = 0, arg("measures") = 0)
       .def("info", [](const DevicePlan& plan) {
         const igf_plan_info info = plan.info();
         py::dict found;

@@ -112,8 +112,8 @@ class LayoutReader:
 class DevicePlan:
     def run(
         self,
-        *,
         tensors_hash: int,
+        stream: int = 0,
         exponents: _Int64 | None = None,
         origins: _Int64 | None = None,
         split_counts: int = 0,
@@ -127,7 +127,6 @@ class DevicePlan:
         previous_counts: int = 0,
         previous_outside: int = 0,
         measures: int = 0,
-        stream: int = 0,
     ) -> None: ...
     def info(self) -> dict[str, str | int]: ...
 

@@ -99,7 +99,9 @@ class DeviceOutputs:
 
     def comparison(self) -> Any:
         """(L, 4) measures against the earlier histogram; None without one."""
-        return None if self.measures is None else self.measures.reshape((self._places.rows, MEASURES))
+        return (
+            None if self.measures is None else self.measures.reshape((self._places.rows, MEASURES))
+        )
 
     def copy(self, pinned: Any) -> Copy:
         """Begin to copy everything to the host."""
@@ -153,22 +155,18 @@ class DeviceCounter:
         found = DeviceOutputs(self._device, self._places, out)
         same = exponents is self._bins[0] and origins is self._bins[1]
         self._bins = (exponents, origins) if exponents is not None else self._bins
-        compared = (0, 0, 0)
+        pointers = found.pointers()
         if previous is not None:
             words = self._device.empty(self._places.rows * MEASURES)
             found.measures = self._device.floats(words)
-            compared = (
-                self._device.pointer(previous.split_counts),
-                self._device.pointer(previous.split_outside),
-                self._device.pointer(words),
-            )
+            arrays = previous.split_counts, previous.split_outside, words
+            pointers += [self._device.pointer(array) for array in arrays]
         self._plan.run(
             self._hash,
+            self._device.stream(),
             None if same else exponents,
             None if same else origins,
-            *found.pointers(),
-            *compared,
-            self._device.stream(),
+            *pointers,
         )
         return found
 

@@ -52,7 +52,7 @@ class Simulator:
         self._control.igf_simulator_device(multiprocessors, shared)
 
     def orders(self) -> str:
-        """What streams were told since the last call: to mark a place, to wait for the last mark."""
+        """What streams were told since the last call, such as "mark 7;wait 9;"."""
         return self._control.igf_simulator_orders().decode()
 
     def capture(self, captured: bool = True) -> None:

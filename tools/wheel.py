@@ -112,7 +112,7 @@ def audit(python: Path, wheel: Path) -> Path:
 
 
 def smoke(python: str, name: str, wheel: Path, architectures: set[str]) -> None:
-    """Installs the wheel where no compiler is on PATH, runs the smoke test, and asks what it has."""
+    """Installs the wheel where no compiler is on PATH, tests it, and asks what it contains."""
     fresh = environment(python, f"smoke-{name}")
     alone = {k: v for k, v in os.environ.items() if k not in ("CC", "CXX")}
     alone["PATH"] = str(fresh.parent)

@@ -73,8 +73,8 @@ def measure_step(plan: Plan, previous: Histogram, dt: Any = 1.0) -> tuple[Histog
     array([0.693147])
     """
     require_histogram(previous, "previous")
-    simple = type(dt) in (int, float) and 0 < dt < math.inf
-    steps = None if simple else times(dt, len(previous))
+    simple = isinstance(dt, (int, float)) and 0 < dt < math.inf  # nothing goes to the device
+    steps = dt if simple else times(dt, len(previous))
     histogram, fused = plan.count_against(previous)
     if fused is None:
         return histogram, StepMeasures(
@@ -83,5 +83,7 @@ def measure_step(plan: Plan, previous: Histogram, dt: Any = 1.0) -> tuple[Histog
             statistical_complexity(histogram),
             js_divergence(previous, histogram),
         )
-    factor: Any = 4.0 / dt**2 if simple else _arrays.like(home_of(histogram), 4.0 / steps**2)
+    factor: Any = 4.0 / steps**2
+    if not simple:
+        factor = _arrays.like(home_of(histogram), factor)
     return histogram, StepMeasures(fused[:, 0] * factor, fused[:, 1], fused[:, 2], fused[:, 3])

@@ -230,9 +230,9 @@ def test_results_follow_the_current_stream(framework, monkeypatch):
         def __init__(self, plan):
             self.info, self._plan = plan.info, plan
 
-        def run(self, *arguments):
-            streams.append(arguments[-1])
-            self._plan.run(*arguments)
+        def run(self, tensors_hash, stream, *arguments):
+            streams.append(stream)
+            self._plan.run(tensors_hash, stream, *arguments)
 
     class Library:
         def plan(self, **arguments):

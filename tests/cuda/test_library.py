@@ -80,7 +80,7 @@ def test_working(monkeypatch, tmp_path, built_simulator):
 
 @pytest.fixture(scope="module")
 def linked(tmp_path_factory) -> Path:
-    """The host's side of the CUDA library on the real CUDA runtime, beside a driver that is a fake."""
+    """The host's side of the CUDA library on the real CUDA runtime, beside a fake driver."""
     if shutil.which("nvcc") is None:
         pytest.skip("needs nvcc")
     folder = tmp_path_factory.mktemp("driver")
