@@ -12,8 +12,8 @@ BENCH ?=
 
 # Interpreters that `make wheel` builds for.
 PYTHONS ?= python3.10 python3.11 python3.12 python3.13
-# GPU architectures that `make gates` compiles for: the oldest, and one with all that is looked for.
-GATES ?= 75 90
+# GPU architectures that `make gates` compiles for, such as 75 90; all of a release by default.
+GATES ?=
 
 .PHONY: demo test bench lint smoke gates wheel gpu format clean
 

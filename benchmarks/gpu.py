@@ -19,6 +19,8 @@ from pathlib import Path
 
 import torch
 
+import igfast
+
 from . import cases
 from .gpu_device import Device, Plan
 
@@ -128,6 +130,20 @@ class Bench:
             plan.outputs["split_counts"].zero_()
             host = self.device.host_seconds(action)
             assert torch.equal(before, plan.outputs["split_counts"]), f"{case} counts otherwise"
+            yield {"case": f"CPU time, {case}", "seconds": host, "µs": host * 1e6}
+        grid = igfast.Grid.dyadic(256, exponent=-7)
+        tensors = {str(number): part for number, part in enumerate(parts)}
+        public = igfast.Plan(tensors, grid=grid)
+        split = igfast.Plan(tensors, grid=grid, splits=4, offsets=True)
+        last = public()
+        actions: dict[str, Callable[[], object]] = {
+            "igfast.Plan": public,
+            "igfast.Plan, out=": lambda: public(out=last),
+            "igfast.Plan, 4 splits, offsets": split,
+            "measure_step": lambda: igfast.measure_step(public, last),
+        }
+        for case, action in actions.items():
+            host = self.device.host_seconds(action)
             yield {"case": f"CPU time, {case}", "seconds": host, "µs": host * 1e6}
 
     def large_model(self) -> Iterator[dict]:

@@ -1,6 +1,7 @@
 """Gates on the machine code of the CUDA kernels, from a compilation alone: no GPU is needed.
 
-    python tools/cuda_gates.py --arch 90             compile for sm_90 and look at its code
+    python tools/cuda_gates.py                       compile for all architectures of a release
+    python tools/cuda_gates.py --arch 90             compile for sm_90 alone
     python tools/cuda_gates.py --library LIBRARY     look at every architecture of a built library
 
 Every kernel: no compare-and-swap loop. Hot kernels, which are all but direct counters and measures:
@@ -13,6 +14,7 @@ from sm_80). All: at most 64 kernels, as many as the sources list.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import re
 import shutil
@@ -25,7 +27,8 @@ from pathlib import Path
 from sass import Kernel, disassemble, parse
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = sorted((ROOT / "csrc" / "cuda").glob("*.cu"))
+CUDA = ROOT / "csrc" / "cuda"
+SOURCES = [*sorted(CUDA.glob("kernels_*.cu")), CUDA / "measures.cu"]  # what takes longest first
 FLAGS = ["-std=c++17", "-O3", "-fmad=false", f"-I{ROOT / 'csrc'}"]  # as csrc/cuda/CMakeLists.txt
 MOST_KERNELS = 64
 
@@ -48,8 +51,17 @@ def tool(name: str) -> str:
     sys.exit(f"{name} was not found: install the CUDA toolkit, or pip install nvidia-cuda-{name}")
 
 
-def compile_cubins(arch: str, folder: Path) -> list[Path]:
-    def compile_one(source: Path) -> Path:
+def release() -> list[str]:
+    """The architectures that cmake/cuda.cmake lists for a release."""
+    text = (ROOT / "cmake" / "cuda.cmake").read_text()
+    return re.findall(r"\d+", re.search(r"set\(IGFAST_CUDA_RELEASE ([^)]+)\)", text)[1])
+
+
+def compile_cubins(archs: list[str], folder: Path) -> list[Path]:
+    """Every source for every architecture, on all cores."""
+
+    def compile_one(job: tuple[Path, str]) -> Path:
+        source, arch = job
         cubin = folder / f"{source.stem}.sm_{arch}.cubin"
         command = [tool("nvcc"), *FLAGS, f"-arch=sm_{arch}", "-cubin", "-Xptxas", "-v"]
         command += ["-o", str(cubin), str(source)]
@@ -60,7 +72,7 @@ def compile_cubins(arch: str, folder: Path) -> list[Path]:
         return cubin
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(compile_one, SOURCES))
+        return list(pool.map(compile_one, itertools.product(SOURCES, archs)))
 
 
 def report_resources(log: str) -> None:
@@ -124,7 +136,7 @@ def faults(kernel: Kernel, arch: int) -> list[str]:
 
 def listed() -> int:
     """Kernels that the sources name: instances.h, the moments alone, measures.cu's two."""
-    text = (ROOT / "csrc" / "cuda" / "instances.h").read_text()
+    text = (CUDA / "instances.h").read_text()
     return len(re.findall(r"^\s+INSTANCE\(", text, flags=re.M)) + 3
 
 
@@ -149,14 +161,15 @@ def check(cubins: list[Path]) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--arch", action="append", default=[], help="such as 90; may be repeated")
+    parser.add_argument("--arch", action="append", help="such as 90; may be repeated")
     parser.add_argument("--library", type=Path, help="a built library, instead of compiling")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        cubins = extract_cubins(options.library, folder) if options.library else []
-        for arch in options.arch:
-            cubins += compile_cubins(arch, folder)
+        if options.library:
+            cubins = extract_cubins(options.library, folder)
+        else:
+            cubins = compile_cubins(options.arch or release(), folder)
         sys.exit(0 if check(cubins) else 1)
 
 

@@ -77,16 +77,32 @@ def fake_cupy() -> types.ModuleType:
 
 
 class OnDevice(torch.Tensor):
-    """A CPU tensor that says it is on cuda:0."""
+    """A CPU tensor that says it is on cuda:0, and refuses what one there would refuse."""
 
     @property
     def device(self) -> torch.device:
         return torch.device("cuda", 0)
 
     def cpu(self) -> torch.Tensor:
-        return self.as_subclass(torch.Tensor)
+        return self.as_subclass(torch.Tensor).clone()
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        if not force:
+            raise TypeError("can't convert cuda:0 device type tensor to numpy")
+        return self.cpu().numpy()
+
+    def __array__(self, dtype: Any = None) -> np.ndarray:
+        return self.numpy()
 
     def record_stream(self, stream: Any) -> None: ...
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        for operand in (*args, *(kwargs or {}).values()):
+            here = isinstance(operand, torch.Tensor) and not isinstance(operand, OnDevice)
+            if here and operand.dim() and func is not torch.Tensor.copy_:
+                raise RuntimeError("Expected all tensors to be on the same device")
+        return super().__torch_function__(func, types, args, kwargs or {})
 
 
 class HostTorchDevice(_devices.TorchDevice):
