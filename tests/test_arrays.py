@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import igfast
+from igfast import _arrays, _core, _devices
 
 FLOAT_DTYPES = [
     torch.float64,
@@ -223,3 +224,53 @@ def _shards(x):
 def test_bad_starts(starts):
     with pytest.raises(ValueError, match="starts must be 1 non-negative integers"):
         counts(np.zeros(3), starts=starts)
+
+
+CHANGES = {
+    "values": lambda w: w.add_(1),
+    "storage": lambda w: setattr(w, "data", w.data.clone()),
+    "order of axes": lambda w: w.t_(),
+    "shape": lambda w: w.resize_(2, 12),
+    "strides": lambda w: w.as_strided_((4, 6), (1, 4)),
+    "dtype": lambda w: setattr(w, "data", w.data.view(torch.int32)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("reads", ["DLPack's table", "attributes"])
+def test_what_a_layout_depends_on_is_seen(monkeypatch, reads, change):
+    """All but values; with and without the table that torch offers from 2.10 on."""
+    if reads == "attributes":
+        monkeypatch.setattr(_devices, "layout_reader", lambda kind: None)
+    elif not hasattr(torch.Tensor, "__dlpack_c_exchange_api__"):
+        pytest.skip("needs a torch with DLPack's table")
+    tensors = {"w": torch.zeros(4, 6), "b": torch.nn.Parameter(torch.zeros(3))}
+    signature = _arrays.signature(tensors)
+    assert isinstance(signature, bytes) == (reads != "attributes")
+    assert _arrays.unchanged(tensors, signature)
+    assert not _arrays.unchanged({"w": tensors["w"]}, signature)
+    assert not _arrays.unchanged({**tensors, "x": torch.zeros(1)}, signature)
+    storage = tensors["w"].untyped_storage()  # kept: a new one cannot come to lie there
+    CHANGES[change](tensors["w"])
+    assert _arrays.unchanged(tensors, signature) == (change == "values")
+    del storage
+
+
+def test_layouts_are_read_of_plain_tensors_alone():
+    class Other(torch.Tensor):
+        pass
+
+    reader = _devices.layout_reader(torch.Tensor)
+    if reader is None:
+        pytest.skip("needs a torch with DLPack's table")
+    plain = _devices.plain_torch_types()
+    assert reader.signature({"w": torch.zeros(2).as_subclass(Other)}, plain) is None
+    assert reader.signature({"w": np.zeros(2)}, plain) is None
+    assert reader.signature({}, plain) == b""
+    assert not reader.unchanged({"w": np.zeros(2)}, plain, b"")
+    assert not reader.unchanged({"w": torch.zeros(2)}, plain, b"")
+    sparse = {"w": torch.eye(3).to_sparse()}
+    assert reader.signature(sparse, plain) is None  # the reader's error is swallowed
+    for table in (0, torch.zeros(1).__dlpack__()):
+        with pytest.raises((TypeError, ValueError)):
+            _core.LayoutReader(table)

@@ -1,7 +1,7 @@
 """Streams, graphs, several devices, and copies that wait for nobody: on a GPU where there is one.
 
-Without one the same tests run on the simulator, with a stand-in for torch.cuda: that shows that they
-run and count rightly, not that anything is ordered or overlaps.
+Without one the same tests run on the simulator, with a stand-in for torch.cuda: that shows that
+they run and count rightly, not that anything is ordered or overlaps.
 """
 
 from __future__ import annotations
