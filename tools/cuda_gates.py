@@ -8,7 +8,7 @@ Every kernel: no compare-and-swap loop. Hot kernels, which are all but direct co
 16-byte loads, and in the loops around them shared-memory increments where they count, and no access
 to local memory, which would be a spill (outside those loops a few registers are saved around the
 outlined end of a row). Where the addend is one: increments that merge in hardware (ATOMS.POPC.INC,
-from sm_80). All: at most 64 kernels, as many as the sources list.
+from sm_80). All: at most 64 kernels, as many as instances.h lists.
 """
 
 from __future__ import annotations
@@ -135,9 +135,9 @@ def faults(kernel: Kernel, arch: int) -> list[str]:
 
 
 def listed() -> int:
-    """Kernels that the sources name: instances.h, the moments alone, measures.cu's two."""
+    """Kernels that instances.h lists: instances of the template, and those that are none."""
     text = (CUDA / "instances.h").read_text()
-    return len(re.findall(r"^\s+INSTANCE\(", text, flags=re.M)) + 3
+    return len(re.findall(r"^\s+INSTANCE\(|^//   \w+_kernel$", text, flags=re.M))
 
 
 def check(cubins: list[Path]) -> bool:
@@ -151,7 +151,7 @@ def check(cubins: list[Path]) -> bool:
     for arch, found in sorted(by_arch.items()):
         wrong = [f"{short_name(k.name)} {fault}" for k in found for fault in faults(k, arch)]
         if not len(found) == listed() <= MOST_KERNELS:
-            wrong.append(f"the sources list {listed()} kernels; at most {MOST_KERNELS} may be")
+            wrong.append(f"instances.h lists {listed()} kernels; at most {MOST_KERNELS} may be")
         print(f"sm_{arch}: {len(found)} kernels, {'ok' if not wrong else 'FAILED'}")
         for fault in wrong:
             print(f"  {fault}")

@@ -1,4 +1,7 @@
-// Every kernel of histogram.cuh that is compiled: with measures.cu's two, at most 64 in all.
+// Every kernel that is compiled, at most 64 for an architecture: those of histogram.cuh below, and
+// two of measures.cu that are no templates,
+//   divergence_kernel
+//   entropy_kernel
 // Splits, dtypes and measures are chosen at run time inside a kernel.
 //
 // INSTANCE(grid, Grid, counters, Counters, offsets, moments). On a log grid one kernel serves with
@@ -30,5 +33,9 @@
   INSTANCE(IGF_LOG, LogGrid, kSingle, SingleCounters<true>, kEither, kWithout)           \
   INSTANCE(IGF_LOG, LogGrid, kSingle, SingleCounters<true>, kEither, kWith)              \
   INSTANCE(IGF_LOG, LogGrid, kDirect, DirectCounters, kEither, kEither)
+
+// Moments alone.
+#define IGF_MOMENTS_INSTANCES(INSTANCE) \
+  INSTANCE(IGF_UNIFORM, NoGrid, kDirect, NoCounters, kWithout, kWith)
 
 #endif

@@ -3,11 +3,8 @@
 namespace igfast {
 
 const HistogramKernel& moments_kernel() {
-  static const HistogramKernel kernel = {
-      "moments",        IGF_UNIFORM,   CounterKind::kDirect,
-      Serves::kWithout, Serves::kWith, histogram_kernel<NoGrid, NoCounters, true>,
-      NoCounters::words};
-  return kernel;
+  static const HistogramKernel list[] = {IGF_MOMENTS_INSTANCES(IGF_MAKE_KERNEL)};
+  return list[0];
 }
 
 }  // namespace igfast

@@ -225,10 +225,10 @@ void Plan::run(const igf_run_args& args) {
     return;
   }
   const DeviceScope scope(device_);
-  // Runs share bins and scratch memory: one in another stream waits for the last one. A graph
-  // can't; whoever replays it orders it.
+  // Runs share bins and scratch memory: each waits for the last one, in whatever stream it was. In
+  // a graph it can't; whoever replays that orders it.
   const bool captured = is_capturing(args.stream);
-  if (!captured && args.stream != last_stream_) {
+  if (!captured) {
     mark_.hold_up(args.stream);
   }
   HistogramLaunch now = launch_;
@@ -251,7 +251,6 @@ void Plan::run(const igf_run_args& args) {
   launch(kernel_->function, blocks_, CudaTuning::kThreads, shared_, args.stream, now);
   if (!captured) {
     mark_.set(args.stream);
-    last_stream_ = args.stream;
   }
 }
 

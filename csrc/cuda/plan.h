@@ -64,7 +64,6 @@ class Plan {
   std::vector<std::int64_t> bins_;  // dyadic exponents, then origins, as on the device
   std::vector<DeviceBuffer> buffers_;
   StreamMark mark_;  // behind the last run
-  void* last_stream_ = nullptr;
 };
 
 }  // namespace igfast

@@ -80,4 +80,4 @@ def test_names_are_readable(gates):
 
 
 def test_kernels_are_counted_in_the_sources(gates):
-    assert 3 < gates.listed() <= gates.MOST_KERNELS
+    assert gates.listed() == 22 <= gates.MOST_KERNELS

@@ -62,8 +62,15 @@ bool is_capturing(void*) { return captured; }
 
 // Everything happens at once here: what streams are told is kept for tests to read.
 StreamMark::~StreamMark() = default;
-void StreamMark::set(void* stream) { tell("mark", stream); }
-void StreamMark::hold_up(void* stream) { tell("wait", stream); }
+void StreamMark::set(void* stream) {
+  event_ = this;
+  tell("mark", stream);
+}
+void StreamMark::hold_up(void* stream) {
+  if (event_ != nullptr) {
+    tell("wait", stream);
+  }
+}
 
 void allow_shared(const void* kernel, std::size_t bytes) { allowed[kernel] = bytes; }
 
