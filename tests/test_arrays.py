@@ -239,7 +239,7 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("reads", ["DLPack's table", "attributes"])
 def test_what_a_layout_depends_on_is_seen(monkeypatch, reads, change):
-    """All but values; with and without the table that torch offers from 2.10 on."""
+    """All but values; with and without the table that recent versions of torch offer."""
     if reads == "attributes":
         monkeypatch.setattr(_devices, "layout_reader", lambda kind: None)
     elif not hasattr(torch.Tensor, "__dlpack_c_exchange_api__"):
