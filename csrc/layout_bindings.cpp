@@ -79,9 +79,11 @@ class LayoutReader {
     }
     const char* const end = bytes + size;
     const bool same = visit(tensors, types, [&](Word word) {
-      const bool equal = bytes != end && std::memcmp(bytes, &word, sizeof word) == 0;
+      if (bytes == end || std::memcmp(bytes, &word, sizeof word) != 0) {
+        return false;
+      }
       bytes += sizeof word;
-      return equal;
+      return true;
     });
     return same && bytes == end;
   }

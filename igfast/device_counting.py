@@ -51,7 +51,8 @@ class DeviceOutputs:
             self.words = device.empty(places.size)
         else:
             self.words = out._block
-            if self.words is None or len(self.words) != places.size or len(out) != places.rows:
+            shaped = out.split_counts.shape == places.shapes[0]
+            if self.words is None or len(self.words) != places.size or not shaped:
                 raise ValueError(f"out must be an earlier result of this plan, got {out!r}")
         self.measures: Any = None
         self._parts: dict[str, Any] | None = None
@@ -99,9 +100,9 @@ class DeviceOutputs:
 
     def comparison(self) -> Any:
         """(L, 4) measures against the earlier histogram; None without one."""
-        return (
-            None if self.measures is None else self.measures.reshape((self._places.rows, MEASURES))
-        )
+        if self.measures is None:
+            return None
+        return self.measures.reshape((self._places.rows, MEASURES))
 
     def copy(self, pinned: Any) -> Copy:
         """Begin to copy everything to the host."""

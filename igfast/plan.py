@@ -75,8 +75,6 @@ class Plan:
         rows = len(self.names)
         edges = choices.uniform_edges(self.grid, rows)
         self._request = Request(self.grid, self.splits, self.offsets, self.moments, edges)
-        self._exponents: Int | None = None
-        self._origins: Int | None = None
         self._use(choices.fixed_bins(self.grid, rows))
         self._counter: DeviceCounter | None = None
         self._seen: Copy | None = None  # of the last count, from which the next bins follow
@@ -258,14 +256,9 @@ class Plan:
             if self.unsettled:
                 self._first_bins(None, first)
             if self._counter is None:
-                self._counter = DeviceCounter(
-                    device,
-                    self._batch.table,
-                    len(self.names),
-                    self._request,
-                    self._exponents,
-                    self._origins,
-                )
+                table, rows = self._batch.table, len(self.names)
+                laid_on = self._exponents, self._origins
+                self._counter = DeviceCounter(device, table, rows, self._request, *laid_on)
         assert self._counter is not None
         if previous is not None and not self._comparable(previous):
             previous = None

@@ -85,5 +85,6 @@ def measure_step(plan: Plan, previous: Histogram, dt: Any = 1.0) -> tuple[Histog
         )
     factor: Any = 4.0 / steps**2
     if not simple:
-        factor = _arrays.like(home_of(histogram), factor)
+        alike = len(steps) > 0 and (steps == steps[0]).all()
+        factor = float(factor[0]) if alike else _arrays.like(home_of(histogram), factor)
     return histogram, StepMeasures(fused[:, 0] * factor, fused[:, 1], fused[:, 2], fused[:, 3])
