@@ -81,3 +81,7 @@ def test_names_are_readable(gates):
 
 def test_kernels_are_counted_in_the_sources(gates):
     assert gates.listed() == 22 <= gates.MOST_KERNELS
+
+
+def test_a_release_has_seven_architectures(gates):
+    assert gates.release() == ["75", "80", "86", "89", "90", "100", "120"]

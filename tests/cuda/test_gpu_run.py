@@ -36,6 +36,24 @@ def test_a_step_has_its_own_time(gpu):
     assert outcome.seconds < 30
 
 
+def test_all_steps_together_have_theirs(gpu):
+    outcome = gpu.run(gpu.Step("tests", 60, [python("import time; time.sleep(60)")]), most=0.5)
+    assert outcome.status.startswith("stopped after")
+
+
+def test_a_rehearsal_has_the_steps_of_the_run(gpu, monkeypatch, tmp_path):
+    monkeypatch.setattr(gpu, "environment", lambda: tmp_path)
+    monkeypatch.setattr(gpu, "rehearsal_library", lambda: "simulator.so")
+    run, rehearsal = gpu.steps(False), gpu.steps(True)
+    assert [step.name for step in run] == [step.name for step in rehearsal]
+    assert sum(step.limit for step in run) <= 600
+    for step, rehearsed in zip(run, rehearsal, strict=True):
+        (command,), (tried,) = step.commands, rehearsed.commands
+        if step.name in ("memcheck", "racecheck"):  # the same without the sanitizer
+            assert command[0] == "compute-sanitizer"
+            assert command[-len(tried) :] == tried
+
+
 def test_a_missing_program_is_a_failure(gpu):
     outcome = gpu.run(gpu.Step("memcheck", 60, [["igfast-no-such-program"]]))
     assert outcome.status.startswith("failed: ")
