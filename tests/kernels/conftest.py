@@ -122,6 +122,11 @@ class Kernel:
     def core(self):
         return self.device or _core
 
+    @property
+    def simulated(self) -> bool:
+        """Whether a simulator runs them: as such, or in place of the CUDA device."""
+        return self.core.isa() == "sim" or (self.device is not None and self.device.rehearses)
+
     @contextmanager
     def on(self, isa: str, simulator=None) -> Iterator[None]:
         """Runs on `isa`: one of the CPU's, "sim" or "cuda"."""

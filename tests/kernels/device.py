@@ -28,6 +28,10 @@ class Device:
         self._library = library
         self._memory = memory  # torch's name of it
 
+    @property
+    def rehearses(self) -> bool:
+        return self._memory == "cpu"
+
     @staticmethod
     def isa() -> str:
         return "cuda"

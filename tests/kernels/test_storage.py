@@ -51,7 +51,7 @@ def test_each_pattern_alone_has_its_moments(kernel, isa, patterns, name):
     """One row per pattern: min, max and mean are the value itself."""
     array = patterns(kernel.floats[name])
     values = np.array([decode(bits, *FORMATS[name]) for bits in range(array.size)])
-    if isa == "sim" and array.size > 256:  # where a row takes a millisecond
+    if kernel.simulated and array.size > 256:  # where a row takes a millisecond
         array, values = array[::61], values[::61]
     integers, floats, _, _ = kernel.moments([array[i : i + 1] for i in range(array.size)])
     finite = np.isfinite(values)
