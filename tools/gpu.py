@@ -134,9 +134,9 @@ def steps(rehearse: bool) -> list[Step]:
         for tool in ("memcheck", "racecheck")
     ]
     found = [
-        Step("build", 120, [install]),
+        Step("build", 100, [install]),
         Step("tests", 150, [suite], simulated),
-        Step("CUB", 60, [compile_cub], skipped="" if nvcc or not rehearse else "needs nvcc"),
+        Step("CUB", 80, [compile_cub], skipped="" if nvcc or not rehearse else "needs nvcc"),
         Step("benchmarks", 150, [[*benchmark, "--library", library]]),
         *checks,
     ]
