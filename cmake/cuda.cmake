@@ -1,6 +1,6 @@
-# Decides whether to build the CUDA library: IGFAST_CUDA, CMAKE_CUDA_ARCHITECTURES, and IGFAST_CUDA_STATUS,
-# "built" or the sentence that igfast.show_config() and the first refused CUDA tensor repeat. What it
-# was built for, the library itself says.
+# Decides whether to build the CUDA library: IGFAST_CUDA, CMAKE_CUDA_ARCHITECTURES, and
+# IGFAST_CUDA_STATUS, "built" or the sentence that igfast.show_config() and the first refused CUDA
+# tensor repeat. What it was built for, the library itself says.
 #
 # AUTO builds where it pays: for the GPU of this machine alone, a fraction of a release's time, and
 # not at all on machines that have nvcc but no GPU, such as CI's. ON is for releases: every
