@@ -124,10 +124,10 @@ def steps(rehearse: bool) -> list[Step]:
     if rehearse:
         library, sanitizer = rehearsal_library(), []
         benchmark += ["--rehearse"]
-        suite += ["-k", "cuda and not test_simulator"]
+        suite += ["-k", "(cuda or properties) and not test_simulator"]
     else:
         benchmark += ["--cub", cub]
-        suite += ["-k", "cuda and not simulat"]
+        suite += ["-k", "(cuda or properties) and not simulat"]
     simulated = {"IGFAST_TEST_DEVICE_LIBRARY": library} if rehearse else {}
     checks = [
         Step(tool, 60, [[*sanitizer, tool, *small] if sanitizer else small], simulated)
