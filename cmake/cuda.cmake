@@ -7,6 +7,7 @@
 # architecture, and an error where it cannot be.
 set(IGFAST_CUDA_RELEASE 75-real 80-real 86-real 89-real 90-real 100-real 120)
 set(IGFAST_CUDA_LIBRARY "" CACHE FILEPATH "A libigfast_cuda.so to install instead of building one")
+set(IGFAST_CUDA_WITHOUT "IGFAST_BUILD_CUDA was OFF" CACHE STRING "Why OFF, for the status")
 set(IGFAST_CUDA OFF)
 
 function(igfast_find_nvcc found)
@@ -63,7 +64,7 @@ elseif(IGFAST_BUILD_CUDA)
                         "CMAKE_CUDA_COMPILER, or build with IGFAST_BUILD_CUDA=OFF")
   endif()
 else()
-  set(IGFAST_CUDA_STATUS "not built: IGFAST_BUILD_CUDA was OFF when igfast was compiled")
+  set(IGFAST_CUDA_STATUS "not built: ${IGFAST_CUDA_WITHOUT} when igfast was compiled")
 endif()
 
 if(IGFAST_CUDA)

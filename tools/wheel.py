@@ -140,6 +140,8 @@ def main() -> None:
     architectures = build_cuda(tools, compiler, chosen)
     if architectures:
         defines["IGFAST_CUDA_LIBRARY"] = str(CUDA_LIBRARY)
+    else:
+        defines["IGFAST_CUDA_WITHOUT"] = "nvcc was not found"
     for python in options.python or [sys.executable]:
         name = Path(python).name
         wheel = audit(tools, build_wheel(python, name, compiler, defines))
