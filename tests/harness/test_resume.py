@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,15 @@ class Presser(Listener):
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.fixture
+def pressable() -> Iterator[None]:
+    """Ctrl-C as in a terminal; a shell's background job is started with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("pressable")
 def test_interrupted_run_is_saved_where_it_stopped(mnist: Dataset, tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole.igf", tmp_path / "broken.igf"
     settings = replace(SMALL, checkpoint_every=1000)
