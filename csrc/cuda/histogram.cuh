@@ -57,7 +57,7 @@ class BlockWalk {
     const std::int32_t first = launch_.block_first[blockIdx.x];
     const std::int32_t end = launch_.block_first[blockIdx.x + 1];
     for (std::int32_t s = first; s < end; ++s) {
-      const Segment segment = launch_.segments[s];
+      const Segment& segment = launch_.segments[s];
       output_ = {launch_.out, segment.row, launch_.grid.bins, launch_.splits};
       counters_.aim(output_);
       if (std::is_same<Counters, DirectCounters>::value || (segment.direct != 0 && !kNothing)) {
@@ -88,15 +88,6 @@ class BlockWalk {
   // Either way a vector goes to the same thread in the same order, so moments do not depend on it.
   template <bool kMayBeFast, class AnyCounters>
   __device__ void walk(const Segment& segment, AnyCounters& counters) {
-    bool fast = false;
-    if constexpr (kMayBeFast) {
-      const bool wide = segment.dtype == static_cast<std::int32_t>(Dtype::kFloat64);
-      fast = (segment.pointer & 15) == 0 && (kFastDouble || !wide);
-      if constexpr (kFastDouble) {
-        fast = fast && (!wide || Grid::fast(launch_.grid, segment.row, &wide_));
-      }
-      fast = fast && (wide || Grid::fast(launch_.grid, segment.row, &narrow_));
-    }
     std::int64_t chunk = segment.first_chunk;
     for (std::int64_t begin = segment.begin; begin < segment.end;
          begin += launch_.chunk_elements, ++chunk) {
@@ -106,7 +97,7 @@ class BlockWalk {
       std::conditional_t<kMoments, ThreadSums, NoSums> sums;
       std::int32_t done = 0;
       if constexpr (kMayBeFast) {
-        done = fast ? add_vectors(segment, begin, size, sums) : 0;
+        done = add_vectors(segment, begin, size, sums);
       }
       add_rest(segment, begin, size, done, counters, sums);
       if constexpr (kMoments) {
@@ -120,26 +111,38 @@ class BlockWalk {
     }
   }
 
-  // Returns how many whole vectors there were.
+  // Returns how many whole vectors there were; 0 where there is no fast rule. The rule is made anew
+  // for every chunk: it takes registers that nothing else should wait for.
   template <class Sums>
   __device__ std::int32_t add_vectors(const Segment& segment, std::int64_t begin, std::int32_t size,
                                       Sums& sums) {
     const auto dtype = static_cast<Dtype>(segment.dtype);
-    if constexpr (kFastDouble) {
-      if (dtype == Dtype::kFloat64) {
-        return add_as<double>(segment, begin, size, wide_, sums);
+    if ((segment.pointer & 15) != 0) {
+      return 0;
+    }
+    if (dtype == Dtype::kFloat64) {
+      if constexpr (kFastDouble) {
+        FastDyadicDouble rule{};
+        if (Grid::fast(launch_.grid, segment.row, &rule)) {
+          return add_as<double>(segment, begin, size, rule, sums);
+        }
       }
+      return 0;
+    }
+    typename Grid::Fast rule{};
+    if (!Grid::fast(launch_.grid, segment.row, &rule)) {
+      return 0;
     }
     if constexpr (!kMoments) {  // whose arithmetic outweighs a switch
       if (dtype == Dtype::kFloat32) {
-        return add_as<float>(segment, begin, size, narrow_, sums);
+        return add_as<float>(segment, begin, size, rule, sums);
       }
       if (dtype == Dtype::kBFloat16) {
-        return add_as<BFloat16>(segment, begin, size, narrow_, sums);
+        return add_as<BFloat16>(segment, begin, size, rule, sums);
       }
     }
     return add_as<std::conditional_t<kMoments, AnyNarrow, RareNarrow>>(segment, begin, size,
-                                                                       narrow_, sums);
+                                                                       rule, sums);
   }
 
   template <class T, class Rule, class Sums>
@@ -265,8 +268,6 @@ class BlockWalk {
   Counters counters_;
   OutputRow output_{};
   std::int32_t filled_ = 0;  // elements per thread since the last flush, at most
-  typename Grid::Fast narrow_{};
-  FastDyadicDouble wide_{};
 };
 
 template <class Grid, class Counters, bool kMoments>

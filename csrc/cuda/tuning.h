@@ -26,8 +26,13 @@ struct CudaTuning {
   // with it compile time, grows in proportion.
   static constexpr int kLoads = 2;
   // Blocks per multiprocessor that the register allocation leaves room for: 80 registers a thread
-  // without moments, 128 with.
+  // without moments, 128 with. On sm_120, whose compiler would spill at 80, two have as many bytes
+  // on their way as its memory asks for.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1200
+  static constexpr int kMinBlocks = 2;
+#else
   static constexpr int kMinBlocks = 3;
+#endif
   static constexpr int kMinBlocksWithMoments = 2;
   // Elements per chunk, the unit that blocks share and that moments are summed in. Doubled until
   // a plan has at most kMostChunks, so that moments depend on the tensors and not on the device.
