@@ -24,7 +24,7 @@ from . import split_tuning as tuning
 from .split_cells import join_outside, merge_sparse, roots
 from .split_corners import Corners, corners
 from .split_errors import segment_ends, statistical_error, unresolved_motion
-from .split_following import follow, lost_in_cells
+from .split_following import Followed, follow, lost_in_cells
 from .split_modes import Modes, find_modes
 from .split_remainder import Remainder, measure_remainder
 from .split_square import split_velocity_squared
@@ -141,10 +141,10 @@ def _measured(
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)
     path = np.concatenate([[0.0], np.cumsum(np.maximum(chords, 0.0))])
-    lost, remainder = lost_in_cells(merged, modes), Remainder(0.0, 0.0)
+    lost, remainder = lost_in_cells(merged, modes), Remainder(0.0, 0.0, 0.0)
     if path[-1] > 0 and splits > 2:
-        known = float(statistical_error(np.cumsum(followed.increments, axis=1))[-1] / path[-1])
-        remainder = measure_remainder(curve.centered, path, modes, known)
+        known = float(_whole_error(followed) / path[-1])
+        remainder = measure_remainder(curve, path, modes, known)
     scale = np.sqrt(1 + np.clip(remainder.value, *tuning.BELIEVED_REMAINDER))
     scale *= 1 + lost
     width = np.asarray(np.median(followed.widths, axis=0))
@@ -153,9 +153,13 @@ def _measured(
     lengths[:, 1:] = np.cumsum(followed.increments * scale * corner.gain, axis=1)
     strides = np.asarray(np.round(width), dtype=np.int64)
     ends = segment_ends(lengths)
+    pairs = np.zeros((splits, splits, records))
+    pairs[..., 1:] = np.cumsum(followed.pairs * scale * corner.gain, axis=2)
     grown = np.maximum.accumulate(np.maximum(lengths.mean(axis=0)[ends], 0.0))
     share = _systematic_error(modes, followed.straightened, remainder, lost, corner)
-    error = np.hypot(statistical_error(lengths), share * lengths.mean(axis=0))[ends]
+    error = np.hypot(
+        statistical_error(lengths[:, ends], pairs[..., ends]), share * lengths[:, ends].mean(axis=0)
+    )
     still = unresolved_motion(counts, merged, strides, offsets)
     return SplitLength(
         np.interp(times, times[ends], grown),
@@ -172,13 +176,19 @@ def _measured(
     )
 
 
+def _whole_error(followed: Followed) -> float:
+    """Statistical error of the length of the whole path."""
+    lengths = followed.increments.sum(axis=1, keepdims=True)
+    return float(statistical_error(lengths, followed.pairs.sum(axis=2, keepdims=True))[0])
+
+
 def _systematic_error(
     modes: Modes, straightened: float, remainder: Remainder, lost: float, corner: Corners
 ) -> float:
     """Standard error over length: what modes leave out, noise in tangents, cells, arcs."""
     parts = (
         tuning.REMAINDER_ERROR * remainder.error,
-        tuning.HIDDEN_ERROR * modes.hidden,
+        tuning.HIDDEN_ERROR * remainder.unseen,
         tuning.TANGENT_ERROR * straightened,
         tuning.LOST_IN_CELLS_ERROR * lost,
         tuning.TRANSPORT_ERROR * corner.guessed,
