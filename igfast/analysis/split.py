@@ -142,13 +142,15 @@ def _measured(
     chords = followed.increments.mean(axis=0)
     path = np.concatenate([[0.0], np.cumsum(np.maximum(chords, 0.0))])
     lost, remainder = lost_in_cells(merged, modes), Remainder(0.0, 0.0, 0.0)
+    known = _whole_error(followed) / path[-1] if path[-1] > 0 else 0.0
     if path[-1] > 0 and splits > 2:
-        known = float(_whole_error(followed) / path[-1])
         remainder = measure_remainder(curve, path, modes, known)
     scale = np.sqrt(1 + np.clip(remainder.value, *tuning.BELIEVED_REMAINDER))
     scale *= 1 + lost
     width = np.asarray(np.median(followed.widths, axis=0))
-    corner = corners(chords * scale, followed.turned * scale, width == 1, counts)
+    corner = corners(
+        chords * scale, followed.turned * scale, followed.across, width == 1, counts
+    )
     lengths = np.zeros((splits, records))
     lengths[:, 1:] = np.cumsum(followed.increments * scale * corner.gain, axis=1)
     strides = np.asarray(np.round(width), dtype=np.int64)
@@ -156,7 +158,7 @@ def _measured(
     pairs = np.zeros((splits, splits, records))
     pairs[..., 1:] = np.cumsum(followed.pairs * scale * corner.gain, axis=2)
     grown = np.maximum.accumulate(np.maximum(lengths.mean(axis=0)[ends], 0.0))
-    share = _systematic_error(modes, followed.straightened, remainder, lost, corner)
+    share = _systematic_error(known, modes, followed.straightened, remainder, lost, corner)
     error = np.hypot(
         statistical_error(lengths[:, ends], pairs[..., ends]), share * lengths[:, ends].mean(axis=0)
     )
@@ -183,16 +185,21 @@ def _whole_error(followed: Followed) -> float:
 
 
 def _systematic_error(
-    modes: Modes, straightened: float, remainder: Remainder, lost: float, corner: Corners
+    known: float, modes: Modes, straightened: float, remainder: Remainder, lost: float, corner: Corners
 ) -> float:
-    """Standard error over length: what modes leave out, noise in tangents, cells, arcs."""
+    """Standard error over length: what modes leave out, noise in tangents, cells, arcs.
+
+    Modes that noise hides are as weak as noise, so they matter no more than it does (``known``).
+    """
     parts = (
         tuning.REMAINDER_ERROR * remainder.error,
-        tuning.HIDDEN_ERROR * remainder.unseen,
+        tuning.UNSEEN_ERROR * remainder.unseen,
+        min(tuning.HIDDEN_ERROR * modes.hidden, known),
         tuning.TANGENT_ERROR * straightened,
         tuning.LOST_IN_CELLS_ERROR * lost,
         tuning.TRANSPORT_ERROR * corner.guessed,
         tuning.CHORD_ERROR * corner.added,
+        corner.doubtful,
     )
     return float(np.sqrt(np.square(parts).sum()))
 

@@ -22,7 +22,8 @@ class Followed:
 
     ``increments`` (G, K) and ``widths`` (G, K) of the windows; ``pairs`` (G, G, K), displacements of
     each split along the tangents of each single other, in both ways; ``turned`` (K−1,) displacements
-    along the tangents of neighbors, mean over splits; ``straightened``, the share of the length
+    along the tangents of neighbors, mean over splits; ``across`` (K−2,), cosines between the tangents
+    on both sides of an interval, where single intervals gave them, else 1; ``straightened``, the share of the length
     that was added because noise turns tangents away.
     """
 
@@ -30,6 +31,7 @@ class Followed:
     pairs: Float
     widths: Int
     turned: Float
+    across: Float
     straightened: float
 
 
@@ -71,7 +73,7 @@ def follow(curve: Roots, modes: Modes) -> Followed:
     intervals = curve.splits.shape[0] - 1
     increments, pairs = np.zeros((splits, intervals)), np.zeros((splits, splits, intervals))
     widths = np.zeros((splits, intervals), dtype=np.int64)
-    turned = np.zeros(max(intervals - 1, 0))
+    turned, across = np.zeros(max(intervals - 1, 0)), np.zeros(max(intervals - 2, 0))
     mean, uncorrected = np.zeros(intervals), 0.0
     for split in range(splits if modes.rank else 0):
         basis, overlap = modes.directions[split], modes.overlap[split]
@@ -90,10 +92,14 @@ def follow(curve: Roots, modes: Modes) -> Followed:
         forward = (change[1:] * unit[:-1]).sum(axis=1) * weight[:-1]
         backward = (change[:-1] * unit[1:]).sum(axis=1) * weight[1:]
         turned += 0.5 * (forward + backward) / splits
+        single = (found.width[2:] == 1) & (found.width[:-2] == 1)
+        across += np.where(single, (unit[2:] * unit[:-2]).sum(axis=1), 1.0) / splits
     increments += mean - increments.mean(axis=0)
     total = splits * float(mean.sum())
     pairs = 0.5 * (pairs + pairs.transpose(1, 0, 2))
-    return Followed(increments, pairs, widths, turned, 1 - uncorrected / total if total > 0 else 0.0)
+    return Followed(
+        increments, pairs, widths, turned, across, 1 - uncorrected / total if total > 0 else 0.0
+    )
 
 
 def _slopes(others: Float, one: float) -> Float:

@@ -50,8 +50,11 @@ LADDER_OVERLAP = 4
 BELIEVED_REMAINDER = (-0.1, 1.0)
 # Half of an error in the squared length is one in the length.
 REMAINDER_ERROR = 0.5
-# Share of the most that the next mode adds that is its standard error: two errors are beyond it.
-HIDDEN_ERROR = 0.75
+# Share of the last refinement of the squared length that is one standard error of the length.
+UNSEEN_ERROR = 0.75
+# Share of what the next mode would add, were it as strong as it may be, that is its standard error:
+# it matters where elements are too few to measure motion outside the modes.
+HIDDEN_ERROR = 0.3
 # Share of the length added for the noise in tangents that is its standard error.
 TANGENT_ERROR = 0.3
 # Pairs of cells lose so many times as much as cells do: at edges, and where densities are smooth.
@@ -66,12 +69,14 @@ FEWEST_CELLS = 4
 
 # Angle per record below which a path between two records is taken as an arc of a circle.
 SMOOTH_TURN = 3.141592653589793 / 3
+# Cosine between the directions before and after an interval below which the path has turned round.
+REVERSED = -0.5
 # Steps longer than this, between which the direction is lost, may hide a reversal.
 LONG_STEP = 0.4
 # What moving quantiles may add to a great circle; beyond, the guess is not believed.
 MOST_TRANSPORT = 0.15
 # Share of the added length that is taken as its standard error: for a smooth path, and for a guess.
-CHORD_ERROR = 0.2
+CHORD_ERROR = 0.1
 TRANSPORT_ERROR = 0.5
 
 # A segment of the piecewise linear L ends where its length stands this many errors clear.
