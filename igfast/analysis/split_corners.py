@@ -15,6 +15,7 @@ Float = NDArray[np.float64]
 _TINY = 1e-300
 _SMALL_ANGLE = 1e-9
 _TRANSPORT_CELLS = 64
+_FEWEST = 4  # intervals that tell how velocities change
 _INCREASING = 1e-12  # per cell, keeps cumulative shares invertible where a cell is empty
 
 
@@ -83,7 +84,7 @@ def corners(
     total = float(chords.sum())
     if not total > 0:
         return Corners(gain, turning, 0.0, 0.0, 0.0)
-    added, doubt = _reversals(chords, turned, across)
+    added, doubt = _reversals(chords, turned, across, single)
     gain = gain * (1 + added)
     whole = float((chords * gain).sum()) / total - 1
     return Corners(gain, turning, whole, guessed / total, doubt / total)
@@ -99,16 +100,20 @@ def _bend(chords: Float, before: Float, after: Float) -> Float:
     return np.asarray(np.nan_to_num(both))
 
 
-def _reversals(chords: Float, turned: Float, across: Float) -> tuple[Float, float]:
+def _reversals(
+    chords: Float, turned: Float, across: Float, single: Bool
+) -> tuple[Float, float]:
     """(K,) relative length of turning round within intervals, and what length is in doubt in all.
 
     Between velocities a > 0 > −b at its ends that change linearly, a path of chord |a − b|/2 has
     length (a² + b²)/2(a + b), longer by min(a, b)²/(a + b). A sudden reversal at unchanged speed
-    has more, up to the chords around: that is in doubt as far as these do not fall toward it.
+    has more, up to the chords around: that is in doubt as far as these do not fall toward it. The
+    first and the last interval know one neighbor only, whose change of velocity goes on.
     """
     added, doubt = np.zeros(len(chords)), 0.0
+    positive = np.maximum(chords, 0.0)
     for at in (np.flatnonzero(across < tuning.REVERSED) + 1).tolist():
-        left, here, right = np.maximum(chords[at - 1 : at + 2], 0.0).tolist()
+        left, here, right = positive[at - 1 : at + 2].tolist()
         forth = here if turned[at - 1] > 0 else -here
         start, stop = 0.5 * (left + forth), 0.5 * (right - forth)
         if not min(start, stop) > 0:  # it turns round in a neighbor
@@ -117,6 +122,14 @@ def _reversals(chords: Float, turned: Float, across: Float) -> tuple[Float, floa
         sudden = max(0.5 * (left + right) - here - smooth, 0.0) * _abrupt(chords, at)
         added[at - 1 : at + 2] += smooth / (left + here + right)
         doubt += 0.5 * sudden  # two errors hold it
+    for end, beside, between in ((0, 1, 0), (-1, -2, -1)):
+        if len(chords) < _FEWEST or not single[beside]:
+            continue
+        near, here = float(positive[beside]), float(positive[end])
+        forth = here if turned[between] > 0 else -here
+        start, stop = 0.5 * (near + forth), 0.5 * near - 1.5 * forth
+        if here < near and min(start, stop) > 0:
+            added[[end, beside]] += min(start, stop) ** 2 / (start + stop) / (near + here)
     return added, doubt
 
 

@@ -45,7 +45,8 @@ def lost_in_cells(merged: Float, modes: Modes) -> float:
     edge is lost or not as it lies in a pair or between two, so both ways to pair are averaged.
     """
     merged = merged[:: max(1, len(merged) // tuning.RECORDS_FOR_CELLS)]
-    ways = np.array([_coarser(merged, modes, offset) for offset in (0, 1)])
+    here = _length(roots(merged), modes)
+    ways = np.array([[here, *_coarser(merged, modes, offset)] for offset in (0, 1)])
     lengths = ways.mean(axis=0)
     pairs, fours = lengths[0] - lengths[1], lengths[1] - lengths[2]
     if not (pairs > 0 and lengths[0] > 0):
@@ -57,14 +58,18 @@ def lost_in_cells(merged: Float, modes: Modes) -> float:
 
 
 def _coarser(merged: Float, modes: Modes, offset: int) -> list[float]:
-    """Lengths in cells as they are, in pairs of them, in pairs of pairs."""
+    """Lengths in pairs of cells, and in pairs of pairs."""
     lengths: list[float] = []
-    for _ in range(3):
-        curve = roots(merged)
-        lengths.append(float(follow(curve, modes).increments.mean(axis=0).sum()))
+    for _ in range(2):
         starts = pairs_of_cells(merged.shape[-1], offset)
-        modes, merged = join_modes(modes, curve, starts)[0], np.add.reduceat(merged, starts, axis=-1)
+        modes = join_modes(modes, roots(merged), starts)[0]
+        merged = np.add.reduceat(merged, starts, axis=-1)
+        lengths.append(_length(roots(merged), modes))
     return lengths
+
+
+def _length(curve: Roots, modes: Modes) -> float:
+    return float(follow(curve, modes).increments.mean(axis=0).sum())
 
 
 def follow(curve: Roots, modes: Modes) -> Followed:
