@@ -1,4 +1,8 @@
-"""Processes that were written down after the estimator was last changed, to judge it."""
+"""Processes that were written down after the numbers of the estimator were last changed.
+
+Of the first dozen one, "breathing Student", showed that a reversal in the last interval was not
+seen, which was mended; those of ``UNTOUCHED`` were written after that, and changed nothing.
+"""
 
 from __future__ import annotations
 
@@ -133,4 +137,56 @@ def _fresh() -> list[Process]:
     ]  # fmt: skip
 
 
+def _untouched() -> list[Process]:
+    angle = lambda t: 2.5 * t  # noqa: E731
+    wide = lambda t: 1 + 0.9 * t * t  # noqa: E731
+    saw = lambda t: 0.5 * ((4.3 * t) % 1.0 if int(4.3 * t) % 2 == 0 else 1 - (4.3 * t) % 1.0)  # noqa: E731
+    drift = lambda t: 0.9 * np.tanh(4 * t - 2)  # noqa: E731
+    return [
+        Process(
+            "saw, kinks anywhere", -6, 7, 1, moved(gauss, lambda z, t: z + saw(t)),
+            gaussian_below(saw, one), 0.5 * 4.3,
+        ),
+        Process(
+            "two scales beat", -9, 9, 1,
+            moved(pair(gauss, uniform), lambda z, t: z[0] * np.where(
+                z[1] < 0.5, 1 + 0.5 * np.sin(angle(t)), 1 + 0.5 * np.cos(angle(t)))),
+            lambda x, t: (
+                0.5 * normal(x / (1 + 0.5 * math.sin(angle(t))))
+                + 0.5 * normal(x / (1 + 0.5 * math.cos(angle(t))))
+            ),
+        ),
+        Process(
+            "Gumbel drifts and widens", -8, 18, 1,
+            moved(lambda r, n: r.gumbel(size=n), lambda z, t: z * wide(t) + t),
+            lambda x, t: np.exp(-np.exp(-(x - t) / wide(t))),
+        ),
+        Process(
+            "jitter, sigmoid drift", -6, 6, 1, relaxing(1.0, 1.0, 4.0, drift, one),
+            gaussian_below(drift, one), 1.8 * math.tanh(2),
+        ),
+        Process(
+            "Laplace mode melts", -12, 12, 1,
+            moved(pair(lambda r, n: r.laplace(size=n), gauss), lambda z, t: (
+                math.sqrt(1 - 0.5 * t) * z[0] + math.sqrt(t) * z[1])),
+            _melting_below,
+        ),
+        Process(
+            "rare drift", -6, 9, 1,
+            moved(pair(gauss, uniform), lambda z, t: z[0] + np.where(z[1] < 0.1, 3 * t, 0)),
+            lambda x, t: 0.9 * normal(x) + 0.1 * normal(x - 3 * t),
+        ),
+    ]  # fmt: skip
+
+
+def _melting_below(x: Array, t: float) -> Array:
+    """Of a·Laplace + s·normal."""
+    a, s = math.sqrt(1 - 0.5 * t), math.sqrt(t + 1e-12)
+    left = special.log_ndtr(-x / s - s / a) + x / a
+    right = special.log_ndtr(x / s - s / a) - x / a
+    half = (s / a) ** 2 / 2
+    return normal(x / s) + 0.5 * (np.exp(half + left) - np.exp(half + right))
+
+
+UNTOUCHED = {process.name: process for process in _untouched()}
 FRESH = {process.name: process for process in _fresh()}
