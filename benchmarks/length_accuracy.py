@@ -1,6 +1,6 @@
 """Accuracy and coverage of the split estimator of length, on processes of known length.
 
-    python benchmarks/length_accuracy.py [--quick] [--jobs N]
+    python benchmarks/length_accuracy.py [--seeds TIMES] [--jobs N]
 
 writes benchmarks/results/length_accuracy.json and length_accuracy.md after each case: an hour on a
 free core.
@@ -34,23 +34,27 @@ from analysis.unseen_processes import UNSEEN  # noqa: E402
 EVERY = {**KNOWN, **HELD_OUT, **UNSEEN, **FRESH, **UNTOUCHED}
 MARKS = {**dict.fromkeys(FRESH, "*"), **dict.fromkeys(UNTOUCHED, "†")}
 FEW = ("shift", "relaxation", "return", "Laplace scale", "circle", "far shift")
-# n, T, bins, splits, seeds: of all processes, and of a few where that takes long
-MATRIX = [
-    (100_000, 30, 256, 8, 200),
-    (100_000, 10, 256, 8, 40),
-    (100_000, 100, 256, 8, 10),
+SOME = (*FEW, "scale", "diffusion", "Student shift", "modes part", "half zeros", "beta drift")
+# n, T, bins, splits, seeds: of all processes, of some, and of a few where that takes long
+ALL = [
+    (100_000, 30, 256, 8, 80),
+    (100_000, 10, 256, 8, 24),
+    (100_000, 100, 256, 8, 6),
+]
+OTHER = [
     (1_000, 30, 256, 8, 40),
-    (10_000, 30, 256, 8, 16),
-    (100_000, 30, 256, 4, 10),
-    (100_000, 30, 64, 8, 10),
+    (10_000, 30, 256, 8, 20),
+    (100_000, 30, 256, 4, 20),
+    (100_000, 30, 64, 8, 20),
     (100_000, 30, 1024, 8, 4),
 ]
 LONG = [
-    (100_000, 1000, 256, 8, 10),
-    (1_000_000, 30, 256, 8, 6),
-    (10_000_000, 30, 256, 8, 2),
+    (100_000, 1000, 256, 8, 4),
+    (1_000_000, 30, 256, 8, 3),
+    (10_000_000, 30, 256, 8, 1),
 ]
-QUICK = [(n, t, b, g, min(s, 10)) for n, t, b, g, s in MATRIX if n <= 100_000 and t <= 100]
+CASES = [(case, names) for cases, names in ((ALL, tuple(EVERY)), (OTHER, SOME), (LONG, FEW))
+         for case in cases]  # fmt: skip
 
 
 def measure(name: str, case: tuple[int, int, int, int, int]) -> dict[str, Any]:
@@ -76,7 +80,7 @@ def measure(name: str, case: tuple[int, int, int, int, int]) -> dict[str, Any]:
         "seeds": seeds,
         "truth": process.truth,
         "mean": float(length.mean()),
-        "spread": float(length.std(ddof=1)),
+        "spread": float(length.std(ddof=min(1, seeds - 1))),
         "error": float(np.median(error)),
         "coverage": float(inside.mean()),
         "seconds": seconds / seeds,
@@ -139,16 +143,14 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few seeds: minutes")
+    parser.add_argument("--seeds", type=float, default=1.0, help="times as many seeds")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
     options = parser.parse_args()
-    quick = options.quick
-    cases = [(case, list(EVERY)) for case in (QUICK if quick else MATRIX)]
-    cases += [] if quick else [(case, list(FEW)) for case in LONG]
     rows: list[dict[str, Any]] = []
     RESULTS.mkdir(exist_ok=True)
     with ProcessPoolExecutor(options.jobs) as pool:
-        for case, names in cases:
+        for (*case, seeds), names in CASES:
+            case = (*case, max(1, round(options.seeds * seeds)))
             rows += pool.map(measure, names, itertools.repeat(case))
             print(summarize(rows[-len(names) :]), flush=True)
             (RESULTS / "length_accuracy.json").write_text(json.dumps(rows, indent=1) + "\n")

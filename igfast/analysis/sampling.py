@@ -32,7 +32,7 @@ class Sampling:
     length_every_second : float
         L from every second record.
     length_every_fourth : float
-        L from every fourth record, and the share of L after the last of them as it is in ``length``.
+        L from every fourth record, and what all records give after the last of them.
     added : float
         Relative length added for arcs against chords (an estimate, part of ``length``).
     turning : float

@@ -4,10 +4,11 @@ Every record holds the histogram of the *same* elements, dealt once into G disjo
 y = 2√p in B cells, L = ∫ Γ dt is the Euclidean arc length of the curve y(t). Sampling noise is
 independent between splits, and strongly dependent between times. For each split g
 
-    L_g = Σ_t ⟨y_g(t+1) − y_g(t), u_g(t)⟩ / c_g(t)
+    L_g = Σ_t ⟨(p_g(t+1) − p_g(t)) s(t), u_g(t)⟩ / c_g(t)
 
-where the unit tangent u_g comes from the *other* splits alone, and c_g is its cosine to the true
-tangent, which noise has turned it from. L is the mean over g. It is linear in what it measures, so
+where the slope s = dy/dp and the unit tangent u_g come from the *other* splits alone, and c_g is
+its cosine to the true tangent, which noise has turned it from. L is the mean over g, times what the
+few modes in which tangents are sought leave out. It is linear in what it measures, so
 noise adds no length; the window of time that gives a tangent is chosen on other data than those
 that are measured along it, so the choice adds none either; and a centered tangent does not cut
 corners. ``docs/length.md`` derives it, and shows its accuracy and the coverage of its errors.
@@ -148,9 +149,7 @@ def _measured(
     scale = np.sqrt(1 + np.clip(remainder.value, *tuning.BELIEVED_REMAINDER))
     scale *= 1 + lost
     width = np.asarray(np.median(followed.widths, axis=0))
-    corner = corners(
-        chords * scale, followed.turned * scale, followed.across, width == 1, counts
-    )
+    corner = corners(chords * scale, followed.turned * scale, followed.across, width == 1, counts)
     lengths = np.zeros((splits, records))
     lengths[:, 1:] = np.cumsum(followed.increments * scale * corner.gain, axis=1)
     strides = np.asarray(np.round(width), dtype=np.int64)
@@ -185,7 +184,12 @@ def _whole_error(followed: Followed) -> float:
 
 
 def _systematic_error(
-    known: float, modes: Modes, straightened: float, remainder: Remainder, lost: float, corner: Corners
+    known: float,
+    modes: Modes,
+    straightened: float,
+    remainder: Remainder,
+    lost: float,
+    corner: Corners,
 ) -> float:
     """Standard error over length: what modes leave out, noise in tangents, cells, arcs.
 

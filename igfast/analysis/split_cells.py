@@ -86,7 +86,9 @@ def roots(counts: Float) -> Roots:
     contrasts = np.linalg.qr(basis)[0][:, 1:] / np.sqrt(splits - 1)
     noise = np.tensordot(contrasts.T, own, axes=(1, 1))
     noise -= noise.mean(axis=1, keepdims=True)
-    return Roots(own, counts / total, others, noise, float(splits/(splits-1)/pooled_total.mean()))
+    return Roots(
+        own, counts / total, others, noise, float(splits / (splits - 1) / pooled_total.mean())
+    )
 
 
 def _root(counts: Float, total: Float, of_none: float = tuning.ROOT_OF_NONE**2) -> Float:

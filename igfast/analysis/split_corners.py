@@ -44,15 +44,13 @@ class Corners:
     doubtful: float
 
 
-def corners(
-    chords: Float, turned: Float, across: Float, single: Bool, counts: Float
-) -> Corners:
+def corners(chords: Float, turned: Float, across: Float, single: Bool, counts: Float) -> Corners:
     """Arc over chord, where single records resolve the motion.
 
     An arc that turns by 2h along its chord is longer by h/sin h, and a path on the sphere of radius
     2 turns at least as a great circle does. Where motion reverses within an interval, its speed is
-    taken to change linearly there, as those around tell. Where the direction is lost between long steps, as at
-    a reversal, elements are taken to keep their order: the path of moving quantiles.
+    taken to change linearly there, as those around tell. Where the direction is lost between long
+    steps, as at a reversal, elements are taken to keep their order: the path of moving quantiles.
 
     Parameters
     ----------
@@ -100,9 +98,7 @@ def _bend(chords: Float, before: Float, after: Float) -> Float:
     return np.asarray(np.nan_to_num(both))
 
 
-def _reversals(
-    chords: Float, turned: Float, across: Float, single: Bool
-) -> tuple[Float, float]:
+def _reversals(chords: Float, turned: Float, across: Float, single: Bool) -> tuple[Float, float]:
     """(K,) relative length of turning round within intervals, and what length is in doubt in all.
 
     Between velocities a > 0 > −b at its ends that change linearly, a path of chord |a − b|/2 has

@@ -20,11 +20,12 @@ Float = NDArray[np.float64]
 class Followed:
     """Displacements of G splits over K intervals along the tangents of the others.
 
-    ``increments`` (G, K) and ``widths`` (G, K) of the windows; ``pairs`` (G, G, K), displacements of
-    each split along the tangents of each single other, in both ways; ``turned`` (K−1,) displacements
-    along the tangents of neighbors, mean over splits; ``across`` (K−2,), cosines between the tangents
-    on both sides of an interval, where single intervals gave them, else 1; ``straightened``, the share of the length
-    that was added because noise turns tangents away.
+    ``increments`` (G, K), whose spread over splits is that of their roots, and ``widths`` (G, K) of
+    the windows; ``pairs`` (G, G, K), displacements of each split along those of each single other,
+    in both ways; ``turned`` (K−1,) displacements along the tangents of neighbors, mean over splits;
+    ``across`` (K−2,) cosines between the tangents on both sides of an interval, 1 where it took
+    more than one interval to find them; ``straightened``, the share of the length that was added
+    because noise turns tangents away.
     """
 
     increments: Float
@@ -90,6 +91,7 @@ def follow(curve: Roots, modes: Modes) -> Followed:
         change = (np.diff(curve.shares[:, split], axis=0) * _slopes(others, curve.one)) @ basis
         along = (change * unit).sum(axis=1)
         mean += along * weight / splits
+        # noise that splits share with their slopes cancels in the mean; roots tell how much is left
         rooted = np.diff(curve.splits[:, split] @ basis, axis=0) * weight[:, None]
         increments[split] = (rooted * unit).sum(axis=1)
         pairs[split] = (found.parts @ rooted[..., None])[..., 0].T

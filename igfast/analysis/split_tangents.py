@@ -42,8 +42,9 @@ def tangents(curve: Float, splits: Float) -> Tangents:
     """Tangents of a (T, R) curve whose noise is known from (T, G, R) splits.
 
     The displacement V over a centered window of time, else over one that ends or begins here, is
-    used where |V|² is ``CLEAR_MOTION`` times its noise: on the mean around it, lest windows be chosen
-    in which noise is large by chance; a centered chord has the direction of the arc to second order. What noise is left across V turns it by 1 − cos² = noise/|V|².
+    used where |V|² is ``CLEAR_MOTION`` times its noise: on the mean around it, lest windows be
+    chosen in which noise is large by chance. A centered chord has the direction of the arc to
+    second order. What noise is left across V turns it by 1 − cos² = noise/|V|².
     """
     intervals = len(curve) - 1
     direction = np.zeros((intervals, curve.shape[1]))

@@ -1,7 +1,8 @@
 """The numbers that the split estimator of length contains, each with its reason.
 
-They were chosen on the processes of ``tests/analysis/known_processes.py``; those of
-``unseen_processes.py`` were not used (``docs/length.md``).
+They were chosen on the processes of ``known_processes.py``, ``held_out_processes.py`` and
+``unseen_processes.py`` in ``tests/analysis``; those of ``fresh_processes.py`` chose none of them
+(``docs/length.md``).
 """
 
 from __future__ import annotations
@@ -42,7 +43,6 @@ MOST_ABOVE = 2.0
 
 # Motion outside the modes is measured over the shortest displacements at which its error is below
 # this share of the statistical error of the length.
-
 FINEST_LEVEL = 0.5
 # Displacements of the ladder overlap by this factor, to use every record.
 LADDER_OVERLAP = 4

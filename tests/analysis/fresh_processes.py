@@ -23,7 +23,6 @@ from .processes import (
     one,
     pair,
     relaxing,
-    still,
     uniform,
 )
 
