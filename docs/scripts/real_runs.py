@@ -104,7 +104,7 @@ def of_task(task: tuple[Path, str, str, str, int, str]) -> tuple[str, dict[str, 
     return str(run.common(layer)), of_layer(part, layer)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1)  # tasks come run by run
 def opened(folder: Path, name: str, grid: str, merged: int) -> Trajectory:
     """The weights of a run, ``merged`` neighboring bins joined to one."""
     run = igfast.open(path_of(folder, name, grid))
