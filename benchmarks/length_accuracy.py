@@ -120,7 +120,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
     cases = [list(group) for _, group in itertools.groupby(rows, key=lambda row: (
         row["n"], row["T"], row["bins"], row["splits"]))]  # fmt: skip
     lines = [
-        "All processes: median and largest error of the mean over seeds (%, of lengths above 0.2),",
+        "Median and largest error of the mean over seeds (%, of lengths above 0.2),",
         "median standard error (%), coverage of ±2 errors: its mean (%) and how many processes,",
         "of those that move, are below 90 %, up to 98.4 %, and above; time per layer.",
         "",
