@@ -1,6 +1,6 @@
 """Accuracy and coverage of the split estimator of length, on processes of known length.
 
-    python benchmarks/length_accuracy.py [--quick]
+    python benchmarks/length_accuracy.py [--seeds TIMES] [--jobs N]
 
 writes benchmarks/results/length_accuracy.json and length_accuracy.md after each case: an hour on a
 free core.
@@ -13,6 +13,7 @@ import itertools
 import json
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,38 +25,48 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 sys.path.insert(0, str(ROOT / "tests"))
 
+from analysis.fresh_processes import FRESH, UNTOUCHED  # noqa: E402
 from analysis.held_out_processes import HELD_OUT  # noqa: E402
 from analysis.known_processes import KNOWN  # noqa: E402
-from analysis.processes import Process, simulate  # noqa: E402
+from analysis.processes import simulate  # noqa: E402
 from analysis.unseen_processes import UNSEEN  # noqa: E402
 
-EVERY = {**KNOWN, **HELD_OUT, **UNSEEN}
-MARKS = {**dict.fromkeys(HELD_OUT, "*"), **dict.fromkeys(UNSEEN, "†")}
+EVERY = {**KNOWN, **HELD_OUT, **UNSEEN, **FRESH, **UNTOUCHED}
+MARKS = {**dict.fromkeys(FRESH, "*"), **dict.fromkeys(UNTOUCHED, "†")}
 FEW = ("shift", "relaxation", "return", "Laplace scale", "circle", "far shift")
-# n, T, bins, splits, seeds: of all processes, and of a few where that takes long
-MATRIX = [
-    (100_000, 30, 256, 8, 60),
-    (100_000, 10, 256, 8, 40),
-    (100_000, 100, 256, 8, 20),
-    (1_000, 30, 256, 8, 60),
+SOME = (*FEW, "scale", "diffusion", "Student shift", "modes part", "half zeros", "beta drift")
+# n, T, bins, splits, seeds: of all processes, of some, and of a few where that takes long
+ALL = [
+    (100_000, 30, 256, 8, 80),
+    (100_000, 10, 256, 8, 24),
+    (100_000, 100, 256, 8, 6),
+]
+OTHER = [
+    (1_000, 30, 256, 8, 40),
     (10_000, 30, 256, 8, 20),
     (100_000, 30, 256, 4, 20),
-    (100_000, 30, 64, 8, 8),
+    (100_000, 30, 64, 8, 20),
     (100_000, 30, 1024, 8, 4),
 ]
-LONG = [(100_000, 1000, 256, 8, 10), (1_000_000, 30, 256, 8, 4)]
-QUICK = [(n, t, b, g, min(s, 10)) for n, t, b, g, s in MATRIX if n <= 100_000 and t <= 100]
+LONG = [
+    (100_000, 1000, 256, 8, 4),
+    (1_000_000, 30, 256, 8, 3),
+    (10_000_000, 30, 256, 8, 1),
+]
+CASES = [(case, names) for cases, names in ((ALL, tuple(EVERY)), (OTHER, SOME), (LONG, FEW))
+         for case in cases]  # fmt: skip
 
 
-def measure(process: Process, case: tuple[int, int, int, int, int]) -> dict[str, Any]:
+def measure(name: str, case: tuple[int, int, int, int, int]) -> dict[str, Any]:
     """Length, error and coverage of one process over all seeds."""
+    process = EVERY[name]
     n, intervals, bins, splits, seeds = case
     found, seconds = [], 0.0
     for seed in range(seeds):
         records = simulate(process, n, intervals, bins=bins, splits=splits, seed=seed)
-        began = time.perf_counter()
+        began = time.process_time()
         result = split_length(*records)
-        seconds += time.perf_counter() - began
+        seconds += time.process_time() - began
         found.append((result.length[-1], result.standard_error[-1]))
     length, error = np.array(found).T
     inside = (np.abs(length - process.truth) <= 2 * error) & (error > 0)
@@ -69,7 +80,7 @@ def measure(process: Process, case: tuple[int, int, int, int, int]) -> dict[str,
         "seeds": seeds,
         "truth": process.truth,
         "mean": float(length.mean()),
-        "spread": float(length.std(ddof=1)),
+        "spread": float(length.std(ddof=min(1, seeds - 1))),
         "error": float(np.median(error)),
         "coverage": float(inside.mean()),
         "seconds": seconds / seeds,
@@ -109,7 +120,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
     cases = [list(group) for _, group in itertools.groupby(rows, key=lambda row: (
         row["n"], row["T"], row["bins"], row["splits"]))]  # fmt: skip
     lines = [
-        "All processes: median and largest error of the mean over seeds (%, of lengths above 0.2),",
+        "Median and largest error of the mean over seeds (%, of lengths above 0.2),",
         "median standard error (%), coverage of ±2 errors: its mean (%) and how many processes,",
         "of those that move, are below 90 %, up to 98.4 %, and above; time per layer.",
         "",
@@ -121,7 +132,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         lines += [
             "",
             f"Every process, n = {case[0]['n']:.0e}, T = {case[0]['T']}, {case[0]['bins']} bins, "
-            f"{case[0]['seeds']} seeds. In % of the length, where not 0. * held out, † unseen.",
+            f"{case[0]['seeds']} seeds. In % of the length, where not 0. * fresh, † untouched.",
             "",
             "| process | L | mean off by | spread | standard error | coverage |",
             "|---|---|---|---|---|---|",
@@ -132,17 +143,18 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few seeds: minutes")
-    quick = parser.parse_args().quick
-    cases = [(case, list(EVERY)) for case in (QUICK if quick else MATRIX)]
-    cases += [] if quick else [(case, list(FEW)) for case in LONG]
+    parser.add_argument("--seeds", type=float, default=1.0, help="times as many seeds")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
+    options = parser.parse_args()
     rows: list[dict[str, Any]] = []
     RESULTS.mkdir(exist_ok=True)
-    for case, names in cases:
-        rows += [measure(EVERY[name], case) for name in names]
-        print(summarize(rows[-len(names) :]), flush=True)
-        (RESULTS / "length_accuracy.json").write_text(json.dumps(rows, indent=1) + "\n")
-        (RESULTS / "length_accuracy.md").write_text(markdown(rows))
+    with ProcessPoolExecutor(options.jobs) as pool:
+        for (*case, seeds), names in CASES:
+            case = (*case, max(1, round(options.seeds * seeds)))
+            rows += pool.map(measure, names, itertools.repeat(case))
+            print(summarize(rows[-len(names) :]), flush=True)
+            (RESULTS / "length_accuracy.json").write_text(json.dumps(rows, indent=1) + "\n")
+            (RESULTS / "length_accuracy.md").write_text(markdown(rows))
 
 
 if __name__ == "__main__":

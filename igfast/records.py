@@ -112,12 +112,12 @@ class Records:
             self._make_room()
         return self._series[key]
 
-    def thinned(self, layer: str, quantity: str) -> list[LayerSeries]:
-        """As :meth:`series`, of every second record."""
+    def thinned(self, layer: str, quantity: str, every: int) -> list[LayerSeries]:
+        """As :meth:`series`, of every second, fourth, ... record."""
         return cut(
-            self._source.steps_of(quantity)[::2],
-            self.histograms(layer, quantity)[::2],
-            self._source.memberships_of(quantity)[::2],
+            self._source.steps_of(quantity)[::every],
+            self.histograms(layer, quantity)[::every],
+            self._source.memberships_of(quantity)[::every],
         )
 
     def common(self, layer: str, quantity: str) -> Common:

@@ -307,10 +307,9 @@ class Trajectory:
 
     def sampling(self, layer: str, quantity: str = "param") -> Sampling:
         """Whether the records of a layer are close enough in time for its length."""
-        parts, thinned = (
-            read(layer, quantity) for read in (self._records.series, self._records.thinned)
-        )
-        return judge_sampling(parts, thinned, len(self.steps_of(quantity)))
+        second, fourth = (self._records.thinned(layer, quantity, every) for every in (2, 4))
+        parts = self._records.series(layer, quantity)
+        return judge_sampling(parts, second, fourth, len(self.steps_of(quantity)))
 
     def entropy(
         self,

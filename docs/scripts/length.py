@@ -23,6 +23,7 @@ GRIDS = {
     "dyadic, automatic": Grid.dyadic(bins=256),
     "log, 8 per octave": Grid.log(mantissa_bits=3, min_exponent=-8, max_exponent=4),
 }
+OFFSETS = (0, 0.25, 0.5, 0.75)
 Moving = Callable[[int], Iterator[np.ndarray]]
 
 
@@ -93,6 +94,26 @@ def grids() -> None:
         row(name, f"{length[-1]:.3f}", f"{error[-1]:.3f}")
 
 
+def blurred(intervals: int) -> Iterator[np.ndarray]:
+    """A uniform density on ±1 whose edges wear off: L = 0.725 in cells of no width."""
+    rng = np.random.default_rng(0)
+    x, z = rng.uniform(-1, 1, N), rng.normal(size=N)
+    yield from (x + (0.002 + 0.15 * t / intervals) * z for t in range(intervals + 1))
+
+
+def edges() -> None:
+    row("cells on ±1", *(f"edge at {at:g} of a cell" for at in OFFSETS))
+    for cells in (256, 64, 36):
+        found = []
+        for at in OFFSETS:
+            width = 2 / cells
+            low = -2 - at * width
+            grid = Grid.uniform(bins=2 * cells, low=low, high=low + 2 * cells * width)
+            length, error = run_of(blurred(30), grid).length("w", error=True)
+            found.append(f"{length[-1]:.3f} ± {error[-1]:.3f}")
+        row(cells, *found)
+
+
 def scales() -> None:
     found = run_of(shaken(1000)).length_scales("w")
     row("τ", *(f"{scale:g}" for scale in found.scales))
@@ -101,7 +122,7 @@ def scales() -> None:
 
 
 def sampling() -> None:
-    row("records", "L", "±", "every second", "turn per record", "verdict")
+    row("records", "L", "±", "every second", "every fourth", "turn per record", "verdict")
     for intervals in (8, 16, 32, 64):
         found = run_of(circle(intervals)).sampling("w")
         row(
@@ -109,6 +130,7 @@ def sampling() -> None:
             f"{found.length:.3f}",
             f"{found.error:.3f}",
             f"{found.length_every_second:.3f}",
+            f"{found.length_every_fourth:.3f}",
             f"{math.degrees(found.turning):.0f}°",
             "coarse" if found.coarse else "resolved",
         )
@@ -123,5 +145,6 @@ if __name__ == "__main__":
         ]
     )
     grids()
+    edges()
     scales()
     sampling()

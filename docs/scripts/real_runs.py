@@ -1,6 +1,6 @@
 """L of two real training runs against the interval between records, for every estimator.
 
-python docs/scripts/real_runs.py FOLDER          measures the runs of real_training.py, ten minutes
+python docs/scripts/real_runs.py FOLDER [JOBS]   measures the runs of real_training.py, ten minutes
 python docs/scripts/real_runs.py                 draws and prints what was measured before
 
 Numbers go to docs/results/real_runs.json, tables to docs/results/real_runs.md, the picture to
@@ -9,9 +9,11 @@ docs/figures/real_length.svg.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 import sys
-from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -70,37 +72,45 @@ def scheduled(run: Trajectory, stride: int) -> Trajectory:
     return Trajectory.from_histograms(kept, [records[step] for step in kept])  # one at each step
 
 
-def measure(folder: Path) -> None:
+GRIDS = {"automatic": ("", 1, INTERVALS), "reference": ("reference", 2, INTERVALS[2:])}
+
+
+def measure(folder: Path, jobs: int) -> None:
     """L of every layer by every estimator, from records at every interval, on two grids."""
-    found: dict[str, dict[str, object]] = {}
-    for name in RUNS:
-        found[name] = {
-            "automatic": of_grid(opened(folder, name, "", merged=1), INTERVALS),
-            "reference": of_grid(opened(folder, name, "reference", merged=2), INTERVALS[2:]),
-        }
+    tasks = [
+        (folder, name, grid, what, n, layer)
+        for name, grid in itertools.product(RUNS, GRIDS)
+        for what, steps in (("intervals", GRIDS[grid][2]), ("schedule", STRIDES), ("scales", (1,)))
+        for n, layer in itertools.product(steps, LAYERS)
+    ]
+    found: dict[str, Any] = {name: {grid: {} for grid in GRIDS} for name in RUNS}
+    with ProcessPoolExecutor(jobs) as pool:
+        for task, (common, part) in zip(tasks, pool.map(of_task, tasks), strict=True):
+            _, name, grid, what, n, layer = task
+            here = found[name][grid]
+            here.setdefault("grid", {}).setdefault(layer, common)
+            here = here.setdefault(what, {})
+            (here if what == "scales" else here.setdefault(n, {}))[layer] = part
+            print(*task[1:], flush=True)
     RESULT.write_text(json.dumps(found, indent=1) + "\n")
 
 
+def of_task(task: tuple[Path, str, str, str, int, str]) -> tuple[str, dict[str, object]]:
+    folder, name, grid, what, n, layer = task
+    run = opened(folder, name, *GRIDS[grid][:2])
+    if what == "scales":
+        return str(run.common(layer)), of_scales(scheduled(run, 1), layer)
+    part = thinned(run, n) if what == "intervals" else scheduled(run, n)
+    return str(run.common(layer)), of_layer(part, layer)
+
+
+@functools.lru_cache(maxsize=1)  # tasks come run by run
 def opened(folder: Path, name: str, grid: str, merged: int) -> Trajectory:
     """The weights of a run, ``merged`` neighboring bins joined to one."""
     run = igfast.open(path_of(folder, name, grid))
     rows = [run.layers.index(layer) for layer in LAYERS]
     records = [one.select(rows).rebin(merged) for one in run.histograms()]
     return Trajectory.from_histograms(run.steps, records)
-
-
-def of_grid(run: Trajectory, intervals: Sequence[int]) -> dict[str, object]:
-    return {
-        "grid": {layer: str(run.common(layer)) for layer in LAYERS},
-        "intervals": {n: of_layers(thinned(run, n)) for n in intervals},
-        "schedule": {n: of_layers(scheduled(run, n)) for n in STRIDES},
-        "scales": {layer: of_scales(scheduled(run, 1), layer) for layer in LAYERS},
-    }
-
-
-def of_layers(run: Trajectory) -> dict[str, object]:
-    print(run, flush=True)
-    return {layer: of_layer(run, layer) for layer in LAYERS}
 
 
 def of_layer(run: Trajectory, layer: str) -> dict[str, object]:
@@ -257,7 +267,7 @@ def picture(found: dict[str, Any]) -> None:
 
 def main() -> None:
     if len(sys.argv) > 1:
-        measure(Path(sys.argv[1]))
+        measure(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1)
     found = json.loads(RESULT.read_text())
     RESULT.with_suffix(".md").write_text(tables(found))
     write_between_marks(DOCS / "trap.md", short_tables(found))

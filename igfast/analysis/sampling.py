@@ -17,6 +17,7 @@ from .split_tuning import SMOOTH_TURN
 Float = NDArray[np.float64]
 
 MOST_CUT = 0.05  # share of the length that half as many records may lose, and that arcs may add
+CONVERGENCE = (1.25, 4.0)  # least and most that losses are taken to fall by as records double
 MOST_LOST_DIRECTION = 0.25  # share of the length that may lie where the direction is lost
 
 
@@ -30,6 +31,8 @@ class Sampling:
         L between the first and the last of every second record, from all records.
     length_every_second : float
         L from every second record.
+    length_every_fourth : float
+        L from every fourth record, and what all records give after the last of them.
     added : float
         Relative length added for arcs against chords (an estimate, part of ``length``).
     turning : float
@@ -42,21 +45,38 @@ class Sampling:
     length: float
     error: float
     length_every_second: float
+    length_every_fourth: float
     added: float
     turning: float
     lost_direction: float
 
     @property
     def coarse(self) -> bool:
-        """Whether records are so far apart that corners of the path may be cut."""
+        """Whether records are so far apart that corners of the path may be cut.
+
+        Where half of the records lose much, or where twice as many would still add much: their gain
+        is extrapolated from what every second and every fourth lose.
+        """
         missing = self.length - self.length_every_second
-        differs = missing > max(MOST_CUT * self.length, self.error)
+        differs = max(missing, self.expected) > MOST_CUT * self.length and missing > self.error
         return bool(differs or self.added > MOST_CUT or self.lost_direction > MOST_LOST_DIRECTION)
+
+    @property
+    def expected(self) -> float:
+        """Length that ever more records would add, by the fall of losses (A. C. Aitken, 1926)."""
+        second = self.length - self.length_every_second
+        fourth = self.length_every_second - self.length_every_fourth
+        if not second > 0:
+            return 0.0
+        return float(second / (np.clip(fourth / second, *CONVERGENCE) - 1))
 
     @property
     def statement(self) -> str:
         """One sentence for reports."""
-        half = f"every second record gives L = {self.length_every_second:.3g}"
+        half = (
+            f"every second record gives L = {self.length_every_second:.3g}, "
+            f"every fourth {self.length_every_fourth:.3g},"
+        )
         if not self.coarse:
             return f"Sampling resolves the path: {half} instead of {self.length:.3g}."
         return (
@@ -67,9 +87,12 @@ class Sampling:
 
 
 def judge_sampling(
-    series: Sequence[LayerSeries], thinned: Sequence[LayerSeries], records: int
+    series: Sequence[LayerSeries],
+    second: Sequence[LayerSeries],
+    fourth: Sequence[LayerSeries],
+    records: int,
 ) -> Sampling:
-    """Compare a run of ``records`` records with every second record of it, ``thinned``.
+    """Compare a run of ``records`` records with every second and every fourth record of it.
 
     Raises
     ------
@@ -88,9 +111,10 @@ def judge_sampling(
         )
 
     found = estimate(series, remembered, records)
-    fewer = (records + 1) // 2
-    last = 2 * (fewer - 1)
-    second = estimate(thinned, "split", fewer)
+    halved, quartered = (records + 1) // 2, (records + 3) // 4
+    last, before = 2 * (halved - 1), 4 * (quartered - 1)
+    of_second = estimate(second, "split", halved).length[-1]
+    of_fourth = estimate(fourth, "split", quartered).length[-1]
     counted = [part.counted for part in series]
     lengths = _join([np.diff(part.length) for part in parts], counted)
     turning = _join([part.turning for part in parts], counted)
@@ -100,7 +124,8 @@ def judge_sampling(
     return Sampling(
         float(found.length[last]),
         float(found.length_error[last]),
-        float(second.length[-1]),
+        float(of_second),
+        float(of_fourth + found.length[last] - found.length[before]),
         _added(parts),
         _weighted_median(turning[known], lengths[known]),
         lost / total if total > 0 else 0.0,

@@ -4,10 +4,11 @@ Every record holds the histogram of the *same* elements, dealt once into G disjo
 y = 2√p in B cells, L = ∫ Γ dt is the Euclidean arc length of the curve y(t). Sampling noise is
 independent between splits, and strongly dependent between times. For each split g
 
-    L_g = Σ_t ⟨y_g(t+1) − y_g(t), u_g(t)⟩ / c_g(t)
+    L_g = Σ_t ⟨(p_g(t+1) − p_g(t)) s(t), u_g(t)⟩ / c_g(t)
 
-where the unit tangent u_g comes from the *other* splits alone, and c_g is its cosine to the true
-tangent, which noise has turned it from. L is the mean over g. It is linear in what it measures, so
+where the slope s = dy/dp and the unit tangent u_g come from the *other* splits alone, and c_g is
+its cosine to the true tangent, which noise has turned it from. L is the mean over g, times what the
+few modes in which tangents are sought leave out. It is linear in what it measures, so
 noise adds no length; the window of time that gives a tangent is chosen on other data than those
 that are measured along it, so the choice adds none either; and a centered tangent does not cut
 corners. ``docs/length.md`` derives it, and shows its accuracy and the coverage of its errors.
@@ -24,7 +25,7 @@ from . import split_tuning as tuning
 from .split_cells import join_outside, merge_sparse, roots
 from .split_corners import Corners, corners
 from .split_errors import segment_ends, statistical_error, unresolved_motion
-from .split_following import follow, lost_in_cells
+from .split_following import Followed, follow, lost_in_cells
 from .split_modes import Modes, find_modes
 from .split_remainder import Remainder, measure_remainder
 from .split_square import split_velocity_squared
@@ -141,21 +142,25 @@ def _measured(
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)
     path = np.concatenate([[0.0], np.cumsum(np.maximum(chords, 0.0))])
-    lost, remainder = lost_in_cells(merged, modes), Remainder(0.0, 0.0)
+    lost, remainder = lost_in_cells(merged, modes), Remainder(0.0, 0.0, 0.0)
+    known = _whole_error(followed) / path[-1] if path[-1] > 0 else 0.0
     if path[-1] > 0 and splits > 2:
-        known = float(statistical_error(np.cumsum(followed.increments, axis=1))[-1] / path[-1])
-        remainder = measure_remainder(curve.centered, path, modes, known)
+        remainder = measure_remainder(curve, path, modes, known)
     scale = np.sqrt(1 + np.clip(remainder.value, *tuning.BELIEVED_REMAINDER))
     scale *= 1 + lost
     width = np.asarray(np.median(followed.widths, axis=0))
-    corner = corners(chords * scale, followed.turned * scale, width == 1, counts)
+    corner = corners(chords * scale, followed.turned * scale, followed.across, width == 1, counts)
     lengths = np.zeros((splits, records))
     lengths[:, 1:] = np.cumsum(followed.increments * scale * corner.gain, axis=1)
     strides = np.asarray(np.round(width), dtype=np.int64)
     ends = segment_ends(lengths)
+    pairs = np.zeros((splits, splits, records))
+    pairs[..., 1:] = np.cumsum(followed.pairs * scale * corner.gain, axis=2)
     grown = np.maximum.accumulate(np.maximum(lengths.mean(axis=0)[ends], 0.0))
-    share = _systematic_error(modes, followed.straightened, remainder, lost, corner)
-    error = np.hypot(statistical_error(lengths), share * lengths.mean(axis=0))[ends]
+    share = _systematic_error(known, modes, followed.straightened, remainder, lost, corner)
+    error = np.hypot(
+        statistical_error(lengths[:, ends], pairs[..., ends]), share * lengths[:, ends].mean(axis=0)
+    )
     still = unresolved_motion(counts, merged, strides, offsets)
     return SplitLength(
         np.interp(times, times[ends], grown),
@@ -172,17 +177,33 @@ def _measured(
     )
 
 
+def _whole_error(followed: Followed) -> float:
+    """Statistical error of the length of the whole path."""
+    lengths = followed.increments.sum(axis=1, keepdims=True)
+    return float(statistical_error(lengths, followed.pairs.sum(axis=2, keepdims=True))[0])
+
+
 def _systematic_error(
-    modes: Modes, straightened: float, remainder: Remainder, lost: float, corner: Corners
+    known: float,
+    modes: Modes,
+    straightened: float,
+    remainder: Remainder,
+    lost: float,
+    corner: Corners,
 ) -> float:
-    """Standard error over length: what modes leave out, noise in tangents, cells, arcs."""
+    """Standard error over length: what modes leave out, noise in tangents, cells, arcs.
+
+    Modes that noise hides are as weak as noise, so they matter no more than it does (``known``).
+    """
     parts = (
         tuning.REMAINDER_ERROR * remainder.error,
-        tuning.HIDDEN_ERROR * modes.hidden,
+        tuning.UNSEEN_ERROR * remainder.unseen,
+        min(tuning.HIDDEN_ERROR * modes.hidden, known),
         tuning.TANGENT_ERROR * straightened,
         tuning.LOST_IN_CELLS_ERROR * lost,
         tuning.TRANSPORT_ERROR * corner.guessed,
         tuning.CHORD_ERROR * corner.added,
+        corner.doubtful,
     )
     return float(np.sqrt(np.square(parts).sum()))
 

@@ -20,19 +20,21 @@ class Roots:
     ----------
     splits : (T, G, B) float64
         Of each split.
-    centered : (T, G, B) float64
-        The same, moved together so that their mean is the point of the pooled counts: what bias
-        the roots of few counts have becomes that of all counts.
+    shares : (T, G, B) float64
+        Of the elements of each split, p itself.
     others : (G, T, B) float64
         For each split, of the pooled other splits.
     noise : (G−1, T, B) float64
         Orthonormal contrasts between the splits: no motion, the noise of G−1 pooled splits.
+    one : float
+        Variance of one of ``others``: of a root of a count, over their number of elements.
     """
 
     splits: Float
-    centered: Float
+    shares: Float
     others: Float
     noise: Float
+    one: float
 
 
 def join_outside(split_counts: ArrayLike, split_outside: ArrayLike) -> Float:
@@ -77,8 +79,6 @@ def roots(counts: Float) -> Roots:
     total = counts.sum(axis=-1, keepdims=True)
     pooled, pooled_total = counts.sum(axis=1), total.sum(axis=1)
     own = _root(counts, total, tuning.ROOT_SHIFT)
-    bias = own.mean(axis=1) - _root(pooled, pooled_total)
-    centered = own - smooth(bias, len(counts) // tuning.WINDOWS_OF_BIAS)[:, None]
     others = np.stack(
         [_root(pooled - counts[:, g], pooled_total - total[:, g]) for g in range(splits)]
     )
@@ -86,7 +86,9 @@ def roots(counts: Float) -> Roots:
     contrasts = np.linalg.qr(basis)[0][:, 1:] / np.sqrt(splits - 1)
     noise = np.tensordot(contrasts.T, own, axes=(1, 1))
     noise -= noise.mean(axis=1, keepdims=True)
-    return Roots(own, centered, others, noise)
+    return Roots(
+        own, counts / total, others, noise, float(splits / (splits - 1) / pooled_total.mean())
+    )
 
 
 def _root(counts: Float, total: Float, of_none: float = tuning.ROOT_OF_NONE**2) -> Float:

@@ -15,6 +15,7 @@ Float = NDArray[np.float64]
 _TINY = 1e-300
 _SMALL_ANGLE = 1e-9
 _TRANSPORT_CELLS = 64
+_FEWEST = 4  # intervals that tell how velocities change
 _INCREASING = 1e-12  # per cell, keeps cumulative shares invertible where a cell is empty
 
 
@@ -32,20 +33,24 @@ class Corners:
         Length that the gain adds, over the sum of chords.
     guessed : float
         The part of it that comes from moving quantiles.
+    doubtful : float
+        Length, over the sum of chords, that reversals between records may have beyond it or not.
     """
 
     gain: Float
     turning: Float
     added: float
     guessed: float
+    doubtful: float
 
 
-def corners(chords: Float, turned: Float, single: Bool, counts: Float) -> Corners:
+def corners(chords: Float, turned: Float, across: Float, single: Bool, counts: Float) -> Corners:
     """Arc over chord, where single records resolve the motion.
 
     An arc that turns by 2h along its chord is longer by h/sin h, and a path on the sphere of radius
-    2 turns at least as a great circle does. Where the direction is lost between long steps, as at
-    a reversal, elements are taken to keep their order: the path of moving quantiles.
+    2 turns at least as a great circle does. Where motion reverses within an interval, its speed is
+    taken to change linearly there, as those around tell. Where the direction is lost between long
+    steps, as at a reversal, elements are taken to keep their order: the path of moving quantiles.
 
     Parameters
     ----------
@@ -53,6 +58,8 @@ def corners(chords: Float, turned: Float, single: Bool, counts: Float) -> Corner
         Length per interval.
     turned : (K−1,) float64
         Displacements along the tangents of their neighbors, cross-fitted.
+    across : (K−2,) float64
+        Cosines between the tangents on both sides of an interval.
     single : (K,) bool
         Where a tangent came from one interval alone.
     counts : (T, G, B) float64
@@ -63,7 +70,8 @@ def corners(chords: Float, turned: Float, single: Bool, counts: Float) -> Corner
     turning = np.where(np.isnan(before) | np.isnan(after), turning, 0.5 * (before + after))
     smooth = np.fmax(before, after) < tuning.SMOOTH_TURN
     circle = np.where(single, np.arcsin(np.clip(chords / 4, 0.0, np.sqrt(0.5))), 0.0)
-    half = np.maximum(np.where(smooth, turning / 2, 0.0), np.maximum(circle, _SMALL_ANGLE))
+    within = np.minimum(chords * _bend(chords, before, after), tuning.SMOOTH_TURN)
+    half = np.maximum(np.where(smooth, within / 2, 0.0), np.maximum(circle, _SMALL_ANGLE))
     gain = half / np.sin(half)
     guessed = 0.0
     for at in np.flatnonzero(single & ~smooth & (chords > tuning.LONG_STEP)).tolist():
@@ -73,8 +81,62 @@ def corners(chords: Float, turned: Float, single: Bool, counts: Float) -> Corner
             gain[at] *= factor
     total = float(chords.sum())
     if not total > 0:
-        return Corners(gain, turning, 0.0, 0.0)
-    return Corners(gain, turning, float((chords * gain).sum()) / total - 1, guessed / total)
+        return Corners(gain, turning, 0.0, 0.0, 0.0)
+    added, doubt = _reversals(chords, turned, across, single)
+    gain = gain * (1 + added)
+    whole = float((chords * gain).sum()) / total - 1
+    return Corners(gain, turning, whole, guessed / total, doubt / total)
+
+
+def _bend(chords: Float, before: Float, after: Float) -> Float:
+    """Angle per length in each interval, from those to its neighbors."""
+    apart = np.maximum(0.5 * (chords[1:] + chords[:-1]), _TINY)
+    nothing = np.full(min(len(chords), 1), np.nan)
+    left = before / np.concatenate([nothing, apart])
+    right = after / np.concatenate([apart, nothing])
+    both = np.where(np.isnan(left), right, np.where(np.isnan(right), left, 0.5 * (left + right)))
+    return np.asarray(np.nan_to_num(both))
+
+
+def _reversals(chords: Float, turned: Float, across: Float, single: Bool) -> tuple[Float, float]:
+    """(K,) relative length of turning round within intervals, and what length is in doubt in all.
+
+    Between velocities a > 0 > −b at its ends that change linearly, a path of chord |a − b|/2 has
+    length (a² + b²)/2(a + b), longer by min(a, b)²/(a + b). A sudden reversal at unchanged speed
+    has more, up to the chords around: that is in doubt as far as these do not fall toward it. The
+    first and the last interval know one neighbor only, whose change of velocity goes on.
+    """
+    added, doubt = np.zeros(len(chords)), 0.0
+    positive = np.maximum(chords, 0.0)
+    for at in (np.flatnonzero(across < tuning.REVERSED) + 1).tolist():
+        left, here, right = positive[at - 1 : at + 2].tolist()
+        forth = here if turned[at - 1] > 0 else -here
+        start, stop = 0.5 * (left + forth), 0.5 * (right - forth)
+        if not min(start, stop) > 0:  # it turns round in a neighbor
+            continue
+        smooth = min(start, stop) ** 2 / (start + stop)
+        sudden = max(0.5 * (left + right) - here - smooth, 0.0) * _abrupt(chords, at)
+        added[at - 1 : at + 2] += smooth / (left + here + right)
+        doubt += 0.5 * sudden  # two errors hold it
+    for end, beside, between in ((0, 1, 0), (-1, -2, -1)):
+        if len(chords) < _FEWEST or not single[beside]:
+            continue
+        near, here = float(positive[beside]), float(positive[end])
+        forth = here if turned[between] > 0 else -here
+        start, stop = 0.5 * (near + forth), 0.5 * near - 1.5 * forth
+        if here < near and min(start, stop) > 0:
+            added[[end, beside]] += min(start, stop) ** 2 / (start + stop) / (near + here)
+    return added, doubt
+
+
+def _abrupt(chords: Float, at: int) -> float:
+    """1 where the chords around do not fall toward the reversal, 0 where they do so linearly."""
+    near = chords[at - 1] + chords[at + 1]
+    outer = [chords[i] for i in (at - 2, at + 2) if 0 <= i < len(chords)]
+    if not outer:
+        return 1.0
+    slope = (sum(outer) / len(outer) - 0.5 * near) / (0.5 * near)
+    return float(np.clip(1.0 - slope, 0.0, 1.0))
 
 
 def _angles(chords: Float, turned: Float, single: Bool) -> tuple[Float, Float]:

@@ -13,14 +13,30 @@ Float = NDArray[np.float64]
 
 _FIRST_BLOCK = 16  # records searched at a time for the end of a segment, doubled each time
 _DIGITS = 256  # of a position in a bin
+_FEWEST_FOR_PAIRS = 3  # so few splits tell nothing of pairs apart from single ones
 _MOST_OF_IT = 0.9  # share of a segment's length that its moving part holds
 
 
-def statistical_error(lengths: Float) -> Float:
-    """(T,) error of the mean of (G, T) lengths of splits; ±2 hold 95 % however small G is."""
+def statistical_error(lengths: Float, pairs: Float) -> Float:
+    """(T,) error of the mean of (G, T) lengths of splits; ±2 hold 95 % however small G is.
+
+    Two splits whose noise is alike by chance make each other longer, so lengths of splits are not
+    independent: their spread shows the noise that belongs to single splits, and of that which
+    belongs to pairs, of variance v between ``pairs`` (G, G, T) after what single splits add to
+    their pairs, all but v/(G−1)² (W. Hoeffding, Ann. Math. Stat. 19 (1948) 293).
+    """
     splits = len(lengths)
     factor = tuning.STUDENT_FACTOR.get(splits - 1, 1.0)
-    return np.asarray(lengths.std(axis=0, ddof=1) / np.sqrt(splits) * factor)
+    own = factor**2 * lengths.var(axis=0, ddof=1) / splits
+    if splits <= _FEWEST_FOR_PAIRS:
+        return np.asarray(np.sqrt(own))
+    apart = pairs * (1 - np.eye(splits))[..., None]
+    rows = apart.sum(axis=1) / (splits - 1)
+    mean = rows.mean(axis=0)
+    single = (splits - 1) / (splits - 2) * (rows - mean)
+    rest = (apart - mean - single[:, None] - single[None]) * (1 - np.eye(splits))[..., None]
+    between = np.square(rest).sum(axis=(0, 1)) / (splits * (splits - 3))
+    return np.asarray(np.sqrt(own + between / (splits - 1) ** 2))
 
 
 def segment_ends(lengths: Float) -> Int:

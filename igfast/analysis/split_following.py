@@ -20,67 +20,101 @@ Float = NDArray[np.float64]
 class Followed:
     """Displacements of G splits over K intervals along the tangents of the others.
 
-    ``increments`` (G, K) and ``widths`` (G, K) of the windows; ``turned`` (K−1,) displacements
-    along the tangents of neighbors, mean over splits; ``straightened``, the share of the length
-    that was added because noise turns tangents away.
+    ``increments`` (G, K), whose spread over splits is that of their roots, and ``widths`` (G, K) of
+    the windows; ``pairs`` (G, G, K), displacements of each split along those of each single other,
+    in both ways; ``turned`` (K−1,) displacements along the tangents of neighbors, mean over splits;
+    ``across`` (K−2,) cosines between the tangents on both sides of an interval, 1 where it took
+    more than one interval to find them; ``straightened``, the share of the length that was added
+    because noise turns tangents away.
     """
 
     increments: Float
+    pairs: Float
     widths: Int
     turned: Float
+    across: Float
     straightened: float
 
 
 def lost_in_cells(merged: Float, modes: Modes) -> float:
     """Share of the length that cells of this width lose.
 
-    What is lost goes as the square of the width where the density is smooth, as the width itself at
-    an edge or in a tail that is one cell. Which of them it is shows from joining pairs of cells,
-    twice: the loss is extrapolated to cells of no width (L. F. Richardson, 1911). Few records are
-    enough for it, and the longer steps between them have less noise. A sharp edge is lost or not as
-    it lies in a pair or between two, so both ways to pair are averaged.
+    What is lost goes as the square of the width where the density is smooth, as less than the width
+    itself at an edge or in a tail that is one cell. How much of it is of either kind shows from
+    joining pairs of cells, twice: each is extrapolated to cells of no width (L. F. Richardson,
+    1911). Few records are enough for it, and the longer steps between them have less noise. A sharp
+    edge is lost or not as it lies in a pair or between two, so both ways to pair are averaged.
     """
     merged = merged[:: max(1, len(merged) // tuning.RECORDS_FOR_CELLS)]
-    ways = np.array([_coarser(merged, modes, offset) for offset in (0, 1)])
+    here = _length(roots(merged), modes)
+    ways = np.array([[here, *_coarser(merged, modes, offset)] for offset in (0, 1)])
     lengths = ways.mean(axis=0)
     pairs, fours = lengths[0] - lengths[1], lengths[1] - lengths[2]
     if not (pairs > 0 and lengths[0] > 0):
         return 0.0
-    ratio = float(np.clip(fours / pairs, *tuning.LOSS_OF_PAIRS))
-    return float(min(pairs / (ratio - 1) / lengths[0], tuning.MOST_LOST))
+    sharp, smooth = tuning.LOSS_OF_PAIRS
+    edges = float(np.clip((smooth * pairs - fours) / (smooth - sharp), 0.0, pairs))
+    lost = edges / (sharp - 1) + (pairs - edges) / (smooth - 1)
+    return float(min(lost / lengths[0], tuning.MOST_LOST))
 
 
 def _coarser(merged: Float, modes: Modes, offset: int) -> list[float]:
-    """Lengths in cells as they are, in pairs of them, in pairs of pairs."""
+    """Lengths in pairs of cells, and in pairs of pairs."""
     lengths: list[float] = []
-    for _ in range(3):
-        curve = roots(merged)
-        lengths.append(float(follow(curve, modes).increments.mean(axis=0).sum()))
+    for _ in range(2):
         starts = pairs_of_cells(merged.shape[-1], offset)
-        modes, merged = join_modes(modes, curve, starts), np.add.reduceat(merged, starts, axis=-1)
+        modes = join_modes(modes, roots(merged), starts)[0]
+        merged = np.add.reduceat(merged, starts, axis=-1)
+        lengths.append(_length(roots(merged), modes))
     return lengths
+
+
+def _length(curve: Roots, modes: Modes) -> float:
+    return float(follow(curve, modes).increments.mean(axis=0).sum())
 
 
 def follow(curve: Roots, modes: Modes) -> Followed:
     """Displacements of each split along the tangents of the others."""
     _, splits, _ = curve.splits.shape
     intervals = curve.splits.shape[0] - 1
-    increments = np.zeros((splits, intervals))
+    increments, pairs = np.zeros((splits, intervals)), np.zeros((splits, splits, intervals))
     widths = np.zeros((splits, intervals), dtype=np.int64)
-    turned = np.zeros(max(intervals - 1, 0))
-    uncorrected = 0.0
+    turned, across = np.zeros(max(intervals - 1, 0)), np.zeros(max(intervals - 2, 0))
+    mean, uncorrected = np.zeros(intervals), 0.0
     for split in range(splits if modes.rank else 0):
         basis, overlap = modes.directions[split], modes.overlap[split]
-        found = tangents(curve.others[split] @ basis, curve.splits @ basis)
+        others = curve.others[split]
+        found = tangents(others @ basis, curve.splits @ basis)
         unit, widths[split] = found.direction, found.width
         cosine = np.square(unit) @ overlap + (found.width == 0)
         weight = 1 / np.sqrt(found.squared_cosine * cosine)
-        change = np.diff(curve.centered[:, split] @ basis, axis=0)
+        change = (np.diff(curve.shares[:, split], axis=0) * _slopes(others, curve.one)) @ basis
         along = (change * unit).sum(axis=1)
-        increments[split] = along * weight
+        mean += along * weight / splits
+        # noise that splits share with their slopes cancels in the mean; roots tell how much is left
+        rooted = np.diff(curve.splits[:, split] @ basis, axis=0) * weight[:, None]
+        increments[split] = (rooted * unit).sum(axis=1)
+        pairs[split] = (found.parts @ rooted[..., None])[..., 0].T
         uncorrected += float(along.sum())
         forward = (change[1:] * unit[:-1]).sum(axis=1) * weight[:-1]
         backward = (change[:-1] * unit[1:]).sum(axis=1) * weight[1:]
         turned += 0.5 * (forward + backward) / splits
-    total = float(increments.sum())
-    return Followed(increments, widths, turned, 1 - uncorrected / total if total > 0 else 0.0)
+        single = (found.width[2:] == 1) & (found.width[:-2] == 1)
+        across += np.where(single, (unit[2:] * unit[:-2]).sum(axis=1), 1.0) / splits
+    increments += mean - increments.mean(axis=0)
+    total = splits * float(mean.sum())
+    pairs = 0.5 * (pairs + pairs.transpose(1, 0, 2))
+    return Followed(
+        increments, pairs, widths, turned, across, 1 - uncorrected / total if total > 0 else 0.0
+    )
+
+
+def _slopes(others: Float, one: float) -> Float:
+    """(K, B) changes of 2√p over those of p, 4/(2√p' + 2√p), from the roots of the other splits.
+
+    With them displacements are linear in the counts of one split, so the bias that roots of few
+    counts have does not enter. Noise of variance v in the mean of two roots makes its inverse
+    larger by v/mean²; v is half of that of one.
+    """
+    mean = 0.5 * (others[1:] + others[:-1])
+    return np.asarray(2 / np.sqrt(np.square(mean) + one))

@@ -31,6 +31,8 @@ class Modes:
         Orthonormal columns.
     overlap : (G, R) float64
         Squared cosine between an estimated mode and the true one.
+    noise : (G−1, R, B) float64
+        What turns modes away from the true ones, up to its size: contrasts between splits.
     values : (R,) float64
         Singular values in the order in which modes were found, mean over splits.
     limit : float
@@ -39,6 +41,7 @@ class Modes:
 
     directions: Float
     overlap: Float
+    noise: Float
     values: Float
     limit: float
 
@@ -76,7 +79,8 @@ def find_modes(curve: Roots) -> Modes:
     shape = curve.others.mean(axis=(0, 1))
     directions, overlap = np.zeros((splits, cells, 0)), np.zeros((splits, 0))
     values, finest = np.zeros(0), 0.0
-    for joined in tuning.JOINED_CELLS:
+    turning = np.zeros((splits - 1, 0, cells))
+    for joined, least in tuning.SEARCHES:
         if joined > 1 and cells < tuning.LEAST_CELLS_JOINED * joined:
             break
         starts = np.arange(0, cells, joined)
@@ -90,31 +94,43 @@ def find_modes(curve: Roots) -> Modes:
         found = [leading(part, tuning.MOST_MODES) for part in rest]
         value = np.array([each[1] for each in found])
         share = np.array([_squared_overlap(*each, noise) for each in found])
-        real = (value > limit) & (share > tuning.LEAST_OVERLAP)
+        real = (value > limit) & (share > least)
         rank = int(np.median(np.cumprod(real, axis=1).sum(axis=1)))
         if rank:
             new = np.array([each[2][:, :rank] for each in found])
             new = np.repeat(new, joined, axis=1)[:, :cells] * weight[:, None]
             both = np.concatenate([directions, new], axis=2)
             directions = np.linalg.qr(both)[0]
-            kept = np.maximum(share[:, :rank], tuning.LEAST_OVERLAP)
+            kept = np.maximum(share[:, :rank], least)
             overlap = np.concatenate([overlap, kept], axis=1)
             values = np.concatenate([values, value[:, :rank].mean(axis=0)])
-    return Modes(directions, overlap, values, finest)
+            rows = np.matmul(found[0][0][:, :rank].T, noise)
+            rows = np.repeat(rows, joined, axis=2)[..., :cells] * weight
+            turning = np.concatenate([turning, rows], axis=1)
+    return Modes(directions, overlap, turning, values, finest)
 
 
-def join_modes(modes: Modes, curve: Roots, starts: Int) -> Modes:
-    """The same modes where the cells from each of ``starts`` to the next are joined."""
+def join_modes(modes: Modes, curve: Roots, starts: Int) -> tuple[Modes, Float]:
+    """The same modes where the cells from each of ``starts`` to the next are joined; weights.
+
+    What noise has turned them by is less in fewer cells: by how much shows in contrasts.
+    """
     weight = _weights(curve.others.mean(axis=(0, 1)), starts)
     joined = np.add.reduceat(modes.directions * weight[:, None], starts, axis=1)
     directions = np.linalg.qr(joined)[0]
     rank = directions.shape[2]
-    return replace(
+    noise = np.add.reduceat(modes.noise * weight, starts, axis=-1)
+    kept = np.square(noise).sum(axis=(0, 2)) / np.maximum(
+        np.square(modes.noise).sum(axis=(0, 2)), _TINY
+    )
+    one = replace(
         modes,
         directions=directions,
-        overlap=modes.overlap[:, :rank],
+        overlap=(1 - (1 - modes.overlap) * kept)[:, :rank],
+        noise=noise[:, :rank],
         values=modes.values[:rank],
     )
+    return one, weight
 
 
 def _weights(shape: Float, starts: Int) -> Float:

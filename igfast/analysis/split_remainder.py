@@ -1,4 +1,4 @@
-"""Motion that the modes leave out, measured where displacements are long enough."""
+"""Motion that the modes leave out, measured where displacements are long enough to show it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import split_tuning as tuning
-from .split_modes import Modes
+from .split_cells import Roots
+from .split_errors import statistical_error
+from .split_modes import Modes, join_modes
 
+Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
 _TINY = 1e-300
@@ -17,62 +20,102 @@ _TINY = 1e-300
 
 @dataclass(frozen=True)
 class Remainder:
-    """Squared length outside the modes over that inside, and its error."""
+    """Squared length outside the modes over that inside, its error, and what may be left out.
+
+    ``unseen`` is the change of ``value`` at its last refinement: a still finer one would be the
+    next.
+    """
 
     value: float
     error: float
+    unseen: float
 
 
-def measure_remainder(centered: Float, path: Float, modes: Modes, known: float) -> Remainder:
+@dataclass(frozen=True)
+class _Band:
+    """The curve (T, G, K) in cells joined so far, and the modes in them."""
+
+    curve: Float
+    modes: Modes
+
+
+def measure_remainder(curve: Roots, path: Float, modes: Modes, known: float) -> Remainder:
     """Compare cross products in all cells with those through the tangents.
 
-    Over displacements long enough to be measured in all cells. The shorter they are the more bends
-    they show, and the more noise: the shortest are taken whose error is small beside ``known``, the
-    relative statistical error of the length.
+    The shorter the displacements the more bends they show, and the more noise; but there is less
+    noise in fewer, wider cells, which hold most of what a smooth density does. So what wide cells
+    show is taken from the shortest displacements, and what narrower cells add to it from longer
+    ones: each from the shortest whose error is small beside ``known``, the relative statistical
+    error of the length.
     """
-    found, pieces = Remainder(0.0, 0.0), 1
-    while pieces * tuning.LADDER_OVERLAP < 2 * len(path):
-        ratios = _level(centered, path, modes, pieces)
-        if ratios is not None:
-            error = _jackknife(ratios[1:])
-            if error / 2 > tuning.FINEST_LEVEL * known:
-                break
-            found = Remainder(float(ratios[0]), error)
+    cells = curve.splits.shape[-1]
+    widths = [w for w in tuning.JOINED_CELLS if w == 1 or cells >= tuning.LEAST_CELLS_JOINED * w]
+    bands = [_joined(curve, modes, width) for width in widths[::-1]]
+    value = np.zeros(len(bands))
+    before, error = value.copy(), value.copy()
+    open_ = np.ones(len(bands), dtype=bool)
+    for start, stop in _ladder(path):
+        found = _level(bands, path, start, stop)
+        if found is None:
+            continue
+        means = _of_others(found)
+        ratio, small = means.mean(axis=1), statistical_error(means.T, found.transpose(1, 2, 0))
+        open_ &= small / 2 <= tuning.FINEST_LEVEL * known
+        before = np.where(open_, value, before)
+        value, error = np.where(open_, ratio, value), np.where(open_, small, error)
+        if not open_.any():
+            break
+    return Remainder(
+        float(value.sum()), float(np.sqrt(np.square(error).sum())), float((value - before).sum())
+    )
+
+
+def _joined(curve: Roots, modes: Modes, width: int) -> _Band:
+    """In the motion of ``width`` neighboring cells in proportion, of unit norm."""
+    if width == 1:
+        return _Band(curve.splits, modes)
+    starts = np.arange(0, curve.splits.shape[-1], width)
+    joined, weight = join_modes(modes, curve, starts)
+    return _Band(np.add.reduceat(curve.splits * weight, starts, axis=-1), joined)
+
+
+def _ladder(path: Float) -> list[tuple[Int, Int]]:
+    """Displacements along ever shorter parts of the path, until each is between neighbors."""
+    overlap, last = tuning.LADDER_OVERLAP, len(path) - 1
+    found: list[tuple[Int, Int]] = []
+    pieces = 1
+    while pieces <= 2 * last:
+        lengths = np.linspace(0, path[-1], pieces * overlap + 1)
+        at = np.searchsorted(path, lengths - 1e-12 * path[-1]).clip(0, last)
+        pairs = np.unique(np.stack([at[:-overlap], at[overlap:]], axis=1), axis=0)
+        start, stop = pairs[pairs[:, 1] > pairs[:, 0]].T
+        if len(start):
+            found.append((start, stop))
         pieces *= 2
     return found
 
 
-def _jackknife(without: Float) -> float:
-    """Of products of splits, all of whose mean is noise: half of what leaving one out tells."""
-    count = len(without)
-    spread = np.square(without - without.mean()).sum()
-    return float(np.sqrt(0.5 * (count - 1) / count * spread))
+def _level(bands: list[_Band], path: Float, start: Int, stop: Int) -> Float | None:
+    """(bands, G, G) products outside the modes over their mean inside; None where too bent."""
+    splits = bands[0].curve.shape[1]
+    outside, inside = [], 0.0
+    for band in bands:
+        change = band.curve[stop] - band.curve[start]
+        along = _through_tangents(change, band.modes)
+        flat = change.transpose(1, 0, 2).reshape(splits, -1)
+        seen = along @ along.T
+        outside.append(flat @ flat.T - seen)
+        inside = float(_of_others(seen).mean())
+    if not inside > 0.5 * np.square(path[stop] - path[start]).sum():
+        return None
+    return np.diff(np.array(outside), axis=0, prepend=0.0) / inside
 
 
-def _level(centered: Float, path: Float, modes: Modes, pieces: int) -> Float | None:
-    """(1 + G,) ratio − 1 from all splits and without each; None where the path is too bent."""
-    records, splits, _ = centered.shape
-    overlap = tuning.LADDER_OVERLAP
-    lengths = np.linspace(0, path[-1], pieces * overlap + 1)
-    at = np.searchsorted(path, lengths - 1e-12 * path[-1]).clip(0, records - 1)
-    before, after = at[:-overlap], at[overlap:]
-    moved = after > before
-    before, after = before[moved], after[moved]
-    if len(before) == 0:
-        return None
-    change = centered[after] - centered[before]
-    inside = _through_tangents(change, modes)
-    flat = change.transpose(1, 0, 2).reshape(splits, -1)
-    full, seen = flat @ flat.T, inside @ inside.T
-    apart = ~np.eye(splits, dtype=bool)
-    if not seen[apart].mean() > 0.5 * np.square(path[after] - path[before]).sum():
-        return None
-    ratios = [full[apart].sum() / seen[apart].sum() - 1]
-    for split in range(splits):
-        kept = apart.copy()
-        kept[split] = kept[:, split] = False
-        ratios.append(full[kept].sum() / seen[kept].sum() - 1)
-    return np.array(ratios)
+def _of_others(products: Float) -> Float:
+    """(..., G) means of (..., G, G) products of each split with the others."""
+    splits = products.shape[-1]
+    own = np.diagonal(products, axis1=-2, axis2=-1)
+    return np.asarray((products.sum(axis=-1) - own) / (splits - 1))
 
 
 def _through_tangents(change: Float, modes: Modes) -> Float:
@@ -80,8 +123,13 @@ def _through_tangents(change: Float, modes: Modes) -> Float:
     total, splits = change.sum(axis=1), change.shape[1]
     found = np.empty((splits, len(change)))
     for split, (basis, overlap) in enumerate(zip(modes.directions, modes.overlap, strict=True)):
-        unit = ((total - change[:, split]) / (splits - 1)) @ basis
-        unit /= np.sqrt(np.maximum(np.square(unit).sum(axis=1), _TINY))[:, None]
-        cosine = np.sqrt(np.maximum(np.square(unit) @ overlap, 0.1))
-        found[split] = ((change[:, split] @ basis) * unit).sum(axis=1) / cosine
+        inside = change @ basis
+        other = (total @ basis - inside[:, split]) / (splits - 1)
+        squared = np.maximum(np.square(other).sum(axis=1), _TINY)
+        unit = other / np.sqrt(squared)[:, None]
+        spread = inside - inside.mean(axis=1, keepdims=True)
+        noise = np.square(spread).sum(axis=(1, 2))
+        noise -= np.square((spread @ unit[..., None])[..., 0]).sum(axis=1)
+        cosine = (1 - noise / (splits - 1) ** 2 / squared) * (np.square(unit) @ overlap)
+        found[split] = (inside[:, split] * unit).sum(axis=1) / np.sqrt(np.maximum(cosine, 0.1))
     return found

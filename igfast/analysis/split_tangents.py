@@ -28,52 +28,61 @@ class Tangents:
         Records in the window that gave it.
     squared_cosine : (K,) float64
         To the true tangent.
+    parts : (K, G, R) float64
+        Displacements of all splits over the window, in units of the one that gave the direction.
     """
 
     direction: Float
     width: Int
     squared_cosine: Float
+    parts: Float
 
 
 def tangents(curve: Float, splits: Float) -> Tangents:
     """Tangents of a (T, R) curve whose noise is known from (T, G, R) splits.
 
     The displacement V over a centered window of time, else over one that ends or begins here, is
-    used where |V|² is ``CLEAR_MOTION`` times its noise; a centered chord has the direction of the
-    arc to second order. What noise is left across V turns it by 1 − cos² = noise/|V|².
+    used where |V|² is ``CLEAR_MOTION`` times its noise: on the mean around it, lest windows be
+    chosen in which noise is large by chance. A centered chord has the direction of the arc to
+    second order. What noise is left across V turns it by 1 − cos² = noise/|V|².
     """
     intervals = len(curve) - 1
     direction = np.zeros((intervals, curve.shape[1]))
     cosine, width = np.ones(intervals), np.zeros(intervals, dtype=np.int64)
+    parts = np.zeros((intervals, *splits.shape[1:]))
     open_ = np.ones(intervals, dtype=bool)
     for span in _spans(intervals):
         tried = [_chords(curve, splits, span, side) for side in ((0, -1, 1) if span > 1 else (0,))]
         ratio = np.array([chord[0] for chord in tried])
         best = np.where(ratio[0] > tuning.CLEAR_MOTION, 0, ratio.argmax(axis=0))
         found = open_ & (ratio.max(axis=0) > tuning.CLEAR_MOTION)
-        for side, (_, unit, squared) in enumerate(tried):
+        for side, (_, unit, squared, each) in enumerate(tried):
             here = found & (best == side)
             direction[here], cosine[here], width[here] = unit[here], squared[here], span
+            parts[here] = each[here]
         open_ &= ~found
         if not open_.any():
             break
-    return Tangents(direction, width, np.clip(cosine, _LEAST_COSINE, 1.0))
+    return Tangents(direction, width, np.clip(cosine, _LEAST_COSINE, 1.0), parts)
 
 
-def _chords(curve: Float, splits: Float, span: int, side: int) -> tuple[Float, Float, Float]:
-    """Squared displacement over its noise, unit displacement, squared cosine to the tangent."""
+def _chords(curve: Float, splits: Float, span: int, side: int) -> tuple[Float, Float, Float, Float]:
+    """Squared displacement over its noise, unit displacement, squared cosine, that of splits."""
     start = _starts(len(curve) - 1, span, side)
     groups = splits.shape[1]
     chord = curve[start + span] - curve[start]
-    spread = splits[start + span] - splits[start]
-    spread -= spread.mean(axis=1, keepdims=True)
+    each = splits[start + span] - splits[start]
+    spread = each - each.mean(axis=1, keepdims=True)
     squared = np.maximum(np.square(chord).sum(axis=1), _TINY)
-    unit = chord / np.sqrt(squared)[:, None]
+    length = np.sqrt(squared)[:, None]
+    unit = chord / length
     scale = 1.0 / (groups - 1) ** 2  # from the spread of G splits to the noise of a mean of G − 1
     noise = np.square(spread).sum(axis=(1, 2)) * scale
     along = np.square((spread @ unit[..., None])[..., 0]).sum(axis=1) * scale
-    ratio = squared / np.maximum(smooth(noise, span), _TINY)
-    return ratio, unit, 1.0 - smooth(noise - along, span) / squared
+    around = tuning.SPANS_AROUND * span
+    clear = np.minimum(smooth(squared, around), tuning.MOST_ABOVE * squared)
+    ratio = clear / np.maximum(smooth(noise, around), _TINY)
+    return ratio, unit, 1.0 - smooth(noise - along, span) / squared, each / length[..., None]
 
 
 def _spans(intervals: int) -> list[int]:

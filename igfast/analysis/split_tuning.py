@@ -1,7 +1,8 @@
 """The numbers that the split estimator of length contains, each with its reason.
 
-They were chosen on the processes of ``tests/analysis/known_processes.py``; those of
-``unseen_processes.py`` were not used (``docs/length.md``).
+They were chosen on the processes of ``known_processes.py``, ``held_out_processes.py`` and
+``unseen_processes.py`` in ``tests/analysis``; those of ``fresh_processes.py`` chose none of them
+(``docs/length.md``).
 """
 
 from __future__ import annotations
@@ -20,17 +21,14 @@ ROOT_SHIFT = 0.25
 # is then too low as much as too high over expected counts below one.
 ROOT_OF_NONE = 0.25
 
-# The bias of the roots of splits is a smooth function of time, but its estimate holds noise that
-# all splits share, so it is averaged over one record in this many, before and after.
-WINDOWS_OF_BIAS = 64
-
 # A mode of the path counts if it is this much larger than the largest one of pure noise. Lower, and
 # noise enters as motion; higher, and slow motion is lost.
 NOISE_MARGIN = 1.1
-# And if this much of the estimated direction is the true one (squared cosine).
-LEAST_OVERLAP = 0.4
-# Modes are looked for in all cells, then in averages of so many, while this many are left.
+# Cells are joined by so many, where there is less noise, while LEAST_CELLS_JOINED are left.
 JOINED_CELLS = (1, 4, 16)
+# Modes are looked for in so many joined cells, and taken if this much of the estimated direction is
+# the true one (squared cosine): the surest first, since noise in one mode leaves the next.
+SEARCHES = ((1, 0.85), (4, 0.85), (16, 0.4))
 LEAST_CELLS_JOINED = 6
 # Modes that are looked at: paths of real layers and of all test processes have fewer than ten.
 MOST_MODES = 24
@@ -38,6 +36,10 @@ MOST_MODES = 24
 # A tangent is taken from the shortest window of time with a displacement of squared length this
 # many times its noise: 4 standard errors.
 CLEAR_MOTION = 16.0
+# Both are averaged over so many windows before and after; but the mean counts for no more than so
+# many times what is found in the window itself.
+SPANS_AROUND = 2
+MOST_ABOVE = 2.0
 
 # Motion outside the modes is measured over the shortest displacements at which its error is below
 # this share of the statistical error of the length.
@@ -48,13 +50,16 @@ LADDER_OVERLAP = 4
 BELIEVED_REMAINDER = (-0.1, 1.0)
 # Half of an error in the squared length is one in the length.
 REMAINDER_ERROR = 0.5
-# Share of the most that the next mode adds that is its standard error: two errors are beyond it.
-HIDDEN_ERROR = 0.75
+# Share of the last refinement of the squared length that is one standard error of the length.
+UNSEEN_ERROR = 0.75
+# Share of what the next mode would add, were it as strong as it may be, that is its standard error:
+# it matters where elements are too few to measure motion outside the modes.
+HIDDEN_ERROR = 0.3
 # Share of the length added for the noise in tangents that is its standard error.
 TANGENT_ERROR = 0.3
-# In cells of half the width a quarter to a half of the loss is left: what pairs of cells lose is
-# that many times as much. Half of the loss is its standard error.
-LOSS_OF_PAIRS = (2.0, 4.0)
+# Pairs of cells lose so many times as much as cells do: at edges, and where densities are smooth.
+# Half of the loss is its standard error.
+LOSS_OF_PAIRS = (1.5, 4.0)
 LOST_IN_CELLS_ERROR = 0.5
 # Records, about, from which the loss is measured.
 RECORDS_FOR_CELLS = 64
@@ -64,12 +69,14 @@ FEWEST_CELLS = 4
 
 # Angle per record below which a path between two records is taken as an arc of a circle.
 SMOOTH_TURN = 3.141592653589793 / 3
+# Cosine between the directions before and after an interval below which the path has turned round.
+REVERSED = -0.5
 # Steps longer than this, between which the direction is lost, may hide a reversal.
 LONG_STEP = 0.4
 # What moving quantiles may add to a great circle; beyond, the guess is not believed.
 MOST_TRANSPORT = 0.15
 # Share of the added length that is taken as its standard error: for a smooth path, and for a guess.
-CHORD_ERROR = 0.2
+CHORD_ERROR = 0.1
 TRANSPORT_ERROR = 0.5
 
 # A segment of the piecewise linear L ends where its length stands this many errors clear.

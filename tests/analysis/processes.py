@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -74,14 +75,15 @@ def simulate(
 ) -> Records:
     """Histograms of ``intervals`` + 1 equally spaced records; element i is in split i mod G."""
     times = np.linspace(0, process.duration, intervals + 1)
-    split = (np.arange(n) % splits).astype(np.int32) * (bins + 2)
+    split = (np.arange(n) % splits) * (bins + 2) + 1
     width = (process.high - process.low) / bins
     counts = np.empty((len(times), splits, bins + 2), dtype=np.int64)
     inside = np.zeros((len(times), splits, bins)) if offsets else None
-    rng = np.random.default_rng([seed, intervals, n])
+    name = zlib.crc32(process.name.encode())  # no two processes share their noise
+    rng = np.random.Generator(np.random.SFC64([name, seed, intervals, n]))
     for record, x in enumerate(process.elements(rng, n, times)):
         position = (x - process.low) / width
-        cell = np.clip(np.floor(position), -1, bins).astype(np.int32) + 1 + split
+        cell = np.floor(np.clip(position, -1, bins)).astype(np.int64) + split
         counts[record] = np.bincount(cell, minlength=splits * (bins + 2)).reshape(splits, -1)
         if inside is not None:
             digit = np.floor(256 * (position % 1)) / 256

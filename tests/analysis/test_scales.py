@@ -5,7 +5,7 @@ import pytest
 
 import igfast
 from igfast import Grid, Trajectory
-from igfast.analysis.sampling import judge_sampling
+from igfast.analysis.sampling import Sampling, judge_sampling
 from igfast.analysis.scales import length_by_scale
 from igfast.analysis.series import LayerSeries
 
@@ -59,7 +59,7 @@ def test_too_few_records_for_scales():
 def judged(name, intervals):
     process = KNOWN[name]
     return judge_sampling(
-        [series(process, intervals)], [series(process, intervals, 2)], intervals + 1
+        *([series(process, intervals, every)] for every in (1, 2, 4)), intervals + 1
     )
 
 
@@ -77,6 +77,20 @@ def test_coarse_sampling_is_said(name, intervals):
     assert found.coarse
     assert found.length_every_second < 0.95 * found.length
     assert "Sampling is coarse" in found.statement
+
+
+def test_losses_that_do_not_converge_are_coarse():
+    """Half of the records lose 3 %, half of these again 3 %: more records would add as much."""
+    known = {"error": 0.01, "added": 0.0, "turning": 0.1, "lost_direction": 0.0}
+    found = Sampling(length=1.0, length_every_second=0.97, length_every_fourth=0.94, **known)
+    assert found.expected == pytest.approx(0.12)
+    assert found.coarse
+    smooth = Sampling(length=1.0, length_every_second=0.97, length_every_fourth=0.85, **known)
+    assert smooth.expected == pytest.approx(0.01)
+    assert not smooth.coarse
+    noise = Sampling(length=1.0, length_every_second=1.01, length_every_fourth=1.0, **known)
+    assert noise.expected == 0
+    assert not noise.coarse
 
 
 def test_the_angle_from_record_to_record():
@@ -100,7 +114,7 @@ def test_trajectories_have_scales_and_sampling():
 
 
 def test_no_records():
-    for call in (lambda: length_by_scale([], 0), lambda: judge_sampling([], [], 0)):
+    for call in (lambda: length_by_scale([], 0), lambda: judge_sampling([], [], [], 0)):
         with pytest.raises(ValueError, match="this run has none yet"):
             call()
 

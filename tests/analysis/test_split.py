@@ -7,6 +7,7 @@ import pytest
 
 from igfast.analysis.split import split_length, split_velocity_squared
 
+from .fresh_processes import FRESH, UNTOUCHED
 from .held_out_processes import HELD_OUT
 from .known_processes import KNOWN
 from .processes import simulate
@@ -37,6 +38,13 @@ def test_lengths_that_chose_no_number(name):
     found = split_length(*simulate(process, N, 30))
     assert found.length[-1] == pytest.approx(process.truth, rel=0.03)
     assert abs(found.length[-1] - process.truth) < 3 * found.standard_error[-1]
+
+
+@pytest.mark.parametrize("name", [*FRESH, *UNTOUCHED])
+def test_lengths_within_five_percent(name):
+    process = {**FRESH, **UNTOUCHED}[name]
+    found = split_length(*simulate(process, N, 30))
+    assert abs(found.length[-1] - process.truth) < 0.05 * (process.truth or 0.5)
 
 
 def test_a_thousand_records():
