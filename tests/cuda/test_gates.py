@@ -29,7 +29,6 @@ def gates():
 def listing(loop: str, after: str = "", name: str = SINGLE) -> str:
     lines = [f'\t.section\t.text.{name},"ax",@progbits', "\t.other noise"]
     code = [
-        "STL [R1], R2 ;",
         ".L_x_1:",
         *loop.split("\n"),
         "@P0 BRA `(.L_x_1) ;",
@@ -45,8 +44,12 @@ def faults(gates, *code: str, arch: int = 90, **more: str) -> list[str]:
     return gates.faults(kernel, arch)
 
 
-def test_a_good_kernel_may_save_registers_outside_its_loop(gates):
+def test_a_good_kernel_has_no_fault(gates):
     assert faults(gates, GOOD) == []
+
+
+def test_a_spill_is_seen_outside_loops_too(gates):
+    assert faults(gates, GOOD, "STL [R1], R2 ;") == ["spills registers"]
 
 
 @pytest.mark.parametrize(
