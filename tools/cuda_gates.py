@@ -6,8 +6,8 @@
 
 Every kernel: no compare-and-swap loop. Hot kernels, which are all but direct counters and measures:
 16-byte loads, in the loops around them shared-memory increments where they count, and nowhere an
-access to local memory, which would be a spill. Where the addend is one: increments that merge in hardware (ATOMS.POPC.INC,
-from sm_80). All: at most 64 kernels, as many as instances.h lists.
+access to local memory, which would be a spill. Where the addend is one: increments that merge in
+hardware (ATOMS.POPC.INC, from sm_80). All: at most 64 kernels, as many as instances.h lists.
 """
 
 from __future__ import annotations

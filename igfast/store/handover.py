@@ -15,8 +15,8 @@ from .writer import RunWriter
 MAX_WAITING = 8 << 20  # bytes of records that wait; a single record may be larger
 LEAST_SIZE = 512  # bytes that a job counts for at least
 # Seconds that records may gather before the first of them is written: several in a row, whose code
-# and data the caches then hold, disturb a busy machine's training half as much as one by one. Longer,
-# and what waits lies scattered among a training's own memory, of which the process then keeps more.
+# and data the caches then hold, disturb a busy machine's training half as much as one by one.
+# Longer, and what waits lies scattered among a training's own memory, of which more is then kept.
 LINGER = 0.02
 GATHERED = MAX_WAITING // 4  # bytes that are written at once
 
