@@ -141,8 +141,8 @@ class BlockWalk {
         return add_as<BFloat16>(segment, begin, size, rule, sums);
       }
     }
-    return add_as<std::conditional_t<kMoments, AnyNarrow, RareNarrow>>(segment, begin, size,
-                                                                       rule, sums);
+    return add_as<std::conditional_t<kMoments, AnyNarrow, RareNarrow>>(segment, begin, size, rule,
+                                                                       sums);
   }
 
   template <class T, class Rule, class Sums>
