@@ -35,6 +35,7 @@ def chunks(data):
 
 def records(folder: Path, patience: float = 30.0):
     """All messages of a finished run; its writer may be a moment behind ``finish``."""
+    from google.protobuf.message import DecodeError
     from wandb.proto import wandb_internal_pb2
 
     (path,) = folder.glob("wandb/offline-run-*/*.wandb")
@@ -42,8 +43,10 @@ def records(folder: Path, patience: float = 30.0):
     while True:
         found = []
         for chunk in chunks(path.read_bytes()):
-            found.append(wandb_internal_pb2.Record())
-            found[-1].ParseFromString(chunk)
+            try:
+                found.append(wandb_internal_pb2.Record.FromString(chunk))
+            except DecodeError:  # the end of the file, of which a part is on its way
+                break
         if any(r.WhichOneof("record_type") == "exit" for r in found) or time.monotonic() > until:
             return found
         time.sleep(0.02)
