@@ -95,8 +95,10 @@ void Plan::choose_kernel(const igf_plan_args& args) {
     blocks_ = blocks_that_fit(function, CudaTuning::kThreads, shared_);
     const int enough =
         kind == CounterKind::kInterleaved && wanted == CounterKind::kAutomatic
-            ? std::min(CudaTuning::kInterleavedBlocks,
-                       moments_ ? CudaTuning::kMinBlocksWithMoments : CudaTuning::kMinBlocks)
+            ? std::min({CudaTuning::kInterleavedBlocks,
+                        moments_ ? CudaTuning::kMinBlocksWithMoments : CudaTuning::kMinBlocks,
+                        // what registers leave room for: fewer on sm_120
+                        blocks_that_fit(function, CudaTuning::kThreads, kScratchBytes)})
             : 1;
     if (blocks_ >= enough) {
       return;
