@@ -59,6 +59,9 @@ struct UniformRule {
   // Whether the margin is at most a quarter. Then any x lies between the neighbors of the threshold
   // nearest its guess, and one comparison with that threshold decides.
   bool guess_is_close;
+  // A guess from `narrow_low` is never below the number of a bin that x has reached, and at most
+  // this much above that of a bin x has not; infinite where no such bound was found.
+  V raised_early;
 };
 
 template <class V>

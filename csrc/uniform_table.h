@@ -36,6 +36,8 @@ class UniformTable {
     rule_.scale = static_cast<V>(static_cast<double>(bins) / (edges[bins] - edges[0]));
     rule_.margin = margin();
     rule_.guess_is_close = rule_.margin <= V(kCloseGuess);
+    rule_.narrow_low = rule_.low - 2 * rule_.margin / rule_.scale;
+    rule_.raised_early = raised_early();
     has_narrow_guess_ = false;
   }
 
@@ -79,12 +81,32 @@ class UniformTable {
     return farthest;
   }
 
+  UniformRule<V> raised() const {
+    UniformRule<V> raised = rule_;
+    raised.low = rule_.narrow_low;
+    return raised;
+  }
+
+  V raised_early() const {
+    const UniformRule<V> guess = raised();
+    V early = 0;
+    for (std::int32_t b = 0; b <= rule_.bins; ++b) {
+      const V at = rule_.thresholds[b];
+      const V below = std::nextafter(at, -std::numeric_limits<V>::infinity());
+      if (!(uniform_guess(guess, at) >= static_cast<V>(b)) ||
+          !std::isfinite(uniform_guess(guess, below))) {
+        return std::numeric_limits<V>::infinity();
+      }
+      early = std::max(early, uniform_guess(guess, below) - static_cast<V>(b));
+    }
+    return early;
+  }
+
   // Raises the guess by twice the margin, so that no threshold is late, and looks for narrow values
   // below a threshold that are then early. Decimal edges have such ties: 0.5 lies below the edge
   // that should be 0.5 and was rounded up. The closed last edge is compared with.
   void find_narrow_guess() {
     constexpr V kInfinity = std::numeric_limits<V>::infinity();
-    rule_.narrow_low = rule_.low - 2 * rule_.margin / rule_.scale;
     rule_.narrow_tie = 4 * rule_.margin;
     rule_.narrow_doubt = kInfinity;
     rule_.has_ties = false;
@@ -92,8 +114,9 @@ class UniformTable {
     if (!(rule_.narrow_tie < V(kCloseGuess))) {
       return;
     }
-    UniformRule<V> raised = rule_;
-    raised.low = rule_.narrow_low;
+    // A guess beyond a tie is so by a unit of the fixed-point loops.
+    constexpr V kUnit = V(1) / 65536;
+    const UniformRule<V> raised = this->raised();
     V doubt = 0;
     for (std::int32_t b = 0; b < rule_.bins; ++b) {
       const V at = rule_.thresholds[b];
@@ -105,7 +128,7 @@ class UniformTable {
         }
         const V tie = guess + rule_.narrow_tie;
         if (uniform_guess(raised, below) <= tie &&
-            uniform_guess(raised, narrow(at, [](V x) { return std::ceil(x); })) > tie) {
+            uniform_guess(raised, narrow(at, [](V x) { return std::ceil(x); })) >= tie + kUnit) {
           rule_.has_ties = true;
           rule_.narrow_ties[b / 32 % 8] |= 1u << b % 32;
           continue;
@@ -113,7 +136,7 @@ class UniformTable {
       }
       // An edge near zero, where floats are dense: far enough outside of +-doubt.
       doubt = std::max({doubt, 2 * std::abs(at), std::numeric_limits<V>::min()});
-      while (!(uniform_guess(raised, doubt) > guess + rule_.narrow_tie &&
+      while (!(uniform_guess(raised, doubt) >= guess + rule_.narrow_tie + kUnit &&
                uniform_guess(raised, -doubt) < guess)) {
         doubt *= 2;
         if (!(doubt * rule_.scale < V(kCloseGuess))) {

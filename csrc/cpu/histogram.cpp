@@ -7,6 +7,7 @@
 #include "cpu/kernels.h"
 #include "cpu/moments.h"
 #include "cpu/operations.h"
+#include "cpu/pair_table.h"
 #include "cpu/row_extents.h"
 #include "cpu/row_words.h"
 #include "cpu/runs.h"
@@ -30,6 +31,17 @@ class RowRules {
       case IGF_UNIFORM: loops.uniform(uniform<T>(row), run, words); break;
       case IGF_DYADIC: loops.dyadic(dyadic(row), run, words, extents); break;
       case IGF_LOG: loops.log(log(), run, words); break;
+    }
+  }
+
+  template <class T>
+  void count(const Kernels& kernels, const Run<T>& run, std::int64_t row, Pairs& pairs,
+             Extents<Widened<T>>* extents) {
+    const StorageKernels<T>& loops = kernels.of(TypeTag<T>{});
+    switch (grid_.kind) {
+      case IGF_UNIFORM: loops.uniform_pairs(uniform<T>(row), run, pairs); break;
+      case IGF_DYADIC: loops.dyadic_pairs(dyadic(row), run, pairs, extents); break;
+      case IGF_LOG: loops.log_pairs(log(), run, pairs); break;
     }
   }
 
@@ -102,7 +114,17 @@ class HistogramWorker {
         partials_(partials),
         locks_(locks),
         rules_(args.grid, window),
-        words_(window.bins) {}
+        words_(window.bins) {
+    if constexpr (kMayPair) {
+      if (kernels.empty_pairs != nullptr && args.splits == 1 &&
+          window.bins <= Tuning::kMostPairedBins) {
+        pairs_ = PairTable::of_this_thread().pairs(window.bins + kExtraCells, words_.words());
+      }
+    }
+  }
+
+  // The table outlives a failed call, and must be left empty.
+  ~HistogramWorker() { empty_pairs(); }
 
   void take(const Chunk& chunk) {
     const igf_tensor& tensor = args_.tensors[chunk.tensor];
@@ -112,13 +134,15 @@ class HistogramWorker {
     }
     row_ = tensor.row;
     filled_ += size;
+    pairing_ = pairs_.bytes != nullptr && size >= Tuning::kFewestPaired;
+    paired_ = paired_ || pairing_;
     dispatch_dtype("histogram", tensor.dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
       if (partials_ == nullptr) {
-        for_each_run<T>(tensor, chunk, [&](const auto& run) { add(run); });
+        for_each_run<T>(tensor, chunk, kLongRunBlocks, [&](const auto& run) { add(run); });
       } else {
         ChunkMoments moments;
-        for_each_run<T>(tensor, chunk, [&](const auto& run) { add(run, moments); });
+        for_each_run<T>(tensor, chunk, kRunBlocks, [&](const auto& run) { add(run, moments); });
         (*partials_)[static_cast<std::size_t>(chunk.index)] = moments.finish();
       }
     });
@@ -126,6 +150,7 @@ class HistogramWorker {
 
   void finish() {
     if (filled_ > 0) {
+      empty_pairs();
       words_.flush(args_, window_, row_, padding_, locks_);
       if (window_.takes_extents) {
         extents_.flush(args_.extents, row_, locks_);
@@ -136,10 +161,23 @@ class HistogramWorker {
   }
 
  private:
+  static constexpr bool kMayPair = sizeof(Word) == sizeof(std::uint32_t);
+
+  void empty_pairs() {
+    if (paired_) {
+      kernels_.empty_pairs(pairs_);
+      paired_ = false;
+    }
+  }
+
   template <class T>
   void add(const Run<T>& run) {
-    rules_.count(kernels_, run, row_, words_.words(),
-                 window_.takes_extents ? &extents_.of(Widened<T>{}) : nullptr);
+    Extents<Widened<T>>* extents = window_.takes_extents ? &extents_.of(Widened<T>{}) : nullptr;
+    if (kMayPair && pairing_) {
+      rules_.count(kernels_, run, row_, pairs_, extents);
+    } else {
+      rules_.count(kernels_, run, row_, words_.words(), extents);
+    }
     padding_ += run.size - (run.last - run.first);
   }
 
@@ -164,6 +202,9 @@ class HistogramWorker {
   RowLocks& locks_;
   RowRules rules_;
   RowWords<Word> words_;
+  Pairs pairs_{};         // no table: bytes are null
+  bool pairing_ = false;  // this chunk
+  bool paired_ = false;   // some chunk of this row
   std::int64_t row_ = -1;
   std::int64_t filled_ = 0;
   std::int64_t padding_ = 0;

@@ -8,6 +8,7 @@
 #include "cpu/extents.h"
 #include "cpu/isa.h"
 #include "cpu/moment_sums.h"
+#include "cpu/pair_table.h"
 #include "dtype.h"
 #include "grid.h"
 
@@ -40,6 +41,10 @@ struct StorageKernels {
                         Extents<Widened<T>>*);
   void (*log)(const LogRule&, const Run<T>&, std::uint32_t* words);
   void (*log_digits)(const LogRule&, const Run<T>&, std::uint64_t* words);
+  // Counts into pairs of cells, not words; null where an ISA has no such loops.
+  void (*uniform_pairs)(const UniformRule<Widened<T>>&, const Run<T>&, Pairs&);
+  void (*dyadic_pairs)(const DyadicRule&, const Run<T>&, Pairs&, Extents<Widened<T>>*);
+  void (*log_pairs)(const LogRule&, const Run<T>&, Pairs&);
   // Adds whole blocks; returns false, having added nothing, if a value is not finite.
   bool (*moments)(const Run<T>&, MomentSums&);
   // dyadic_digits and moments in one loop: what a Monitor records. False: counted, no moments.
@@ -53,6 +58,8 @@ void add_extents(const Run<T>& run, Extents<Widened<T>>& extents);
 
 struct Kernels {
   Isa isa;
+  // Adds what pairs counted to the words and clears it; null where no loop counts pairs.
+  void (*empty_pairs)(Pairs&);
   StorageKernels<double> of_float64;
   StorageKernels<float> of_float32;
   StorageKernels<Float16> of_float16;

@@ -84,9 +84,16 @@ bool count_dyadic_moments(const DyadicRule& rule, const Run<T>& run, std::uint64
 
 template <class T>
 constexpr StorageKernels<T> storage_kernels() {
-  return {
-      count<UniformRule<Widened<T>>, T>, count_dyadic<T>, count_dyadic_digits<T>, count<LogRule, T>,
-      count_digits<LogRule, T>,          add_moments<T>,  count_dyadic_moments<T>};
+  return {count<UniformRule<Widened<T>>, T>,
+          count_dyadic<T>,
+          count_dyadic_digits<T>,
+          count<LogRule, T>,
+          count_digits<LogRule, T>,
+          nullptr,
+          nullptr,
+          nullptr,
+          add_moments<T>,
+          count_dyadic_moments<T>};
 }
 
 }  // namespace
@@ -113,6 +120,7 @@ template void add_extents(const Run<Float8E5M2>&, Extents<float>&);
 
 const Kernels& scalar_kernels() {
   static const Kernels table = {Isa::kScalar,
+                                nullptr,
                                 storage_kernels<double>(),
                                 storage_kernels<float>(),
                                 storage_kernels<Float16>(),

@@ -18,11 +18,11 @@ struct Doubles {
 // For a group of 32 values, once per cache line. May point past the end of the data: a prefetch
 // never faults. In assembly, because GCC drops an intrinsic prefetch behind a condition.
 template <class T>
-inline void prefetch_ahead(const T* group) {
+inline void prefetch_ahead(const T* group, const Prefetch& prefetch) {
   constexpr int kBytes = Run<T>::kGroup * static_cast<int>(sizeof(T));
-  const char* ahead = reinterpret_cast<const char*>(group) + kPrefetch.distance;
+  const char* ahead = reinterpret_cast<const char*>(group) + prefetch.distance;
   for (int line = 0; line < kBytes; line += 64) {
-    if (kPrefetch.into_first_level) {
+    if (prefetch.into_first_level) {
       __asm__ volatile("prefetcht0 %0" : : "m"(ahead[line]));
     } else {
       __asm__ volatile("prefetcht1 %0" : : "m"(ahead[line]));

@@ -129,7 +129,8 @@ class MomentsWorker {
     ChunkMoments moments;
     dispatch_dtype("moments", tensor.dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
-      for_each_run<T>(tensor, chunk, [&](const auto& run) { moments.add(kernels_, run); });
+      for_each_run<T>(tensor, chunk, kRunBlocks,
+                      [&](const auto& run) { moments.add(kernels_, run); });
     });
     partials_[static_cast<std::size_t>(chunk.index)] = moments.finish();
   }

@@ -15,18 +15,21 @@
 
 namespace igfast {
 
-// Blocks of the longest run: what a kernel does once per call is small beside it, and a second pass
-// over the run (moments) finds it in the first-level cache. Also a group of the moments' sums.
+// Blocks of the longest run with moments: a second pass over it finds it in the first-level cache.
+// Also a group of the moments' sums.
 constexpr std::int64_t kRunBlocks = 16;
+// And of others: what a kernel does once per call is small beside it.
+constexpr std::int64_t kLongRunBlocks = 64;
 
 inline const unsigned char* tensor_bytes(const igf_tensor& tensor) {
   return reinterpret_cast<const unsigned char*>(static_cast<std::uintptr_t>(tensor.pointer));
 }
 
-// Calls take(run) for every run of the chunk, in order. Runs end where a multiple of kRunBlocks of
-// the chunk's blocks does.
+// Calls take(run) for every run of the chunk, in order. Runs end where a multiple of `run_blocks`
+// of the chunk's blocks does.
 template <class T, class Take>
-void for_each_run(const igf_tensor& tensor, const Chunk& chunk, Take&& take) {
+void for_each_run(const igf_tensor& tensor, const Chunk& chunk, std::int64_t run_blocks,
+                  Take&& take) {
   alignas(64) T buffer[kBlock];
   const unsigned char* source = tensor_bytes(tensor);
   const bool aligned = reinterpret_cast<std::uintptr_t>(source) % alignof(T) == 0;
@@ -35,7 +38,7 @@ void for_each_run(const igf_tensor& tensor, const Chunk& chunk, Take&& take) {
     const std::int64_t flat = tensor.start + position;
     const std::int64_t lane = flat & (kBlock - 1);
     const std::int64_t block = flat / kBlock;
-    const std::int64_t left = kRunBlocks - (block - first_block) % kRunBlocks;
+    const std::int64_t left = run_blocks - (block - first_block) % run_blocks;
     const std::int64_t whole = std::min(left, (chunk.end - position) / kBlock);
     const unsigned char* bytes = source + position * static_cast<std::int64_t>(sizeof(T));
     Run<T> run;

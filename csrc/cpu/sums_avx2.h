@@ -145,7 +145,7 @@ class ExtremeLanes<double> {
 template <class T, class Take>
 inline void for_lanes(const Run<T>& run, const Take& take) {
   for (std::int32_t first = 0; first < run.size; first += Run<T>::kGroup) {
-    prefetch_ahead(run.values + first);
+    prefetch_ahead(run.values + first, kPrefetch);
     for (std::int32_t j = first; j < first + Run<T>::kGroup; j += 8) {
       take(load_lanes(run.values + j));
     }

@@ -35,7 +35,7 @@ def extents(kernel):
 
 
 @pytest.mark.parametrize("offsets", [False, True])
-@pytest.mark.parametrize("size", [0, 1, 31, 256, 1000])
+@pytest.mark.parametrize("size", [0, 1, 31, 256, 1000, 20_011])
 @pytest.mark.parametrize("start", [0, 3])
 def test_they_are_those_of_numpy(extents, isa, dtype, offsets, size, start):
     rng = np.random.default_rng(size)

@@ -1,0 +1,211 @@
+// The rules of grid.h for counts alone, in fixed point, on two registers of floats at a time; what
+// they cannot decide they say: those values are in doubt. Over the operations of a vector ISA,
+// which is included first. Included by the ISA files only, within which it must stay: everything
+// here is in an unnamed namespace.
+#ifndef IGFAST_CPU_FIXED_PAIRS_H
+#define IGFAST_CPU_FIXED_PAIRS_H
+
+#include <cstdint>
+
+#include "cpu/pair_blocks.h"
+#include "grid.h"
+
+namespace igfast {
+namespace {
+
+constexpr float kFixedUnit = 65536;  // 2^-16 bins: the upper half of an integer is the bin
+constexpr std::uint32_t kInfinityBits = 0x7f800000;
+
+// From integers of which the upper halves are the cells.
+inline Ints upper_halves(Ints larger, Ints less) { return halves(larger, right<16>(less)); }
+
+// Uniform bins: the raised guess. In doubt near a bin's lower end, and NaN.
+class UniformPairs {
+ public:
+  static bool holds(const UniformRule<float>& rule) {
+    return rule.raised_early < 0.0625f && rule.scale < 0x1p100f;
+  }
+
+  explicit UniformPairs(const UniformRule<float>& rule)
+      : low_(floats(rule.narrow_low)),
+        scale_(floats(rule.scale * kFixedUnit)),
+        most_(floats((static_cast<float>(rule.bins) + 0.5f) * kFixedUnit)),
+        doubt_(static_cast<int>(rule.raised_early * kFixedUnit) + 2) {}  // 1 for rounding
+
+  Ints operator()(Floats x, Floats y) {
+    const Ints a = units(x);
+    const Ints b = units(y);
+    const Ints larger = max(a, b);
+    const Ints less = min(a, b);
+    least_rest_ = min_shorts(least_rest_, halves(left<16>(less), larger));
+    return add_shorts(upper_halves(larger, less), shorts(kFirstBinCell));
+  }
+
+  bool in_doubt() const { return any_short_below(least_rest_, doubt_); }
+
+ private:
+  Ints units(Floats x) const {
+    return nearest(clamp(mul(sub(x, low_), scale_), floats(-0.5f * kFixedUnit), most_));
+  }
+
+  Floats low_, scale_, most_;
+  Ints least_rest_ = ints(-1);
+  int doubt_;
+};
+
+// Uniform bins, values of at most 11 significant bits: the raised guess is right, but for ties. In
+// doubt near zero, and NaN.
+template <bool kTies>
+class NarrowPairs {
+ public:
+  static bool holds(const UniformRule<float>& rule) {
+    return rule.narrow_doubt < __builtin_inff() && rule.has_ties == kTies && rule.scale < 0x1p100f;
+  }
+
+  explicit NarrowPairs(const UniformRule<float>& rule)
+      : low_(floats(rule.narrow_low)),
+        scale_(floats(rule.scale * kFixedUnit)),
+        most_(floats((static_cast<float>(rule.bins) - 0.5f) * kFixedUnit)),
+        beyond_(floats(rule.thresholds[rule.bins])),
+        tie_(static_cast<int>(rule.narrow_tie * kFixedUnit)),
+        ties_(rule.narrow_ties) {
+    __builtin_memcpy(&doubt_, &rule.narrow_doubt, sizeof doubt_);
+  }
+
+  Ints operator()(Floats x, Floats y) {
+    const Ints a = units(x);
+    const Ints b = units(y);
+    const Ints larger = max(a, b);
+    const Ints less = min(a, b);
+    Ints bins = upper_halves(larger, less);
+    if constexpr (kTies) {  // keeps the order of a pair
+      const Ints rest = halves(left<16>(larger), less);
+      bins = add_shorts(bins, ties_.minus_one_where(bins, rest, tie_));
+    }
+    return add_shorts(bins, shorts(kFirstBinCell));
+  }
+
+  bool in_doubt() const { return any_above_unsigned(farthest_, kInfinityBits - doubt_); }
+
+ private:
+  Ints units(Floats x) {
+    const Ints magnitude = both(bits(x), ints(0x7fffffff));
+    farthest_ = max_unsigned(farthest_, sub(magnitude, ints(static_cast<int>(doubt_))));
+    // Clamped half way between integers; the closed last edge is compared with.
+    const Floats guess = mul(sub(x, low_), scale_);
+    const Ints inside = floor_of(clamp(guess, floats(-0.5f * kFixedUnit), most_));
+    return add_where_at_least(inside, x, beyond_, ints(static_cast<int>(kFixedUnit)));
+  }
+
+  Floats low_, scale_, most_, beyond_;
+  int tie_;
+  BinBits ties_;
+  Ints farthest_ = ints(0);
+  std::uint32_t doubt_;
+};
+
+// Dyadic bins, exactly; NaN is in doubt.
+class DyadicPairs {
+ public:
+  static bool holds(const DyadicRule& rule) {
+    constexpr std::int64_t kFarthest = std::int64_t{1} << 14;  // half units exact in float
+    const int power = 8 - rule.exponent;
+    return power >= 0 && power <= 127 && rule.origin >= -kFarthest &&
+           rule.origin + rule.bins <= kFarthest;
+  }
+
+  explicit DyadicPairs(const DyadicRule& rule)
+      : scale_(floats(power_of_two(8 - rule.exponent))),
+        least_(floats(static_cast<float>(rule.origin) * 256 - 128)),
+        most_(floats(static_cast<float>(rule.origin + rule.bins) * 256 + 128)),
+        cell_zero_(shorts(static_cast<int>(kFirstBinCell - rule.origin))) {}
+
+  Ints operator()(Floats x, Floats y) {
+    const Ints a = units(x);
+    const Ints b = units(y);
+    const Ints less = min(a, b);
+    smallest_ = min(smallest_, less);
+    return add_shorts(halves(left<8>(max(a, b)), right<8>(less)), cell_zero_);
+  }
+
+  bool in_doubt() const { return any_smallest(smallest_); }
+
+ private:
+  static float power_of_two(int exponent) {
+    const std::uint32_t bits = static_cast<std::uint32_t>(exponent + 127) << 23;
+    float power;
+    __builtin_memcpy(&power, &bits, sizeof power);
+    return power;
+  }
+
+  // 256 to a bin.
+  Ints units(Floats x) const { return floor_of(clamp(mul(x, scale_), least_, most_)); }
+
+  Floats scale_, least_, most_;
+  Ints cell_zero_;
+  Ints smallest_ = ints(0);
+};
+
+// Log bins of the whole axis, exactly; NaN is in doubt.
+class LogPairs {
+ public:
+  static bool holds(const LogRule& rule) {
+    // A normal 2^min_exponent, infinity beyond the grid, no window.
+    return rule.min_exponent > -kBias && rule.first_bin == 0 && rule.bins == 2 * rule.half + 1 &&
+           rule.half >> rule.mantissa_bits <= kBias + 1 - rule.min_exponent;
+  }
+
+  explicit LogPairs(const LogRule& rule)
+      : drop_(kMantissaBits + 1 - rule.mantissa_bits),
+        inmost_(ints(((rule.min_exponent + kBias) << rule.mantissa_bits) - 1)),
+        beyond_(ints(rule.half + 1)),
+        center_(shorts(rule.half + static_cast<int>(kFirstBinCell))) {}
+
+  Ints operator()(Floats x, Floats y) {
+    const Ints a = outward(x);
+    const Ints b = outward(y);
+    return add_shorts(halves(left<16>(max(a, b)), min(a, b)), center_);
+  }
+
+  bool in_doubt() const { return any_above_unsigned(largest_, kInfinityBits << 1); }
+
+ private:
+  static constexpr int kBias = 127;
+  static constexpr int kMantissaBits = 23;
+
+  // Bins outwards from the central one, which is 0.
+  Ints outward(Floats x) {
+    const Ints magnitude = left<1>(bits(x));
+    largest_ = max_unsigned(largest_, magnitude);
+    const Ints bin = sub(right(magnitude, drop_), inmost_);
+    return with_sign_of(x, min(max(bin, ints(0)), beyond_));
+  }
+
+  int drop_;
+  Ints inmost_, beyond_, center_;
+  Ints largest_ = ints(0);
+};
+
+// The pairs of a group of values.
+template <class Fixed, class T>
+inline void place_fixed(Fixed& fixed, const T* values, std::uint32_t* indices) {
+  for (int j = 0; j < kGroupValues; j += 2 * kPairLanes) {
+    const Ints cells = fixed(load_lanes(values + j), load_lanes(values + j + kPairLanes));
+    store_pairs(cells, indices + j / 2);
+  }
+}
+
+// The same of what places any value, and any width.
+template <class Placer, class T>
+inline void place_cells(Placer& placer, const T* values, std::uint32_t* indices) {
+  for (int j = 0; j < kGroupValues; j += 2 * kPairLanes) {
+    const Ints a = placer(load_lanes(values + j)).cell;
+    const Ints b = placer(load_lanes(values + j + kPairLanes)).cell;
+    store_pairs(halves(left<16>(max(a, b)), min(a, b)), indices + j / 2);
+  }
+}
+
+}  // namespace
+}  // namespace igfast
+
+#endif

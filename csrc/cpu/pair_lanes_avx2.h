@@ -1,0 +1,147 @@
+// The operations that fixed_pairs.h is written in, eight lanes at a time. Included by
+// kernels_avx2.cpp only, within which it must stay: everything here is in an unnamed namespace.
+#ifndef IGFAST_CPU_PAIR_LANES_AVX2_H
+#define IGFAST_CPU_PAIR_LANES_AVX2_H
+
+#include <immintrin.h>
+
+#include "cpu/lanes_avx2.h"
+#include "cpu/pair_blocks.h"
+
+namespace igfast {
+namespace {
+
+using Floats = __m256;
+using Ints = __m256i;
+constexpr int kPairLanes = 8;
+
+inline Floats floats(float x) { return _mm256_set1_ps(x); }
+inline Floats sub(Floats a, Floats b) { return _mm256_sub_ps(a, b); }
+inline Floats mul(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
+// A NaN in x stays; conversions make it the smallest integer.
+inline Floats clamp(Floats x, Floats least, Floats most) {
+  return _mm256_min_ps(most, _mm256_max_ps(least, x));
+}
+inline Ints nearest(Floats x) { return _mm256_cvtps_epi32(x); }
+inline Ints floor_of(Floats x) { return _mm256_cvttps_epi32(_mm256_floor_ps(x)); }
+inline Ints bits(Floats x) { return _mm256_castps_si256(x); }
+
+inline Ints ints(int x) { return _mm256_set1_epi32(x); }
+inline Ints shorts(int x) { return _mm256_set1_epi16(static_cast<short>(x)); }
+inline Ints add(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
+inline Ints sub(Ints a, Ints b) { return _mm256_sub_epi32(a, b); }
+inline Ints min(Ints a, Ints b) { return _mm256_min_epi32(a, b); }
+inline Ints max(Ints a, Ints b) { return _mm256_max_epi32(a, b); }
+inline Ints max_unsigned(Ints a, Ints b) { return _mm256_max_epu32(a, b); }
+inline Ints min_shorts(Ints a, Ints b) { return _mm256_min_epu16(a, b); }  // unsigned
+inline Ints add_shorts(Ints a, Ints b) { return _mm256_add_epi16(a, b); }
+inline Ints both(Ints a, Ints b) { return _mm256_and_si256(a, b); }
+template <int kBits>
+inline Ints left(Ints x) {
+  return _mm256_slli_epi32(x, kBits);
+}
+template <int kBits>
+inline Ints right(Ints x) {
+  return _mm256_srli_epi32(x, kBits);
+}
+inline Ints right(Ints x, int bits) { return _mm256_srl_epi32(x, _mm_cvtsi32_si128(bits)); }
+
+// The upper half of each lane of `upper`, the lower of `lower`.
+inline Ints halves(Ints upper, Ints lower) { return _mm256_blend_epi16(lower, upper, 0xaa); }
+
+inline Ints add_where_at_least(Ints sum, Floats x, Floats bound, Ints amount) {
+  const Ints where = _mm256_castps_si256(_mm256_cmp_ps(x, bound, _CMP_GE_OQ));
+  return _mm256_add_epi32(sum, _mm256_and_si256(where, amount));
+}
+
+// x >= 0, negated where the float is negative; 0 where it is +0.
+inline Ints with_sign_of(Floats sign, Ints x) { return _mm256_sign_epi32(x, bits(sign)); }
+
+inline bool any(Ints mask) { return _mm256_testz_si256(mask, mask) == 0; }
+
+inline bool any_short_below(Ints x, int bound) {  // unsigned
+  return any(_mm256_cmpeq_epi16(_mm256_min_epu16(x, shorts(bound - 1)), x));
+}
+
+inline bool any_above_unsigned(Ints x, std::uint32_t bound) {
+  return any(_mm256_cmpeq_epi32(_mm256_max_epu32(x, ints(static_cast<int>(bound + 1))), x));
+}
+
+inline bool any_smallest(Ints x) {
+  return any(_mm256_cmpeq_epi32(x, ints(static_cast<int>(0x80000000u))));
+}
+
+// A bit for each of 256 bins.
+class BinBits {
+ public:
+  explicit BinBits(const std::uint32_t (&bits)[8])
+      : first_(_mm256_broadcastsi128_si256(load16(bits))),
+        second_(_mm256_broadcastsi128_si256(load16(bits + 4))) {}
+
+  // -1 in the lanes of 16 bits where the bit of `bins` is set, and `rest` at most `most`, unsigned.
+  // No bit of bin -1 or 256 is asked for: their `rest` is larger.
+  Ints minus_one_where(Ints bins, Ints rest, int most) const {
+    const Ints index = _mm256_srli_epi16(bins, 3);  // of a byte; the upper half of a lane is unused
+    const Ints in_second = _mm256_slli_epi16(index, 3);  // bit 4 to bit 7
+    const Ints low = _mm256_and_si256(index, shorts(15));
+    const Ints bytes = _mm256_blendv_epi8(_mm256_shuffle_epi8(first_, low),
+                                          _mm256_shuffle_epi8(second_, low), in_second);
+    const Ints powers = _mm256_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2,
+                                         4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0);
+    const Ints wanted = both(_mm256_shuffle_epi8(powers, both(bins, shorts(7))), shorts(255));
+    const Ints set = _mm256_cmpeq_epi16(both(bytes, wanted), wanted);
+    const Ints near = _mm256_cmpeq_epi16(_mm256_min_epu16(rest, shorts(most)), rest);
+    return both(set, near);
+  }
+
+ private:
+  Ints first_, second_;
+};
+
+// Cells of pairs, the larger in the upper half of a lane.
+inline void store_pairs(Ints cells, std::uint32_t* indices) {
+  const Ints weights = ints(Pairs::kStride << 16 | 1);
+  _mm256_store_si256(reinterpret_cast<__m256i*>(indices), _mm256_madd_epi16(cells, weights));
+}
+
+// Of sixteen pairs, how many equal a neighbor.
+inline int repeats(const std::uint32_t* indices) {
+  const auto* pairs = reinterpret_cast<const __m256i*>(indices);
+  int equal = 0;
+  for (int half = 0; half < 2; ++half) {
+    const __m256i x = _mm256_load_si256(pairs + half);
+    const __m256i next = _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 0));
+    const __m256 same = _mm256_castsi256_ps(_mm256_cmpeq_epi32(x, next));
+    equal += __builtin_popcount(static_cast<unsigned>(_mm256_movemask_ps(same)));
+  }
+  return equal;
+}
+
+void empty_pairs(Pairs& pairs) {
+  empty_tables(pairs, [](unsigned char* bytes, std::int32_t rows, std::uint32_t* row_sums,
+                         std::uint16_t* column_sums) {
+    const __m256i zero = _mm256_setzero_si256();
+    __m256i sums[4] = {zero, zero, zero, zero};
+    for (std::int32_t row = 0; row < rows; ++row) {
+      auto* line = reinterpret_cast<__m128i*>(bytes + row * Pairs::kStride);
+      __m128i eights = _mm_setzero_si128();
+      for (int quarter = 0; quarter < 4; ++quarter) {
+        const __m128i x = _mm_load_si128(line + quarter);
+        sums[quarter] = _mm256_add_epi16(sums[quarter], _mm256_cvtepu8_epi16(x));
+        eights = _mm_add_epi64(eights, _mm_sad_epu8(x, _mm_setzero_si128()));
+      }
+      row_sums[row] +=
+          static_cast<std::uint32_t>(_mm_cvtsi128_si32(eights) + _mm_extract_epi32(eights, 2));
+      _mm256_store_si256(reinterpret_cast<__m256i*>(line), zero);
+      _mm256_store_si256(reinterpret_cast<__m256i*>(line) + 1, zero);
+    }
+    for (int quarter = 0; quarter < 4; ++quarter) {
+      _mm256_store_si256(reinterpret_cast<__m256i*>(column_sums) + quarter, sums[quarter]);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace igfast
+
+#endif

@@ -1,0 +1,136 @@
+// The operations that fixed_pairs.h is written in, sixteen lanes at a time. Included by
+// kernels_avx512.cpp only, within which it must stay: everything here is in an unnamed namespace.
+#ifndef IGFAST_CPU_PAIR_LANES_AVX512_H
+#define IGFAST_CPU_PAIR_LANES_AVX512_H
+
+#include <immintrin.h>
+
+#include "cpu/lanes_avx512.h"
+#include "cpu/pair_blocks.h"
+
+namespace igfast {
+namespace {
+
+using Floats = __m512;
+using Ints = __m512i;
+constexpr int kPairLanes = 16;
+
+inline Floats floats(float x) { return _mm512_set1_ps(x); }
+inline Floats sub(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
+inline Floats mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
+// A NaN in x stays; conversions make it the smallest integer.
+inline Floats clamp(Floats x, Floats least, Floats most) {
+  return _mm512_min_ps(most, _mm512_max_ps(least, x));
+}
+inline Ints nearest(Floats x) { return _mm512_cvtps_epi32(x); }
+inline Ints floor_of(Floats x) {
+  return _mm512_cvt_roundps_epi32(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
+inline Ints bits(Floats x) { return _mm512_castps_si512(x); }
+
+inline Ints ints(int x) { return _mm512_set1_epi32(x); }
+inline Ints shorts(int x) { return _mm512_set1_epi16(static_cast<short>(x)); }
+inline Ints add(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
+inline Ints sub(Ints a, Ints b) { return _mm512_sub_epi32(a, b); }
+inline Ints min(Ints a, Ints b) { return _mm512_min_epi32(a, b); }
+inline Ints max(Ints a, Ints b) { return _mm512_max_epi32(a, b); }
+inline Ints max_unsigned(Ints a, Ints b) { return _mm512_max_epu32(a, b); }
+inline Ints min_shorts(Ints a, Ints b) { return _mm512_min_epu16(a, b); }  // unsigned
+inline Ints add_shorts(Ints a, Ints b) { return _mm512_add_epi16(a, b); }
+inline Ints both(Ints a, Ints b) { return _mm512_and_si512(a, b); }
+template <int kBits>
+inline Ints left(Ints x) {
+  return _mm512_slli_epi32(x, kBits);
+}
+template <int kBits>
+inline Ints right(Ints x) {
+  return _mm512_srli_epi32(x, kBits);
+}
+inline Ints right(Ints x, int bits) { return _mm512_srl_epi32(x, _mm_cvtsi32_si128(bits)); }
+
+// The upper half of each lane of `upper`, the lower of `lower`.
+inline Ints halves(Ints upper, Ints lower) {
+  return _mm512_mask_blend_epi16(0xaaaaaaaa, lower, upper);
+}
+
+inline Ints add_where_at_least(Ints sum, Floats x, Floats bound, Ints amount) {
+  return _mm512_mask_add_epi32(sum, _mm512_cmp_ps_mask(x, bound, _CMP_GE_OQ), sum, amount);
+}
+
+// x >= 0, negated where the float is negative.
+inline Ints with_sign_of(Floats sign, Ints x) {
+  return _mm512_mask_sub_epi32(x, _mm512_movepi32_mask(bits(sign)), _mm512_setzero_si512(), x);
+}
+
+inline bool any_short_below(Ints x, int bound) {  // unsigned
+  return _mm512_cmplt_epu16_mask(x, shorts(bound)) != 0;
+}
+
+inline bool any_above_unsigned(Ints x, std::uint32_t bound) {
+  return _mm512_cmpgt_epu32_mask(x, ints(static_cast<int>(bound))) != 0;
+}
+
+inline bool any_smallest(Ints x) {
+  return _mm512_cmpeq_epi32_mask(x, ints(static_cast<int>(0x80000000u))) != 0;
+}
+
+// A bit for each of 256 bins.
+class BinBits {
+ public:
+  explicit BinBits(const std::uint32_t (&bits)[8]) : bits_(_mm512_zextsi256_si512(load16(bits))) {}
+
+  // -1 in the lanes of 16 bits where the bit of `bins` is set, and `rest` at most `most`, unsigned.
+  Ints minus_one_where(Ints bins, Ints rest, int most) const {
+    const Ints word = _mm512_permutexvar_epi16(_mm512_srli_epi16(bins, 4), bits_);
+    const Ints bit = _mm512_srlv_epi16(word, _mm512_and_si512(bins, shorts(15)));
+    const __mmask32 near = _mm512_cmple_epu16_mask(rest, shorts(most));
+    return _mm512_movm_epi16(_mm512_mask_test_epi16_mask(near, bit, shorts(1)));
+  }
+
+ private:
+  Ints bits_;
+};
+
+// Cells of pairs, the larger in the upper half of a lane.
+inline void store_pairs(Ints cells, std::uint32_t* indices) {
+  const Ints weights = ints(Pairs::kStride << 16 | 1);
+  _mm512_store_si512(indices, _mm512_madd_epi16(cells, weights));
+}
+
+// Of sixteen pairs, how many equal a neighbor.
+inline int repeats(const std::uint32_t* indices) {
+  const __m512i pairs = _mm512_load_si512(indices);
+  const __m512i next = _mm512_alignr_epi32(pairs, pairs, 1);
+  return __builtin_popcount(_mm512_cmpeq_epi32_mask(pairs, next));
+}
+
+void empty_pairs(Pairs& pairs) {
+  empty_tables(pairs, [](unsigned char* bytes, std::int32_t rows, std::uint32_t* row_sums,
+                         std::uint16_t* column_sums) {
+    const __m512i zero = _mm512_setzero_si512();
+    __m512i low = zero;
+    __m512i high = zero;
+    for (std::int32_t row = 0; row < rows; ++row) {
+      auto* line = reinterpret_cast<__m256i*>(bytes + row * Pairs::kStride);
+      const __m256i first = _mm256_load_si256(line);
+      const __m256i second = _mm256_load_si256(line + 1);
+      low = _mm512_add_epi16(low, _mm512_cvtepu8_epi16(first));
+      high = _mm512_add_epi16(high, _mm512_cvtepu8_epi16(second));
+      const __m256i none = _mm256_setzero_si256();
+      const __m256i eights =
+          _mm256_add_epi64(_mm256_sad_epu8(first, none), _mm256_sad_epu8(second, none));
+      const __m128i two =
+          _mm_add_epi64(_mm256_castsi256_si128(eights), _mm256_extracti128_si256(eights, 1));
+      row_sums[row] +=
+          static_cast<std::uint32_t>(_mm_cvtsi128_si32(two) + _mm_extract_epi32(two, 2));
+      _mm512_store_si512(line, zero);
+    }
+    _mm512_store_si512(column_sums, low);
+    _mm512_store_si512(column_sums + 32, high);
+  });
+}
+
+}  // namespace
+}  // namespace igfast
+
+#endif

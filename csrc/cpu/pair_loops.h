@@ -1,0 +1,146 @@
+// Loops that count pairs, the same for every vector ISA, over its lanes and placers, which are
+// included first. Included by the ISA files only, within which it must stay: everything here is in
+// an unnamed namespace.
+#ifndef IGFAST_CPU_PAIR_LOOPS_H
+#define IGFAST_CPU_PAIR_LOOPS_H
+
+#include <type_traits>
+
+#include "cpu/fixed_pairs.h"
+#include "cpu/kernels.h"
+#include "cpu/word_loops.h"
+
+namespace igfast {
+namespace {
+
+// Values that nobody watches.
+struct Unwatched {
+  template <class Lanes>
+  void add(Lanes) {}
+};
+
+// Places in fixed point, and looks for doubtful groups, to place these with `Exact`, when the block
+// is done. Where most are doubtful, the next blocks are left to `Exact`.
+template <class Fixed, class Exact, class Rule, class T, class Watcher>
+class FixedBlocks {
+ public:
+  FixedBlocks(const Rule& rule, const Run<T>& run, Watcher& watcher)
+      : rule_(rule), values_(run.values), fixed_(rule), exact_(rule), watcher_(watcher) {}
+
+  void start() { fixed_ = Fixed(rule_); }
+
+  void place(std::int32_t first, std::uint32_t* indices) {
+    const T* values = values_ + first;
+    prefetch_ahead(values, kPrefetchOfPairs);
+    for (int j = 0; j < kGroupValues; j += kPairLanes) {
+      watcher_.add(load_lanes(values + j));
+    }
+    if (rest_ == 0) {
+      place_fixed(fixed_, values, indices);
+    } else {
+      place_cells(exact_, values, indices);
+    }
+  }
+
+  void finish(std::int32_t first, std::int32_t values, std::uint32_t* indices) {
+    if (rest_ > 0) {
+      --rest_;
+    } else if (fixed_.in_doubt()) {
+      std::int32_t doubtful = 0;
+      for (std::int32_t j = 0; j < values; j += kGroupValues) {
+        Fixed fixed(rule_);
+        place_fixed(fixed, values_ + first + j, indices + j / 2);
+        if (fixed.in_doubt()) {
+          place_cells(exact_, values_ + first + j, indices + j / 2);
+          doubtful += kGroupValues;
+        }
+      }
+      rest_ = 2 * doubtful > values ? kRestBlocks : 0;
+    }
+  }
+
+ private:
+  static constexpr std::int32_t kRestBlocks = 7;
+
+  const Rule& rule_;
+  const T* values_;
+  Fixed fixed_;
+  Exact exact_;
+  Watcher& watcher_;
+  std::int32_t rest_ = 0;
+};
+
+template <class Fixed, class Exact, class Rule, class T, class Watcher>
+[[gnu::flatten]] inline void count_fixed(const Rule& rule, const Run<T>& run, Pairs& pairs,
+                                         Watcher& watcher) {
+  FixedBlocks<Fixed, Exact, Rule, T, Watcher> blocks(rule, run, watcher);
+  count_blocks(run.size, pairs, blocks, repeats);
+}
+
+// Doubles, and what does not hold, count into the words.
+template <class T>
+constexpr bool kFixed = sizeof(Widened<T>) == sizeof(float);
+
+// False if nothing was counted: the rule does not hold in fixed point.
+template <class Fixed, class T>
+bool try_uniform(const UniformRule<float>& rule, const Run<T>& run, Pairs& pairs) {
+  using Exact = UniformLanes<float>;
+  const bool holds = Exact::holds(rule) && Fixed::holds(rule);
+  if (holds) {
+    Unwatched unwatched;
+    count_fixed<Fixed, Exact>(rule, run, pairs, unwatched);
+  }
+  return holds;
+}
+
+template <class T>
+void count_uniform_pairs(const UniformRule<Widened<T>>& rule, const Run<T>& run, Pairs& pairs) {
+  bool counted = false;
+  if constexpr (std::is_same_v<T, float>) {
+    counted = try_uniform<UniformPairs>(rule, run, pairs);
+  } else if constexpr (kFixed<T>) {
+    counted = try_uniform<NarrowPairs<false>>(rule, run, pairs) ||
+              try_uniform<NarrowPairs<true>>(rule, run, pairs);
+  }
+  if (!counted) {
+    count_uniform(rule, run, pairs.words);
+  }
+}
+
+template <class T>
+void count_dyadic_pairs(const DyadicRule& rule, const Run<T>& run, Pairs& pairs,
+                        Extents<Widened<T>>* extents) {
+  if constexpr (kFixed<T>) {
+    using Exact = DyadicLanes<float>;
+    if (Exact::holds(rule) && DyadicPairs::holds(rule)) {
+      if (extents == nullptr) {
+        Unwatched unwatched;
+        count_fixed<DyadicPairs, Exact>(rule, run, pairs, unwatched);
+      } else {
+        ExtremeLanes<float> extremes;
+        count_fixed<DyadicPairs, Exact>(rule, run, pairs, extremes);
+        add_extremes(extremes, run, *extents);
+      }
+      return;
+    }
+  }
+  count_dyadic(rule, run, pairs.words, extents);
+}
+
+template <class T>
+void count_log_pairs(const LogRule& rule, const Run<T>& run, Pairs& pairs) {
+  if constexpr (kFixed<T>) {
+    using Exact = LogLanes<float>;
+    if (Exact::holds(rule) && LogPairs::holds(rule)) {
+      Unwatched unwatched;
+      count_fixed<LogPairs, Exact>(rule, run, pairs, unwatched);
+      return;
+    }
+  }
+  count_log(rule, run, pairs.words);
+}
+
+}  // namespace
+}  // namespace igfast
+
+#endif

@@ -1,0 +1,135 @@
+"""Counts alone of at most 256 bins and many elements: counted in pairs on a CPU with vectors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from .conftest import FLOATS, ISAS
+from .test_uniform import RANGES
+
+MANY = 20_011  # more than tuning.h's kFewestPaired, and no whole number of blocks
+
+
+VECTORS = [isa for isa in ISAS if isa.startswith("avx")]
+
+
+@pytest.fixture(params=VECTORS)
+def isa(request, kernel):
+    with kernel.on(request.param):
+        yield request.param
+
+
+def counted(kernel, x, grid, *, start=0, threads=1):
+    """Counts of `x` equal the reference, wherever in a pair and a block a value comes to lie."""
+    result = kernel.histogram([x], grid, starts=[start], threads=threads)
+    with np.errstate(invalid="ignore"):  # widening a signaling NaN
+        expected = grid.reference(x.astype(np.float64))
+    np.testing.assert_array_equal(result.split_counts[0], expected.split_counts)
+    np.testing.assert_array_equal(result.split_outside[0], expected.split_outside)
+    assert result.nan[0] == expected.nan
+    return result
+
+
+def shuffled(values, seed=0, size=MANY):
+    """Every value, as often as it takes."""
+    many = np.resize(values, max(size, values.size))
+    return np.random.default_rng(seed).permutation(many)
+
+
+@pytest.mark.parametrize("limits", RANGES, ids=str)
+@pytest.mark.parametrize("bins", [1, 7, 256])
+def test_every_edge_and_its_neighbors(kernel, isa, dtype, limits, bins, edge_values):
+    edges = np.linspace(*limits, bins + 1)
+    counted(kernel, shuffled(edge_values(edges, dtype)), kernel.Uniform(edges))
+
+
+@pytest.mark.parametrize("low_high", [(-1.3, 1.1), (-1, 1), (-0.1, 0.1), (0.3, 0.8), (-3, 5)])
+@pytest.mark.parametrize("name", ["float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"])
+def test_narrow_values_on_and_beside_decimal_edges(kernel, isa, patterns, name, low_high):
+    """Without the values near zero that are placed one by one."""
+    x = patterns(FLOATS[name])
+    wide = x.astype(np.float32)
+    ordinary = x[np.isfinite(wide) & (np.abs(wide) > 1e-3) & (np.abs(wide) < 8)]
+    counted(kernel, shuffled(ordinary), kernel.Uniform(np.linspace(*low_high, 257)))
+
+
+@pytest.mark.parametrize(
+    "exponent, origin", [(-7, -128), (-9, 300), (3, -100), (8, -1), (-3, 20_000)]
+)
+def test_dyadic(kernel, isa, dtype, exponent, origin, edge_values):
+    grid = kernel.Dyadic(256, exponent, origin)
+    edges = np.ldexp(np.arange(origin, origin + 257, dtype=np.float64), exponent)
+    counted(kernel, shuffled(edge_values(edges, dtype)), grid)
+
+
+@pytest.mark.parametrize(
+    "log", [(0, -20, 4), (3, -10, 5), (1, -126, -64), (0, 64, 128), (2, -140, -120)]
+)
+def test_log(kernel, isa, dtype, log, edge_values):
+    mantissa_bits, least, most = log
+    positive = np.ldexp(1.0, np.arange(least, most + 1))
+    edges = np.concatenate([positive, positive * (1 + 0.5**mantissa_bits / 2)])
+    x = shuffled(edge_values(np.concatenate([edges, -edges]), dtype))
+    counted(kernel, x, kernel.Log(*log))
+
+
+@pytest.mark.parametrize("distinct", [1, 2, 3, 10])
+@pytest.mark.parametrize("order", ["random", "sorted"])
+def test_few_values_wrap_their_bytes_around(kernel, isa, distinct, order):
+    x = np.random.default_rng(distinct).integers(0, distinct, 300_001).astype(np.float32)
+    x = np.sort(x) if order == "sorted" else x
+    result = kernel.histogram([x], kernel.Dyadic(256, 0, -3))
+    expected = np.zeros(256, np.int64)
+    expected[3 : 3 + distinct] = np.bincount(x.astype(np.int64), minlength=distinct)
+    np.testing.assert_array_equal(result.split_counts[0, 0], expected)
+
+
+def test_few_and_many_values_in_turn(kernel, isa):
+    """Copies of the table are used for some blocks only, and the table is left empty each time."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(0, 40, 120_000).round().astype(np.float32)
+    x[20_000:60_000] = 5
+    x[70_000:90_000] = rng.integers(-200, -198, 20_000)
+    grid = kernel.Uniform(np.linspace(-128, 128, 257))
+    for size in (120_000, 65_536, 31_000):
+        counted(kernel, x[:size], grid)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, -0.0, 1e30])
+@pytest.mark.parametrize("share", [0.001, 0.2, 1.0])
+def test_odd_values_among_others(kernel, isa, odd, share):
+    rng = np.random.default_rng(1)
+    x = np.where(rng.random(MANY) < share, odd, rng.normal(0, 0.4, MANY)).astype(np.float32)
+    for grid in (
+        kernel.Uniform(np.linspace(-1.3, 1.1, 257)),
+        kernel.Dyadic(200, -6, -100),
+        kernel.Log(2, -12, 3),
+    ):
+        for array in (x, x.astype(FLOATS["bfloat16"])):
+            counted(kernel, array, grid)
+
+
+@pytest.mark.parametrize("start", [0, 1, 255, 1000])
+@pytest.mark.parametrize("size", [16_384, 16_385, 65_536, 200_003])
+def test_any_start_size_and_number_of_threads(kernel, isa, start, size):
+    x = np.random.default_rng(size).normal(0, 0.3, size).astype(np.float32)
+    grid = kernel.Dyadic(256, -7, -128)
+    for threads in (1, 3):
+        counted(kernel, x, grid, start=start, threads=threads)
+
+
+def test_rows_of_several_tensors_and_dtypes(kernel, isa):
+    """Rows of one table, small tensors that are not counted in pairs between large ones."""
+    rng = np.random.default_rng(7)
+    sizes = [30_000, 100, 70_000, 20_000, 5_000]
+    names = ["float32", "float32", "bfloat16", "float64", "float16"]
+    arrays = [rng.normal(0, 0.3, n).astype(FLOATS[t]) for n, t in zip(sizes, names, strict=True)]
+    grid = kernel.Dyadic(256, -7, -128)
+    rows = [0, 0, 1, 0, 1]
+    result = kernel.histogram(arrays, grid, rows=rows, row_count=2, threads=2)
+    for row in (0, 1):
+        own = [a.astype(np.float64) for a, r in zip(arrays, rows, strict=True) if r == row]
+        expected = grid.reference(np.concatenate(own))
+        np.testing.assert_array_equal(result.split_counts[row], expected.split_counts)
+        np.testing.assert_array_equal(result.split_outside[row], expected.split_outside)
