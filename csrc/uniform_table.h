@@ -36,8 +36,13 @@ class UniformTable {
     rule_.scale = static_cast<V>(static_cast<double>(bins) / (edges[bins] - edges[0]));
     rule_.margin = margin();
     rule_.guess_is_close = rule_.margin <= V(kCloseGuess);
-    rule_.narrow_low = rule_.low - 2 * rule_.margin / rule_.scale;
-    rule_.raised_early = raised_early();
+    for (const V raise : {V(1.25), V(2), V(4)}) {  // times the margin; low itself is rounded
+      rule_.narrow_low = rule_.low - raise * rule_.margin / rule_.scale;
+      rule_.raised_early = raised_early();
+      if (std::isfinite(rule_.raised_early)) {
+        break;
+      }
+    }
     has_narrow_guess_ = false;
   }
 
@@ -102,9 +107,9 @@ class UniformTable {
     return early;
   }
 
-  // Raises the guess by twice the margin, so that no threshold is late, and looks for narrow values
-  // below a threshold that are then early. Decimal edges have such ties: 0.5 lies below the edge
-  // that should be 0.5 and was rounded up. The closed last edge is compared with.
+  // Raises the guess by the margin and more, so that no threshold is late, and looks for narrow
+  // values below a threshold that are then early. Decimal edges have such ties: 0.5 lies below the
+  // edge that should be 0.5 and was rounded up. The closed last edge is compared with.
   void find_narrow_guess() {
     constexpr V kInfinity = std::numeric_limits<V>::infinity();
     rule_.narrow_tie = 4 * rule_.margin;

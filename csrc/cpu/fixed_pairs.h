@@ -186,22 +186,28 @@ class LogPairs {
   Ints largest_ = ints(0);
 };
 
-// The pairs of a group of values.
-template <class Fixed, class T>
-inline void place_fixed(Fixed& fixed, const T* values, std::uint32_t* indices) {
+inline void store(Ints cells, std::uint32_t* pairs) { store_pairs(cells, pairs); }
+inline void store(Ints cells, std::uint16_t* singles) { store_cells(cells, singles); }
+
+template <class Index>
+constexpr int kIndexValues = sizeof(Index) == sizeof(std::uint32_t) ? 2 : 1;
+
+// A group of values.
+template <class Fixed, class T, class Index>
+inline void place_fixed(Fixed& fixed, const T* values, Index* indices) {
   for (int j = 0; j < kGroupValues; j += 2 * kPairLanes) {
     const Ints cells = fixed(load_lanes(values + j), load_lanes(values + j + kPairLanes));
-    store_pairs(cells, indices + j / 2);
+    store(cells, indices + j / kIndexValues<Index>);
   }
 }
 
-// The same of what places any value, and any width.
-template <class Placer, class T>
-inline void place_cells(Placer& placer, const T* values, std::uint32_t* indices) {
+// The same of what places any value.
+template <class Placer, class T, class Index>
+inline void place_cells(Placer& placer, const T* values, Index* indices) {
   for (int j = 0; j < kGroupValues; j += 2 * kPairLanes) {
     const Ints a = placer(load_lanes(values + j)).cell;
     const Ints b = placer(load_lanes(values + j + kPairLanes)).cell;
-    store_pairs(halves(left<16>(max(a, b)), min(a, b)), indices + j / 2);
+    store(halves(left<16>(max(a, b)), min(a, b)), indices + j / kIndexValues<Index>);
   }
 }
 

@@ -4,10 +4,10 @@
 #include <memory>
 #include <vector>
 
+#include "cpu/fast_counters.h"
 #include "cpu/kernels.h"
 #include "cpu/moments.h"
 #include "cpu/operations.h"
-#include "cpu/pair_table.h"
 #include "cpu/row_extents.h"
 #include "cpu/row_words.h"
 #include "cpu/runs.h"
@@ -43,6 +43,13 @@ class RowRules {
       case IGF_DYADIC: loops.dyadic_pairs(dyadic(row), run, pairs, extents); break;
       case IGF_LOG: loops.log_pairs(log(), run, pairs); break;
     }
+  }
+
+  // On a uniform grid.
+  template <class T>
+  void count(const Kernels& kernels, const Run<T>& run, std::int64_t row, Singles& singles,
+             Extents<Widened<T>>*) {
+    kernels.of(TypeTag<T>{}).uniform_singles(uniform<T>(row), run, singles);
   }
 
   // With digits and moments, on a dyadic grid.
@@ -114,17 +121,8 @@ class HistogramWorker {
         partials_(partials),
         locks_(locks),
         rules_(args.grid, window),
-        words_(window.bins) {
-    if constexpr (kMayPair) {
-      if (kernels.empty_pairs != nullptr && args.splits == 1 &&
-          window.bins <= Tuning::kMostPairedBins) {
-        pairs_ = PairTable::of_this_thread().pairs(window.bins + kExtraCells, words_.words());
-      }
-    }
-  }
-
-  // The table outlives a failed call, and must be left empty.
-  ~HistogramWorker() { empty_pairs(); }
+        words_(window.bins),
+        fast_(kernels, args.grid, kCountsAlone && args.splits == 1, words_.counts()) {}
 
   void take(const Chunk& chunk) {
     const igf_tensor& tensor = args_.tensors[chunk.tensor];
@@ -134,8 +132,7 @@ class HistogramWorker {
     }
     row_ = tensor.row;
     filled_ += size;
-    pairing_ = pairs_.bytes != nullptr && size >= Tuning::kFewestPaired;
-    paired_ = paired_ || pairing_;
+    takes_fast_ = fast_.take(size);
     dispatch_dtype("histogram", tensor.dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
       if (partials_ == nullptr) {
@@ -150,7 +147,7 @@ class HistogramWorker {
 
   void finish() {
     if (filled_ > 0) {
-      empty_pairs();
+      fast_.empty();
       words_.flush(args_, window_, row_, padding_, locks_);
       if (window_.takes_extents) {
         extents_.flush(args_.extents, row_, locks_);
@@ -161,20 +158,13 @@ class HistogramWorker {
   }
 
  private:
-  static constexpr bool kMayPair = sizeof(Word) == sizeof(std::uint32_t);
-
-  void empty_pairs() {
-    if (paired_) {
-      kernels_.empty_pairs(pairs_);
-      paired_ = false;
-    }
-  }
+  static constexpr bool kCountsAlone = sizeof(Word) == sizeof(std::uint32_t);
 
   template <class T>
   void add(const Run<T>& run) {
     Extents<Widened<T>>* extents = window_.takes_extents ? &extents_.of(Widened<T>{}) : nullptr;
-    if (kMayPair && pairing_) {
-      rules_.count(kernels_, run, row_, pairs_, extents);
+    if (takes_fast_) {
+      fast_.count([&](auto& counters) { rules_.count(kernels_, run, row_, counters, extents); });
     } else {
       rules_.count(kernels_, run, row_, words_.words(), extents);
     }
@@ -202,9 +192,8 @@ class HistogramWorker {
   RowLocks& locks_;
   RowRules rules_;
   RowWords<Word> words_;
-  Pairs pairs_{};         // no table: bytes are null
-  bool pairing_ = false;  // this chunk
-  bool paired_ = false;   // some chunk of this row
+  FastCounters fast_;
+  bool takes_fast_ = false;  // this chunk
   std::int64_t row_ = -1;
   std::int64_t filled_ = 0;
   std::int64_t padding_ = 0;

@@ -41,10 +41,11 @@ struct StorageKernels {
                         Extents<Widened<T>>*);
   void (*log)(const LogRule&, const Run<T>&, std::uint32_t* words);
   void (*log_digits)(const LogRule&, const Run<T>&, std::uint64_t* words);
-  // Counts into pairs of cells, not words; null where an ISA has no such loops.
+  // Counts alone, without splits; null where an ISA has no such loops.
   void (*uniform_pairs)(const UniformRule<Widened<T>>&, const Run<T>&, Pairs&);
   void (*dyadic_pairs)(const DyadicRule&, const Run<T>&, Pairs&, Extents<Widened<T>>*);
   void (*log_pairs)(const LogRule&, const Run<T>&, Pairs&);
+  void (*uniform_singles)(const UniformRule<Widened<T>>&, const Run<T>&, Singles&);
   // Adds whole blocks; returns false, having added nothing, if a value is not finite.
   bool (*moments)(const Run<T>&, MomentSums&);
   // dyadic_digits and moments in one loop: what a Monitor records. False: counted, no moments.

@@ -92,6 +92,7 @@ constexpr StorageKernels<T> storage_kernels() {
           nullptr,
           nullptr,
           nullptr,
+          nullptr,
           add_moments<T>,
           count_dyadic_moments<T>};
 }

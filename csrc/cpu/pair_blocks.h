@@ -1,5 +1,5 @@
-// The counting half of a vector kernel that counts pairs. Included by the ISA files only, within
-// which it must stay: everything here is in an unnamed namespace.
+// The counting half of a vector kernel that counts pairs, or single values of many bins. Included
+// by the ISA files only, within which it must stay: everything here is in an unnamed namespace.
 #ifndef IGFAST_CPU_PAIR_BLOCKS_H
 #define IGFAST_CPU_PAIR_BLOCKS_H
 
@@ -12,12 +12,9 @@ namespace igfast {
 namespace {
 
 constexpr std::int32_t kGroupValues = 32;
-constexpr std::int32_t kGroupPairs = kGroupValues / 2;
-constexpr std::int32_t kBlockValues = 256;
-constexpr std::int32_t kBlockPairs = kBlockValues / 2;
 
-// Pairs of the block's first group that may equal their neighbor before counting is spread.
-constexpr int kMostRepeats = 1;
+// Pairs of the block's first group that may be alike before counting is spread.
+constexpr int kMostAlike = 1;
 
 template <int kCopy>
 struct Copy {
@@ -42,65 +39,114 @@ wrapped:
   words[pair % Pairs::kStride * kLanes] += 256;
 }
 
-// The pairs of a group, two indices to a load.
-template <bool kSpread>
-inline void count_group(const Pairs& pairs, const std::uint32_t* indices) {
-  unsigned char* const bytes = pairs.bytes;
-  std::uint32_t* const words = pairs.words;
-  const auto two = [&](auto copy, std::int32_t j) {
-    constexpr int kCopy = kSpread ? decltype(copy)::value : 0;
-    std::uint64_t both;
-    __builtin_memcpy(&both, indices + j, sizeof both);
-    increment_pair<kCopy>(bytes, words, static_cast<std::uint32_t>(both));
-    increment_pair<kSpread ? kCopy + 1 : 0>(bytes, words, both >> 32);
-  };
-  for (std::int32_t j = 0; j < kGroupPairs; j += 8) {
-    two(Copy<0>{}, j);
-    two(Copy<2>{}, j + 2);
-    two(Copy<4>{}, j + 4);
-    two(Copy<6>{}, j + 6);
+// Counts the pairs of a group, two indices to a load.
+class PairCounter {
+ public:
+  using Index = std::uint32_t;
+  static constexpr std::int32_t kValues = 2;  // to an index
+  static constexpr std::int32_t kBlockValues = 256;
+
+  explicit PairCounter(Pairs& pairs) : pairs_(pairs) {}
+
+  void spread() { pairs_.spread = true; }
+
+  template <bool kSpread>
+  void count(const Index* indices) const {
+    unsigned char* const bytes = pairs_.bytes;
+    std::uint32_t* const words = pairs_.words;
+    const auto two = [&](auto copy, std::int32_t j) {
+      constexpr int kCopy = kSpread ? decltype(copy)::value : 0;
+      std::uint64_t both;
+      __builtin_memcpy(&both, indices + j, sizeof both);
+      increment_pair<kCopy>(bytes, words, static_cast<std::uint32_t>(both));
+      increment_pair<kSpread ? kCopy + 1 : 0>(bytes, words, both >> 32);
+    };
+    for (std::int32_t j = 0; j < kGroupValues / kValues; j += 8) {
+      two(Copy<0>{}, j);
+      two(Copy<2>{}, j + 2);
+      two(Copy<4>{}, j + 4);
+      two(Copy<6>{}, j + 6);
+    }
   }
-}
+
+ private:
+  Pairs& pairs_;
+};
+
+// Counts single values, two cells to a load.
+class SingleCounter {
+ public:
+  using Index = std::uint16_t;
+  static constexpr std::int32_t kValues = 1;
+  static constexpr std::int32_t kBlockValues = 128;  // with many bins doubt is frequent
+
+  explicit SingleCounter(const Singles& singles) : singles_(singles) {}
+
+  void spread() {}
+
+  template <bool kSpread>
+  void count(const Index* indices) const {
+    std::uint32_t* const cells = singles_.cells;
+    std::uint32_t* const words = singles_.words;
+    for (std::int32_t j = 0; j < kGroupValues; j += 2) {
+      std::uint32_t both;
+      __builtin_memcpy(&both, indices + j, sizeof both);
+      const std::uint32_t first = both & 0xffff;
+      const std::uint32_t second = both >> 16;
+      if constexpr (kSpread) {
+        ++words[first * kLanes + (j & 7)];
+        ++words[second * kLanes + (j & 7) + 1];
+      } else {
+        ++cells[first];
+        ++cells[second];
+      }
+    }
+  }
+
+ private:
+  Singles singles_;
+};
 
 // Counts a block while the next is placed, group by group: neither half fills the processor, and
 // indices of a block ago have left the store buffer.
-template <bool kSpread, class Placer>
-inline void count_and_place(const Pairs& pairs, const std::uint32_t* indices, Placer& placer,
-                            std::int32_t next, std::uint32_t* next_indices) {
+template <bool kSpread, class Counter, class Placer>
+inline void count_and_place(const Counter& counter, const typename Counter::Index* indices,
+                            Placer& placer, std::int32_t next,
+                            typename Counter::Index* next_indices) {
   placer.start();
-  for (std::int32_t j = 0; j < kBlockPairs; j += kGroupPairs) {
-    placer.place(next + 2 * j, next_indices + j);
-    count_group<kSpread>(pairs, indices + j);
+  for (std::int32_t j = 0; j < Counter::kBlockValues; j += kGroupValues) {
+    placer.place(next + j, next_indices + j / Counter::kValues);
+    counter.template count<kSpread>(indices + j / Counter::kValues);
   }
-  placer.finish(next, kBlockValues, next_indices);
+  placer.finish(next, Counter::kBlockValues, next_indices);
 }
 
-// placer.place(first, indices) writes the indices of the pairs among values first .. first + 31 of
-// a run, placer.start() comes before and finish(first, values, indices) after those of a block, or
-// of a run that is less. repeats(indices) counts the pairs of a group that equal a neighbor.
-template <class Placer, class Repeats>
-inline void count_blocks(std::int32_t size, Pairs& pairs, Placer& placer, const Repeats& repeats) {
-  alignas(64) std::uint32_t indices[2][kBlockPairs];
-  const std::int32_t values = size < kBlockValues ? size : kBlockValues;
+// placer.place(first, indices) writes the indices of values first .. first + 31 of a run,
+// placer.start() comes before and finish(first, values, indices) after those of a block, or of a
+// run that is less. placer.alike(indices) counts alike pairs of a group.
+template <class Counter, class Placer>
+inline void count_blocks(std::int32_t size, Counter counter, Placer& placer) {
+  constexpr std::int32_t kBlock = Counter::kBlockValues;
+  alignas(64) typename Counter::Index indices[2][kBlock / Counter::kValues];
+  const std::int32_t values = size < kBlock ? size : kBlock;
   placer.start();
   for (std::int32_t j = 0; j < values; j += kGroupValues) {
-    placer.place(j, indices[0] + j / 2);
+    placer.place(j, indices[0] + j / Counter::kValues);
   }
   placer.finish(0, values, indices[0]);
   std::int32_t first = 0;
-  for (; first + kBlockValues < size; first += kBlockValues) {
-    const std::int32_t next = first + kBlockValues;
-    const std::uint32_t* now = indices[first / kBlockValues & 1];
-    std::uint32_t* then = indices[next / kBlockValues & 1];
-    if (repeats(now) > kMostRepeats) {
-      pairs.spread = true;
-      count_and_place<true>(pairs, now, placer, next, then);
+  for (; first + kBlock < size; first += kBlock) {
+    const auto* now = indices[first / kBlock & 1];
+    auto* next = indices[(first / kBlock + 1) & 1];
+    if (placer.alike(now) > kMostAlike) {
+      counter.spread();
+      count_and_place<true>(counter, now, placer, first + kBlock, next);
     } else {
-      count_and_place<false>(pairs, now, placer, next, then);
+      count_and_place<false>(counter, now, placer, first + kBlock, next);
     }
   }
-  for (std::int32_t j = 0; j < values / 2; j += kGroupPairs) {
-    count_group<false>(pairs, indices[first / kBlockValues & 1] + j);
+  for (std::int32_t j = 0; j < size - first; j += kGroupValues) {
+    counter.template count<false>(indices[first / kBlock & 1] + j / Counter::kValues);
   }
 }
 

@@ -104,17 +104,33 @@ inline void store_pairs(Ints cells, std::uint32_t* indices) {
   _mm256_store_si256(reinterpret_cast<__m256i*>(indices), _mm256_madd_epi16(cells, weights));
 }
 
+// Single cells, two in a lane.
+inline void store_cells(Ints cells, std::uint16_t* indices) {
+  _mm256_store_si256(reinterpret_cast<__m256i*>(indices), cells);
+}
+
+inline int count_equal(Ints a, Ints b) {
+  const __m256 same = _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b));
+  return __builtin_popcount(static_cast<unsigned>(_mm256_movemask_ps(same)));
+}
+
 // Of sixteen pairs, how many equal a neighbor.
-inline int repeats(const std::uint32_t* indices) {
+inline int alike_pairs(const std::uint32_t* indices) {
   const auto* pairs = reinterpret_cast<const __m256i*>(indices);
-  int equal = 0;
-  for (int half = 0; half < 2; ++half) {
-    const __m256i x = _mm256_load_si256(pairs + half);
-    const __m256i next = _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 0));
-    const __m256 same = _mm256_castsi256_ps(_mm256_cmpeq_epi32(x, next));
-    equal += __builtin_popcount(static_cast<unsigned>(_mm256_movemask_ps(same)));
-  }
-  return equal;
+  const Ints turn = _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 0);
+  const Ints first = _mm256_load_si256(pairs);
+  const Ints second = _mm256_load_si256(pairs + 1);
+  return count_equal(first, _mm256_permutevar8x32_epi32(first, turn)) +
+         count_equal(second, _mm256_permutevar8x32_epi32(second, turn));
+}
+
+// Of sixteen pairs of cells, how many are of equal cells.
+inline int alike_pairs(const std::uint16_t* indices) {
+  const auto* cells = reinterpret_cast<const __m256i*>(indices);
+  const Ints first = _mm256_load_si256(cells);
+  const Ints second = _mm256_load_si256(cells + 1);
+  return count_equal(first, _mm256_or_si256(left<16>(first), right<16>(first))) +
+         count_equal(second, _mm256_or_si256(left<16>(second), right<16>(second)));
 }
 
 void empty_pairs(Pairs& pairs) {

@@ -97,11 +97,21 @@ inline void store_pairs(Ints cells, std::uint32_t* indices) {
   _mm512_store_si512(indices, _mm512_madd_epi16(cells, weights));
 }
 
+// Single cells, two in a lane.
+inline void store_cells(Ints cells, std::uint16_t* indices) { _mm512_store_si512(indices, cells); }
+
 // Of sixteen pairs, how many equal a neighbor.
-inline int repeats(const std::uint32_t* indices) {
+inline int alike_pairs(const std::uint32_t* indices) {
   const __m512i pairs = _mm512_load_si512(indices);
   const __m512i next = _mm512_alignr_epi32(pairs, pairs, 1);
   return __builtin_popcount(_mm512_cmpeq_epi32_mask(pairs, next));
+}
+
+// Of sixteen pairs of cells, how many are of equal cells.
+inline int alike_pairs(const std::uint16_t* indices) {
+  const __m512i cells = _mm512_load_si512(indices);
+  const __m512i others = _mm512_rol_epi32(cells, 16);
+  return __builtin_popcount(_mm512_cmpeq_epi32_mask(cells, others));
 }
 
 void empty_pairs(Pairs& pairs) {

@@ -29,7 +29,8 @@ class FixedBlocks {
 
   void start() { fixed_ = Fixed(rule_); }
 
-  void place(std::int32_t first, std::uint32_t* indices) {
+  template <class Index>
+  void place(std::int32_t first, Index* indices) {
     const T* values = values_ + first;
     prefetch_ahead(values, kPrefetchOfPairs);
     for (int j = 0; j < kGroupValues; j += kPairLanes) {
@@ -42,21 +43,27 @@ class FixedBlocks {
     }
   }
 
-  void finish(std::int32_t first, std::int32_t values, std::uint32_t* indices) {
+  template <class Index>
+  void finish(std::int32_t first, std::int32_t values, Index* indices) {
     if (rest_ > 0) {
       --rest_;
     } else if (fixed_.in_doubt()) {
       std::int32_t doubtful = 0;
       for (std::int32_t j = 0; j < values; j += kGroupValues) {
         Fixed fixed(rule_);
-        place_fixed(fixed, values_ + first + j, indices + j / 2);
+        place_fixed(fixed, values_ + first + j, indices + j / kIndexValues<Index>);
         if (fixed.in_doubt()) {
-          place_cells(exact_, values_ + first + j, indices + j / 2);
+          place_cells(exact_, values_ + first + j, indices + j / kIndexValues<Index>);
           doubtful += kGroupValues;
         }
       }
       rest_ = 2 * doubtful > values ? kRestBlocks : 0;
     }
+  }
+
+  template <class Index>
+  int alike(const Index* indices) const {
+    return alike_pairs(indices);
   }
 
  private:
@@ -70,11 +77,15 @@ class FixedBlocks {
   std::int32_t rest_ = 0;
 };
 
-template <class Fixed, class Exact, class Rule, class T, class Watcher>
-[[gnu::flatten]] inline void count_fixed(const Rule& rule, const Run<T>& run, Pairs& pairs,
+// `counters` are Pairs or Singles.
+inline PairCounter counter_of(Pairs& pairs) { return PairCounter(pairs); }
+inline SingleCounter counter_of(Singles& singles) { return SingleCounter(singles); }
+
+template <class Fixed, class Exact, class Rule, class T, class Counters, class Watcher>
+[[gnu::flatten]] inline void count_fixed(const Rule& rule, const Run<T>& run, Counters& counters,
                                          Watcher& watcher) {
   FixedBlocks<Fixed, Exact, Rule, T, Watcher> blocks(rule, run, watcher);
-  count_blocks(run.size, pairs, blocks, repeats);
+  count_blocks(run.size, counter_of(counters), blocks);
 }
 
 // Doubles, and what does not hold, count into the words.
@@ -82,28 +93,29 @@ template <class T>
 constexpr bool kFixed = sizeof(Widened<T>) == sizeof(float);
 
 // False if nothing was counted: the rule does not hold in fixed point.
-template <class Fixed, class T>
-bool try_uniform(const UniformRule<float>& rule, const Run<T>& run, Pairs& pairs) {
+template <class Fixed, class T, class Counters>
+bool try_uniform(const UniformRule<float>& rule, const Run<T>& run, Counters& counters) {
   using Exact = UniformLanes<float>;
   const bool holds = Exact::holds(rule) && Fixed::holds(rule);
   if (holds) {
     Unwatched unwatched;
-    count_fixed<Fixed, Exact>(rule, run, pairs, unwatched);
+    count_fixed<Fixed, Exact>(rule, run, counters, unwatched);
   }
   return holds;
 }
 
-template <class T>
-void count_uniform_pairs(const UniformRule<Widened<T>>& rule, const Run<T>& run, Pairs& pairs) {
+template <class T, class Counters>
+void count_uniform_fixed(const UniformRule<Widened<T>>& rule, const Run<T>& run,
+                         Counters& counters) {
   bool counted = false;
   if constexpr (std::is_same_v<T, float>) {
-    counted = try_uniform<UniformPairs>(rule, run, pairs);
+    counted = try_uniform<UniformPairs>(rule, run, counters);
   } else if constexpr (kFixed<T>) {
-    counted = try_uniform<NarrowPairs<false>>(rule, run, pairs) ||
-              try_uniform<NarrowPairs<true>>(rule, run, pairs);
+    counted = try_uniform<NarrowPairs<false>>(rule, run, counters) ||
+              try_uniform<NarrowPairs<true>>(rule, run, counters);
   }
   if (!counted) {
-    count_uniform(rule, run, pairs.words);
+    count_uniform(rule, run, counters.words);
   }
 }
 

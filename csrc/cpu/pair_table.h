@@ -26,6 +26,14 @@ struct Pairs {
   bool spread;           // whether copies but the first were used
 };
 
+// What a kernel counts single values into where the table of pairs would be too large: one counter
+// to a cell, cells[i], which stay in the first-level cache for longer than eight. Where few cells
+// come again and again, the eight words of each take turns.
+struct Singles {
+  std::uint32_t* cells;
+  std::uint32_t* words;  // of RowWords
+};
+
 // The memory of Pairs, kept by each thread. Between uses it is all zero; pages never touched take
 // no memory.
 class PairTable {

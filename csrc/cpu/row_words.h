@@ -40,6 +40,15 @@ class RowWords {
 
   Word* words() { return words_; }
 
+  // The words where they hold counts alone.
+  std::uint32_t* counts() {
+    if constexpr (sizeof(Word) == sizeof(std::uint32_t)) {
+      return words_;
+    } else {
+      return nullptr;
+    }
+  }
+
   // Adds to row `row` of the outputs, under a lock shared with the other threads, and clears.
   // `padding` NaN were put in by the caller and are not elements.
   void flush(const igf_histogram_args& args, const Window& window, std::int64_t row,

@@ -19,10 +19,11 @@ struct Tuning {
   static constexpr std::int64_t kDrain = std::int64_t{1} << 26;
   // Words of one thread. Packed words of more cells are filled in several passes over the data.
   static constexpr std::int64_t kWordBytes = std::int64_t{7} << 19;  // 3.5 MiB
-  // Values are counted in pairs where the table of all pairs nearly fits the first-level cache, ...
+  // Counts alone are counted in pairs where the table of all pairs nearly fits the first-level
+  // cache, one by one where a counter to a cell does, and in chunks that pay for emptying that.
   static constexpr std::int64_t kMostPairedBins = 256;
-  // ... and a chunk is large enough to pay for emptying it.
-  static constexpr std::int64_t kFewestPaired = std::int64_t{1} << 14;
+  static constexpr std::int64_t kMostSingleBins = std::int64_t{1} << 14;
+  static constexpr std::int64_t kFewestFast = std::int64_t{1} << 14;
 };
 
 // Which line is asked for ahead of the loads: hardware alone stops at every 4 KiB page.

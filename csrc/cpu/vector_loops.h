@@ -17,9 +17,10 @@ constexpr StorageKernels<T> storage_kernels() {
           count_dyadic<T, std::uint64_t>,
           count_log<T, std::uint32_t>,
           count_log<T, std::uint64_t>,
-          count_uniform_pairs<T>,
+          count_uniform_fixed<T, Pairs>,
           count_dyadic_pairs<T>,
           count_log_pairs<T>,
+          count_uniform_fixed<T, Singles>,
           add_moments<T>,
           count_dyadic_moments<T>};
 }
