@@ -142,7 +142,7 @@ def _measured(
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)
     path = np.concatenate([[0.0], np.cumsum(np.maximum(chords, 0.0))])
-    lost, remainder = lost_in_cells(merged, apart, modes), Remainder(0.0, 0.0, 0.0)
+    lost, remainder = lost_in_cells(merged, apart, modes), Remainder(0.0, 0.0, 0.0, 0.0)
     known = _whole_error(followed) / path[-1] if path[-1] > 0 else 0.0
     if path[-1] > 0 and splits > 2:
         remainder = measure_remainder(curve, path, modes, known)
@@ -197,7 +197,7 @@ def _systematic_error(
     """
     parts = (
         tuning.REMAINDER_ERROR * remainder.error,
-        tuning.UNSEEN_ERROR * remainder.unseen,
+        tuning.UNSEEN_ERROR * remainder.unseen + tuning.GROWING_ERROR * remainder.growing,
         min(tuning.HIDDEN_ERROR * modes.hidden, known),
         tuning.TANGENT_ERROR * straightened,
         tuning.LOST_IN_CELLS_ERROR * lost,
