@@ -193,12 +193,12 @@ def _systematic_error(
 ) -> float:
     """Standard error over length: what modes leave out, noise in tangents, cells, arcs.
 
-    Modes that noise hides are as weak as noise, so they matter no more than it does (``known``).
+    Modes that noise hides are as weak as noise, of which ``known`` is the error.
     """
     parts = (
         tuning.REMAINDER_ERROR * remainder.error,
         tuning.UNSEEN_ERROR * remainder.unseen + tuning.GROWING_ERROR * remainder.growing,
-        min(tuning.HIDDEN_ERROR * modes.hidden, known),
+        min(tuning.HIDDEN_ERROR * modes.hidden, tuning.MOST_HIDDEN * known),
         tuning.TANGENT_ERROR * straightened,
         tuning.LOST_IN_CELLS_ERROR * lost,
         tuning.TRANSPORT_ERROR * corner.guessed,
