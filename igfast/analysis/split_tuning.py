@@ -92,9 +92,10 @@ LONG_STEP = 0.4
 # What moving quantiles may add to a great circle; beyond, the guess is not believed.
 MOST_TRANSPORT = 0.15
 # Share of the added length that is taken as its standard error: for a path that bends evenly, in an
-# interval of which only one side is known, and for a guess.
+# interval of which only one side is known (a start is often faster and more bent than what follows),
+# and for a guess.
 CHORD_ERROR = 0.1
-END_ERROR = 0.5
+END_ERROR = 1.0
 TRANSPORT_ERROR = 0.5
 
 # A segment of the piecewise linear L ends where its length stands this many errors clear.
