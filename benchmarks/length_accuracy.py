@@ -164,11 +164,11 @@ def of_grids(rows: list[dict[str, Any]]) -> list[str]:
     """A line for each grid: L ± error, of seeds within ± 2 errors, by process."""
     lines = []
     for grid, group in itertools.groupby(rows, key=lambda row: row["grid"]):
-        cells = [
-            f"{100 * (row['mean'] / row['truth'] - 1):+.2f} ± {100 * row['error'] / row['truth']:.2f}"
-            f" ({round(row['coverage'] * row['seeds'])})"
-            for row in group
-        ]
+        cells = []
+        for row in group:
+            off, error = (100 * row[key] / row["truth"] for key in ("mean", "error"))
+            held = round(row["coverage"] * row["seeds"])
+            cells.append(f"{off - 100:+.2f} ± {error:.2f} ({held})")
         lines.append(f"| {grid} | {' | '.join(cells)} |")
     return lines
 

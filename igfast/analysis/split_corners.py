@@ -108,9 +108,7 @@ def _bend(chords: Float, before: Float, after: Float) -> tuple[Float, Float]:
     back = np.arccos(tuning.REVERSED)
     left, right = np.where(before > back, np.nan, left), np.where(after > back, np.nan, right)
     uneven = np.abs(left - right) / np.maximum(left + right, _TINY)
-    uneven = np.where(
-        np.isnan(uneven), tuning.END_ERROR, np.maximum(uneven, tuning.CHORD_ERROR)
-    )
+    uneven = np.where(np.isnan(uneven), tuning.END_ERROR, np.maximum(uneven, tuning.CHORD_ERROR))
     return _mean_of_known(left, right), uneven
 
 

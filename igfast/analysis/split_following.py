@@ -44,8 +44,8 @@ def lost_in_cells(merged: Float, apart: Bool, modes: Modes) -> float:
     itself at an edge or in a tail that is one cell. How much of it is of either kind shows from
     joining pairs of cells, twice: each is extrapolated to cells of no width (L. F. Richardson,
     1911). Few records are enough for it, and the longer steps between them have less noise. A sharp
-    edge is lost or not as it lies in a pair or between two, so both ways to pair are averaged. Cells
-    that are ``apart`` are no density cut into cells: nothing is lost between them.
+    edge is lost or not as it lies in a pair or between two, so both ways to pair are averaged.
+    Cells that are ``apart`` are no density cut into cells: nothing is lost between them.
     """
     merged = merged[:: max(1, len(merged) // tuning.RECORDS_FOR_CELLS)]
     here = _length(roots(merged), modes)

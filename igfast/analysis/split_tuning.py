@@ -1,8 +1,9 @@
 """The numbers that the split estimator of length contains, each with its reason.
 
 They were chosen on the processes of ``known_processes.py``, ``held_out_processes.py`` and
-``unseen_processes.py`` in ``tests/analysis``; those of ``fresh_processes.py`` and ``later_processes.py``
-showed what it did wrong, those of ``last_processes.py`` changed nothing (``docs/length.md``).
+``unseen_processes.py`` in ``tests/analysis``; those of ``fresh_processes.py`` and
+``later_processes.py`` showed what was wrong; those of ``last_processes.py`` changed nothing
+(``docs/length.md``).
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ BELIEVED_REMAINDER = (-0.1, 1.0)
 # Half of an error in the squared length is one in the length.
 REMAINDER_ERROR = 0.5
 # Share of the last refinement of the squared length that is one standard error of the length.
-# Where that refinement stands clear of noise, as at cusps, what follows is not less: so much of what
-# is clear is added to the error.
+# Where that refinement stands clear of noise, as at cusps, what follows is not less: so much of
+# what is clear is added to the error.
 UNSEEN_ERROR = 0.75
 GROWING_ERROR = 1.5
 # Share of what the next mode would add, were it as strong as it may be, that is its standard error:
@@ -92,8 +93,8 @@ LONG_STEP = 0.4
 # What moving quantiles may add to a great circle; beyond, the guess is not believed.
 MOST_TRANSPORT = 0.15
 # Share of the added length that is taken as its standard error: for a path that bends evenly, in an
-# interval of which only one side is known (a start is often faster and more bent than what follows),
-# and for a guess.
+# interval of which only one side is known (a start is often faster and more bent than what
+# follows), and for a guess.
 CHORD_ERROR = 0.1
 END_ERROR = 1.0
 TRANSPORT_ERROR = 0.5

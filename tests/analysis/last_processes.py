@@ -87,7 +87,8 @@ def _last() -> list[Process]:
             lambda x, t: normal(np.sinh(np.arcsinh(x) - 1.2 * t)),
         ),
         Process(
-            "logit-normal breathes", 0, 1, 1, moved(gauss, lambda z, t: special.expit(breath(t) * z)),
+            "logit-normal breathes", 0, 1, 1,
+            moved(gauss, lambda z, t: special.expit(breath(t) * z)),
             lambda x, t: normal(special.logit(np.clip(x, 0, 1)) / breath(t)),
             gaussian_length(
                 still, lambda t: 1 + 0.5 * np.sin(6 * t), lambda t: 3 * np.cos(6 * t), 1
@@ -102,7 +103,8 @@ def _last() -> list[Process]:
             gaussian_below(still, rested), math.sqrt(2) * math.log(1 / 0.6),
         ),
         Process(
-            "Rayleigh grows", 0, 9, 1, moved(lambda r, n: r.rayleigh(size=n), lambda z, t: z * 1.7**t),
+            "Rayleigh grows", 0, 9, 1,
+            moved(lambda r, n: r.rayleigh(size=n), lambda z, t: z * 1.7**t),
             lambda x, t: stats.rayleigh.cdf(x / 1.7**t), 2 * math.log(1.7),
         ),
     ]  # fmt: skip
