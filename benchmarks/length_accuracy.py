@@ -207,7 +207,7 @@ def markdown(rows: list[dict[str, Any]], grids: list[dict[str, Any]]) -> str:
     others = [row for case in cases[1:] for row in case]
     lines += [
         "",
-        "Elsewhere, what is off by more than 2 %, or covered in less than 90 % of 20 or more seeds:",
+        "Elsewhere, what is off by over 2 %, or covered in less than 90 % of 20 or more seeds:",
         "",
         f"| n | T | bins | G | {head}",
         "|---" * 10 + "|",
