@@ -1,4 +1,8 @@
-"""Processes written after the numbers of the estimator: what somebody else might check it on."""
+"""Processes written later still, as somebody might choose who checks the estimator.
+
+They showed that long first steps, quantized values and moving cusps were measured wrong, or not
+honestly.
+"""
 
 from __future__ import annotations
 
