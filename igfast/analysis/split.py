@@ -136,13 +136,13 @@ def _measured(
 ) -> SplitLength:
     """From (T, G, B) counts of at least two records and two splits, none of them empty."""
     records, splits, _ = counts.shape
-    merged = merge_sparse(counts)
+    merged, apart = merge_sparse(counts)
     curve = roots(merged)
     modes = find_modes(curve)
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)
     path = np.concatenate([[0.0], np.cumsum(np.maximum(chords, 0.0))])
-    lost, remainder = lost_in_cells(merged, modes), Remainder(0.0, 0.0, 0.0)
+    lost, remainder = lost_in_cells(merged, apart, modes), Remainder(0.0, 0.0, 0.0, 0.0)
     known = _whole_error(followed) / path[-1] if path[-1] > 0 else 0.0
     if path[-1] > 0 and splits > 2:
         remainder = measure_remainder(curve, path, modes, known)
@@ -193,16 +193,15 @@ def _systematic_error(
 ) -> float:
     """Standard error over length: what modes leave out, noise in tangents, cells, arcs.
 
-    Modes that noise hides are as weak as noise, so they matter no more than it does (``known``).
+    Modes that noise hides are as weak as noise, of which ``known`` is the error.
     """
     parts = (
         tuning.REMAINDER_ERROR * remainder.error,
-        tuning.UNSEEN_ERROR * remainder.unseen,
-        min(tuning.HIDDEN_ERROR * modes.hidden, known),
+        tuning.UNSEEN_ERROR * remainder.unseen + tuning.GROWING_ERROR * remainder.growing,
+        min(tuning.HIDDEN_ERROR * modes.hidden, tuning.MOST_HIDDEN * known),
         tuning.TANGENT_ERROR * straightened,
         tuning.LOST_IN_CELLS_ERROR * lost,
         tuning.TRANSPORT_ERROR * corner.guessed,
-        tuning.CHORD_ERROR * corner.added,
         corner.doubtful,
     )
     return float(np.sqrt(np.square(parts).sum()))

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import split_tuning as tuning
 
+Bool = NDArray[np.bool_]
 Float = NDArray[np.float64]
 
 
@@ -44,20 +45,33 @@ def join_outside(split_counts: ArrayLike, split_outside: ArrayLike) -> Float:
     return np.concatenate([outside[..., :1], counts, outside[..., 1:]], axis=-1)
 
 
-def merge_sparse(counts: Float) -> Float:
-    """(T, G, C) counts with neighboring cells joined until one record holds enough of each."""
+def merge_sparse(counts: Float) -> tuple[Float, Bool]:
+    """(T, G, C) counts with neighboring cells joined until one record holds enough of each.
+
+    And (C,) whether a cell is apart from the one before: where what is empty between them is as
+    wide as each of them, as between the few values of quantized elements.
+    """
     splits = counts.shape[1]
     pooled = counts.sum(axis=1)
-    smallest = float(pooled.sum(axis=1).min())
+    most, smallest = pooled.max(axis=0), float(pooled.sum(axis=1).min())
     least = max(tuning.COUNTS_PER_SPLIT * splits, smallest / tuning.LEAST_CELLS)
-    return np.add.reduceat(
-        counts, first_cells(pooled.max(axis=0), min(tuning.MIN_COUNT, least)), axis=-1
-    )
+    starts = first_cells(most, min(tuning.MIN_COUNT, least))
+    at = np.arange(len(most))
+    first = np.minimum.reduceat(np.where(most > 0, at, len(most)), starts)
+    last = np.maximum.reduceat(np.where(most > 0, at, -1), starts)
+    wide, empty = last - first + 1, first[1:] - last[:-1] - 1
+    apart = (empty > 0) & (empty >= np.maximum(wide[1:], wide[:-1]))
+    return np.add.reduceat(counts, starts, axis=-1), np.concatenate([[True], apart])
 
 
-def pairs_of_cells(cells: int, offset: int) -> NDArray[np.intp]:
-    """First cell of each pair of neighbors; with ``offset`` 1 the very first one is left alone."""
-    return np.unique(np.concatenate([[0], np.arange(offset, cells, 2)])).astype(np.intp)
+def pairs_of_cells(apart: Bool, offset: int) -> NDArray[np.intp]:
+    """First cell of each pair of neighbors that are not apart.
+
+    With ``offset`` 1 the first one of each row of neighbors is left alone.
+    """
+    at = np.arange(len(apart))
+    place = at - np.maximum.accumulate(np.where(apart, at, 0))
+    return np.flatnonzero(apart | (place % 2 == offset))
 
 
 def first_cells(most: Float, least: float) -> NDArray[np.intp]:

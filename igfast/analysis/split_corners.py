@@ -34,7 +34,8 @@ class Corners:
     guessed : float
         The part of it that comes from moving quantiles.
     doubtful : float
-        Length, over the sum of chords, that reversals between records may have beyond it or not.
+        One standard error of the length that arcs and reversals between records have, over the sum
+        of chords.
     """
 
     gain: Float
@@ -66,15 +67,15 @@ def corners(chords: Float, turned: Float, across: Float, single: Bool, counts: F
         In all cells.
     """
     before, after = _angles(chords, turned, single)
-    turning = np.where(np.isnan(before), after, before)
-    turning = np.where(np.isnan(before) | np.isnan(after), turning, 0.5 * (before + after))
-    smooth = np.fmax(before, after) < tuning.SMOOTH_TURN
+    turning = _mean_of_known(before, after)
     circle = np.where(single, np.arcsin(np.clip(chords / 4, 0.0, np.sqrt(0.5))), 0.0)
-    within = np.minimum(chords * _bend(chords, before, after), tuning.SMOOTH_TURN)
-    half = np.maximum(np.where(smooth, within / 2, 0.0), np.maximum(circle, _SMALL_ANGLE))
+    bend, uneven = _bend(chords, before, after)
+    within = np.minimum(chords * np.nan_to_num(bend), tuning.MOST_WITHIN)
+    least, half = (np.maximum(h, _SMALL_ANGLE) for h in (circle, np.maximum(within / 2, circle)))
     gain = half / np.sin(half)
+    doubt = float((chords * (gain - least / np.sin(least)) * uneven).sum())
     guessed = 0.0
-    for at in np.flatnonzero(single & ~smooth & (chords > tuning.LONG_STEP)).tolist():
+    for at in np.flatnonzero(single & np.isnan(bend) & (chords > tuning.LONG_STEP)).tolist():
         factor = _transport(counts[at].sum(axis=0), counts[at + 1].sum(axis=0))
         if 1.0 < factor < 1.0 + tuning.MOST_TRANSPORT:
             guessed += float(chords[at] * gain[at] * (factor - 1))
@@ -82,20 +83,33 @@ def corners(chords: Float, turned: Float, across: Float, single: Bool, counts: F
     total = float(chords.sum())
     if not total > 0:
         return Corners(gain, turning, 0.0, 0.0, 0.0)
-    added, doubt = _reversals(chords, turned, across, single)
+    added, sudden = _reversals(chords, turned, across, single)
     gain = gain * (1 + added)
     whole = float((chords * gain).sum()) / total - 1
-    return Corners(gain, turning, whole, guessed / total, doubt / total)
+    return Corners(gain, turning, whole, guessed / total, float(np.hypot(doubt, sudden)) / total)
 
 
-def _bend(chords: Float, before: Float, after: Float) -> Float:
-    """Angle per length in each interval, from those to its neighbors."""
+def _mean_of_known(left: Float, right: Float) -> Float:
+    """Mean of both, of the one that is known, or NaN."""
+    both = np.where(np.isnan(left), right, np.where(np.isnan(right), left, 0.5 * (left + right)))
+    return np.asarray(both)
+
+
+def _bend(chords: Float, before: Float, after: Float) -> tuple[Float, Float]:
+    """Angle per length in each interval, from those to its neighbors, and how sure it is.
+
+    NaN where the path turns back on both sides, or nothing is known. How much the two sides differ,
+    relatively, is the error; a fixed share where only one side tells.
+    """
     apart = np.maximum(0.5 * (chords[1:] + chords[:-1]), _TINY)
     nothing = np.full(min(len(chords), 1), np.nan)
     left = before / np.concatenate([nothing, apart])
     right = after / np.concatenate([apart, nothing])
-    both = np.where(np.isnan(left), right, np.where(np.isnan(right), left, 0.5 * (left + right)))
-    return np.asarray(np.nan_to_num(both))
+    back = np.arccos(tuning.REVERSED)
+    left, right = np.where(before > back, np.nan, left), np.where(after > back, np.nan, right)
+    uneven = np.abs(left - right) / np.maximum(left + right, _TINY)
+    uneven = np.where(np.isnan(uneven), tuning.END_ERROR, np.maximum(uneven, tuning.CHORD_ERROR))
+    return _mean_of_known(left, right), uneven
 
 
 def _reversals(chords: Float, turned: Float, across: Float, single: Bool) -> tuple[Float, float]:
@@ -103,40 +117,49 @@ def _reversals(chords: Float, turned: Float, across: Float, single: Bool) -> tup
 
     Between velocities a > 0 > −b at its ends that change linearly, a path of chord |a − b|/2 has
     length (a² + b²)/2(a + b), longer by min(a, b)²/(a + b). A sudden reversal at unchanged speed
-    has more, up to the chords around: that is in doubt as far as these do not fall toward it. The
-    first and the last interval know one neighbor only, whose change of velocity goes on.
+    has more, up to the chords around: part of that is added and part is in doubt, unless these
+    fall toward it. The first and the last interval know one neighbor only, whose change of
+    velocity goes on.
     """
     added, doubt = np.zeros(len(chords)), 0.0
     positive = np.maximum(chords, 0.0)
-    for at in (np.flatnonzero(across < tuning.REVERSED) + 1).tolist():
+    turns = (np.flatnonzero(across < tuning.REVERSED) + 1).tolist()
+    within: dict[int, tuple[float, float]] = {}
+    for at in turns:
         left, here, right = positive[at - 1 : at + 2].tolist()
         forth = here if turned[at - 1] > 0 else -here
         start, stop = 0.5 * (left + forth), 0.5 * (right - forth)
-        if not min(start, stop) > 0:  # it turns round in a neighbor
-            continue
-        smooth = min(start, stop) ** 2 / (start + stop)
-        sudden = max(0.5 * (left + right) - here - smooth, 0.0) * _abrupt(chords, at)
-        added[at - 1 : at + 2] += smooth / (left + here + right)
-        doubt += 0.5 * sudden  # two errors hold it
-    for end, beside, between in ((0, 1, 0), (-1, -2, -1)):
+        if min(start, stop) > 0:  # else it turns round in a neighbor
+            smooth = min(start, stop) ** 2 / (start + stop)
+            within[at] = smooth, max(0.5 * (left + right) - here - smooth, 0.0)
+    for end, beside, between in ((0, 1, 0), (len(chords) - 1, -2, -1)):
         if len(chords) < _FEWEST or not single[beside]:
             continue
         near, here = float(positive[beside]), float(positive[end])
         forth = here if turned[between] > 0 else -here
         start, stop = 0.5 * (near + forth), 0.5 * near - 1.5 * forth
         if here < near and min(start, stop) > 0:
-            added[[end, beside]] += min(start, stop) ** 2 / (start + stop) / (near + here)
+            smooth = min(start, stop) ** 2 / (start + stop)
+            within[end] = smooth, max(near - here - smooth, 0.0)
+    for at, (smooth, sudden) in within.items():
+        alone = within.keys().isdisjoint(at + apart for apart in (-3, -2, 2, 3))
+        share, error = tuning.SUDDEN if alone else tuning.SUDDEN_OF_MANY
+        fall = _fall(positive, at)
+        share *= max(1 - fall / tuning.FALL_OF_SUDDEN, 0.0)
+        around = slice(max(at - 1, 0), at + 2)
+        added[around] += (smooth + share * sudden) / positive[around].sum()
+        doubt += error * sudden * max(1 - fall / tuning.FALL_OF_SMOOTH, 0.0)
+        doubt += tuning.CHORD_ERROR * smooth
     return added, doubt
 
 
-def _abrupt(chords: Float, at: int) -> float:
-    """1 where the chords around do not fall toward the reversal, 0 where they do so linearly."""
-    near = chords[at - 1] + chords[at + 1]
-    outer = [chords[i] for i in (at - 2, at + 2) if 0 <= i < len(chords)]
-    if not outer:
-        return 1.0
-    slope = (sum(outer) / len(outer) - 0.5 * near) / (0.5 * near)
-    return float(np.clip(1.0 - slope, 0.0, 1.0))
+def _fall(chords: Float, at: int) -> float:
+    """How much longer chords are two intervals from ``at`` than in the next ones, relatively."""
+    near, outer = (
+        np.mean([chords[i] for i in (at - apart, at + apart) if 0 <= i < len(chords)] or [0.0])
+        for apart in (1, 2)
+    )
+    return float(max(outer / near - 1, 0.0))
 
 
 def _angles(chords: Float, turned: Float, single: Bool) -> tuple[Float, Float]:

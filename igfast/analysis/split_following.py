@@ -12,6 +12,7 @@ from .split_cells import Roots, pairs_of_cells, roots
 from .split_modes import Modes, join_modes
 from .split_tangents import tangents
 
+Bool = NDArray[np.bool_]
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
@@ -36,7 +37,7 @@ class Followed:
     straightened: float
 
 
-def lost_in_cells(merged: Float, modes: Modes) -> float:
+def lost_in_cells(merged: Float, apart: Bool, modes: Modes) -> float:
     """Share of the length that cells of this width lose.
 
     What is lost goes as the square of the width where the density is smooth, as less than the width
@@ -44,10 +45,11 @@ def lost_in_cells(merged: Float, modes: Modes) -> float:
     joining pairs of cells, twice: each is extrapolated to cells of no width (L. F. Richardson,
     1911). Few records are enough for it, and the longer steps between them have less noise. A sharp
     edge is lost or not as it lies in a pair or between two, so both ways to pair are averaged.
+    Cells that are ``apart`` are no density cut into cells: nothing is lost between them.
     """
     merged = merged[:: max(1, len(merged) // tuning.RECORDS_FOR_CELLS)]
     here = _length(roots(merged), modes)
-    ways = np.array([[here, *_coarser(merged, modes, offset)] for offset in (0, 1)])
+    ways = np.array([[here, *_coarser(merged, apart, modes, offset)] for offset in (0, 1)])
     lengths = ways.mean(axis=0)
     pairs, fours = lengths[0] - lengths[1], lengths[1] - lengths[2]
     if not (pairs > 0 and lengths[0] > 0):
@@ -58,13 +60,13 @@ def lost_in_cells(merged: Float, modes: Modes) -> float:
     return float(min(lost / lengths[0], tuning.MOST_LOST))
 
 
-def _coarser(merged: Float, modes: Modes, offset: int) -> list[float]:
+def _coarser(merged: Float, apart: Bool, modes: Modes, offset: int) -> list[float]:
     """Lengths in pairs of cells, and in pairs of pairs."""
     lengths: list[float] = []
     for _ in range(2):
-        starts = pairs_of_cells(merged.shape[-1], offset)
+        starts = pairs_of_cells(apart, offset)
         modes = join_modes(modes, roots(merged), starts)[0]
-        merged = np.add.reduceat(merged, starts, axis=-1)
+        merged, apart = np.add.reduceat(merged, starts, axis=-1), apart[starts]
         lengths.append(_length(roots(merged), modes))
     return lengths
 

@@ -23,12 +23,14 @@ class Remainder:
     """Squared length outside the modes over that inside, its error, and what may be left out.
 
     ``unseen`` is the change of ``value`` at its last refinement: a still finer one would be the
-    next.
+    next. ``growing`` is how much of that stands clear of its error: there the path bends more than
+    the finest displacements show, as where a cusp moves.
     """
 
     value: float
     error: float
     unseen: float
+    growing: float
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,12 @@ def measure_remainder(curve: Roots, path: Float, modes: Modes, known: float) -> 
         value, error = np.where(open_, ratio, value), np.where(open_, small, error)
         if not open_.any():
             break
+    last = value - before
     return Remainder(
-        float(value.sum()), float(np.sqrt(np.square(error).sum())), float((value - before).sum())
+        float(value.sum()),
+        float(np.sqrt(np.square(error).sum())),
+        float(last.sum()),
+        float(np.maximum(last - error, 0.0).sum()),
     )
 
 

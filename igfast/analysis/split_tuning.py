@@ -1,7 +1,8 @@
 """The numbers that the split estimator of length contains, each with its reason.
 
 They were chosen on the processes of ``known_processes.py``, ``held_out_processes.py`` and
-``unseen_processes.py`` in ``tests/analysis``; those of ``fresh_processes.py`` chose none of them
+``unseen_processes.py`` in ``tests/analysis``; those of ``fresh_processes.py`` and
+``later_processes.py`` showed what was wrong; those of ``last_processes.py`` changed nothing
 (``docs/length.md``).
 """
 
@@ -51,10 +52,15 @@ BELIEVED_REMAINDER = (-0.1, 1.0)
 # Half of an error in the squared length is one in the length.
 REMAINDER_ERROR = 0.5
 # Share of the last refinement of the squared length that is one standard error of the length.
+# Where that refinement stands clear of noise, as at cusps, what follows is not less: so much of
+# what is clear is added to the error.
 UNSEEN_ERROR = 0.75
+GROWING_ERROR = 1.5
 # Share of what the next mode would add, were it as strong as it may be, that is its standard error:
-# it matters where elements are too few to measure motion outside the modes.
-HIDDEN_ERROR = 0.3
+# it matters where elements are too few to measure motion outside the modes. A mode that noise hides
+# is about as weak as noise: so many statistical errors are the most.
+HIDDEN_ERROR = 0.5
+MOST_HIDDEN = 2.0
 # Share of the length added for the noise in tangents that is its standard error.
 TANGENT_ERROR = 0.3
 # Pairs of cells lose so many times as much as cells do: at edges, and where densities are smooth.
@@ -67,16 +73,30 @@ MOST_LOST = 0.5
 # With fewer cells than this, splits of a layer are too small to be compared with each other.
 FEWEST_CELLS = 4
 
-# Angle per record below which a path between two records is taken as an arc of a circle.
+# Angle per record above which the direction of the path is said to be lost.
 SMOOTH_TURN = 3.141592653589793 / 3
+# An arc between two records turns by no more than this.
+MOST_WITHIN = 3.141592653589793 / 2
 # Cosine between the directions before and after an interval below which the path has turned round.
 REVERSED = -0.5
+# Share of what a sudden reversal may hide that is added, and that is its standard error: speed that
+# turns linearly within the interval hides a third of it. Within three intervals of another one the
+# chords do not tell a wave, which hides little, from a saw.
+SUDDEN = (0.6, 0.3)
+SUDDEN_OF_MANY = (0.25, 0.45)
+# How much chords fall toward a reversal where speed turns linearly over one interval and a half, so
+# that little is hidden, and over three, so that nothing is.
+FALL_OF_SUDDEN = 0.05
+FALL_OF_SMOOTH = 0.5
 # Steps longer than this, between which the direction is lost, may hide a reversal.
 LONG_STEP = 0.4
 # What moving quantiles may add to a great circle; beyond, the guess is not believed.
 MOST_TRANSPORT = 0.15
-# Share of the added length that is taken as its standard error: for a smooth path, and for a guess.
+# Share of the added length that is taken as its standard error: for a path that bends evenly, in an
+# interval of which only one side is known (a start is often faster and more bent than what
+# follows), and for a guess.
 CHORD_ERROR = 0.1
+END_ERROR = 1.0
 TRANSPORT_ERROR = 0.5
 
 # A segment of the piecewise linear L ends where its length stands this many errors clear.

@@ -1,7 +1,8 @@
-"""Processes that were written down after the numbers of the estimator were last changed.
+"""Processes that were written down after most numbers of the estimator were chosen.
 
 Of the first dozen one, "breathing Student", showed that a reversal in the last interval was not
-seen, which was mended; those of ``UNTOUCHED`` were written after that, and changed nothing.
+seen; of ``UNTOUCHED``, written after that was mended, a saw and a cusp showed what sudden reversals
+hide, and what its errors left out.
 """
 
 from __future__ import annotations

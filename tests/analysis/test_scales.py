@@ -10,6 +10,7 @@ from igfast.analysis.scales import length_by_scale
 from igfast.analysis.series import LayerSeries
 
 from .known_processes import KNOWN, SHAKEN
+from .later_processes import LATER
 from .processes import simulate
 
 N = 100_000
@@ -57,7 +58,7 @@ def test_too_few_records_for_scales():
 
 
 def judged(name, intervals):
-    process = KNOWN[name]
+    process = {**KNOWN, **LATER}[name]
     return judge_sampling(
         *([series(process, intervals, every)] for every in (1, 2, 4)), intervals + 1
     )
@@ -75,7 +76,15 @@ def test_fine_sampling(name, intervals):
 def test_coarse_sampling_is_said(name, intervals):
     found = judged(name, intervals)
     assert found.coarse
-    assert found.length_every_second < 0.95 * found.length
+    assert min(found.length_every_second, found.length_every_fourth) < 0.95 * found.length
+    assert "Sampling is coarse" in found.statement
+
+
+@pytest.mark.parametrize("intervals", [5, 8, 10])
+def test_waves_of_a_few_records(intervals):
+    """Three waves, two to three records each: nobody can tell how long the path is."""
+    found = judged("three waves", intervals)
+    assert found.coarse
     assert "Sampling is coarse" in found.statement
 
 

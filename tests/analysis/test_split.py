@@ -10,6 +10,8 @@ from igfast.analysis.split import split_length, split_velocity_squared
 from .fresh_processes import FRESH, UNTOUCHED
 from .held_out_processes import HELD_OUT
 from .known_processes import KNOWN
+from .last_processes import LAST
+from .later_processes import LATER
 from .processes import simulate
 from .unseen_processes import UNSEEN
 
@@ -45,6 +47,15 @@ def test_lengths_within_five_percent(name):
     process = {**FRESH, **UNTOUCHED}[name]
     found = split_length(*simulate(process, N, 30))
     assert abs(found.length[-1] - process.truth) < 0.05 * (process.truth or 0.5)
+
+
+@pytest.mark.parametrize("name", [*LATER, *LAST])
+def test_later_lengths_within_their_errors(name):
+    """Of 20,000 elements: within 3 errors, and these are no more than 15 %."""
+    process = {**LATER, **LAST}[name]
+    found = split_length(*simulate(process, 20_000, 20))
+    assert abs(found.length[-1] - process.truth) < 3 * found.standard_error[-1]
+    assert found.standard_error[-1] < 0.15 * process.truth
 
 
 def test_a_thousand_records():
@@ -137,6 +148,22 @@ def test_what_cells_lose_is_in_the_error():
     found = split_length(*simulate(KNOWN["shift"], N, 30, bins=13))
     assert found.lost_in_cells > 0.02
     assert abs(found.length[-1] - 1) < 2 * found.standard_error[-1]
+
+
+def test_values_apart_lose_nothing_in_cells():
+    """Sixteen values, fifteen empty bins between them: no density that bins cut."""
+    process = LATER["levels"]
+    found = split_length(*simulate(process, 20_000, 20))
+    assert found.lost_in_cells < 1e-3  # 0.03 if levels were joined
+    assert found.length[-1] == pytest.approx(process.truth, rel=0.02)
+
+
+def test_a_saw_is_within_its_error():
+    """Ten intervals, four sudden reversals: 17 % of the length is between records."""
+    process = UNTOUCHED["saw, kinks anywhere"]
+    found = split_length(*simulate(process, N, 10))
+    assert 0.8 < found.length[-1] / process.truth < 0.95
+    assert abs(found.length[-1] - process.truth) < 2 * found.standard_error[-1]
 
 
 @pytest.mark.parametrize("n", [8, 10, 16])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from igfast.analysis.split_cells import first_cells, roots
+from igfast.analysis.split_cells import first_cells, merge_sparse, pairs_of_cells, roots
 from igfast.analysis.split_corners import corners
 from igfast.analysis.split_errors import statistical_error
 from igfast.analysis.split_following import follow
@@ -56,13 +56,60 @@ def test_turning_round_within_an_interval(turn):
     assert (np.abs(moved) * found.gain).sum() == pytest.approx(true, rel=2e-3)
 
 
-def test_a_sudden_reversal_is_in_doubt():
-    """There and back at one speed, turned in the middle of an interval: 0.2 is missing."""
-    chords = np.array([0.2, 0.2, 0.2, 0.0, 0.2, 0.2, 0.2])
-    turned, across = np.array([0.2, 0.2, 0.1, -0.1, 0.2, 0.2]), np.array([1.0, 1, -1, 1, 1])
-    found = corners(chords, turned, across, chords > 0, np.ones((8, 8, 4)))
-    missing = 1.4 - (chords * found.gain).sum()
-    assert 0 < missing <= 2 * found.doubtful * chords.sum() + 1e-9
+def along(at, records):
+    """Chords, products with neighbors and cosines across of positions on one line."""
+    moved = np.diff(at)
+    forth = np.where(moved > 0, 1.0, -1.0)
+    size = np.abs(moved)
+    turned = 0.5 * (size[1:] + size[:-1]) * forth[1:] * forth[:-1]
+    single = np.ones(len(size), dtype=bool)
+    return size, corners(size, turned, forth[2:] * forth[:-2], single, np.ones((records, 8, 4)))
+
+
+@pytest.mark.parametrize("turn", [3.5, 3.8, 4.05, 6.3])
+def test_a_sudden_reversal_is_in_doubt(turn):
+    """There and back at one speed; also in the last interval."""
+    time = np.arange(8)
+    chords, found = along(0.1 * np.minimum(time, 2 * turn - time), 8)
+    missing = 0.7 - (chords * found.gain).sum()
+    cut = 0.7 - chords.sum()
+    assert missing < 0.4 * cut
+    assert abs(missing) <= 2 * found.doubtful * chords.sum()
+
+
+@pytest.mark.parametrize("period", [6.3, 8.1, 11.3, 17.0])
+def test_a_wave_is_not_taken_for_a_saw(period):
+    time = np.linspace(0, 24, 24_001)
+    wave = 0.1 * np.sin(2 * np.pi * time / period)
+    true = np.abs(np.diff(wave)).sum()
+    chords, found = along(wave[::1000], 25)
+    length = (chords * found.gain).sum()
+    assert length == pytest.approx(true, rel=0.07)
+    assert abs(length - true) < 2 * found.doubtful * chords.sum() + 0.005 * true
+
+
+def test_an_arc_of_two_records_at_the_end():
+    """A circle of radius 1: each chord is 2 sin(h), the arc 2h; the ends are known by one side."""
+    half = 0.2
+    chords = np.full(6, 2 * np.sin(half))
+    turned = chords[1:] * np.cos(2 * half)
+    across = np.full(4, np.cos(4 * half))
+    found = corners(chords, turned, across, chords > 0, np.ones((7, 8, 4)))
+    np.testing.assert_allclose(chords * found.gain, 2 * half, rtol=2e-3)
+    # all that is added beyond a great circle at two ends, a tenth of it in four intervals between
+    added = chords * (found.gain - (c := np.arcsin(chords / 4)) / np.sin(c))
+    assert found.doubtful == pytest.approx((2 + 0.4) * added[0] / chords.sum(), rel=1e-6)
+
+
+def test_cells_of_values_apart():
+    """Values in bins 2, 12, 22; the density of bins 30 to 33 begins after a gap as well."""
+    counts = np.zeros((3, 2, 34))
+    counts[..., [2, 12, 22]], counts[..., 30:] = 500, 400
+    merged, apart = merge_sparse(counts)
+    assert merged.shape[-1] == 7
+    assert apart.tolist() == [True, True, True, True, False, False, False]
+    assert pairs_of_cells(apart, 0).tolist() == [0, 1, 2, 3, 5]
+    assert pairs_of_cells(apart, 1).tolist() == [0, 1, 2, 3, 4, 6]
 
 
 def test_motion_that_no_mode_shows_is_measured():
