@@ -66,8 +66,8 @@ class LengthByScale:
         )
 
 
-def length_by_scale(series: Sequence[LayerSeries], records: int) -> LengthByScale:
-    """L(τ) of a run of ``records`` records from the series it was cut into.
+def length_by_scale(series: Sequence[LayerSeries], whole: PathEstimate) -> LengthByScale:
+    """L(τ) of a run from the series it was cut into and the estimate from its records as they are.
 
     Histograms are averaged over symmetric windows of records, which leaves a straight path as it
     is and shortens what goes to and fro within a window.
@@ -81,10 +81,12 @@ def length_by_scale(series: Sequence[LayerSeries], records: int) -> LengthByScal
     ValueError
         If there is no record.
     """
+    records = len(whole.length)
     if records < 1:
         raise ValueError("a length needs at least one record; this run has none yet")
     windows = [w for w in WINDOWS if w == 1 or FEWEST_WINDOWS * w <= records]
-    found = [estimate(series, partial(_smoothed, window=w), records) for w in windows]
+    found = [estimate(series, partial(_smoothed, window=w), records) for w in windows[1:]]
+    found.insert(0, whole)
     steps = np.concatenate([np.diff(part.steps) for part in series] or [np.ones(1)])
     lengths = np.array([one.length[-1] for one in found])
     errors = np.array([one.length_error[-1] for one in found])
@@ -93,7 +95,7 @@ def length_by_scale(series: Sequence[LayerSeries], records: int) -> LengthByScal
 
 
 def _smoothed(series: LayerSeries, window: int) -> PathEstimate:
-    """Estimate from averages over ``window`` | 1 records, fewer at the ends."""
+    """Estimate from averages over ``window`` + 1 records, fewer at the ends."""
     counts = _average(series.split_counts, window // 2)
     outside = _average(series.split_outside, window // 2)
     found = split_length(series.steps, counts, outside)

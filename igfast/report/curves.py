@@ -62,7 +62,11 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
         ("elements", "elements", "number of elements"),
         ("length", "1", "information length from the first to the last record"),
         ("length_error", "1", "its standard error"),
-        ("length_every_4th", "1", "from every fourth record; resolved, from 1,000 elements on"),
+        (
+            "length_every_4th",
+            "1",
+            "from every fourth record, then all; resolved, from 1,000 elements on",
+        ),
         ("length_published", "1", "published estimate; depends on sampling"),
         ("great_circle", "1", "Fisher-Rao distance, first to last record, noise subtracted"),
         ("sampling", "", "resolved or coarse, see scales.csv; empty where not looked at"),
