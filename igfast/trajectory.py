@@ -412,17 +412,23 @@ class Trajectory:
             ),
         )
 
-    def complexity(self, layer: str | None = None, quantity: str = "param") -> Float:
+    def complexity(
+        self, layer: str | None = None, quantity: str = "param", correction: str | None = None
+    ) -> Float:
         """Jensen–Shannon statistical complexity C in [0, 1], all records on one grid.
 
         Returns
         -------
         (T, L) or (T,) float64
+            With ``correction="miller_madow"`` less what sampling noise adds; see
+            :func:`igfast.statistical_complexity`.
         """
         return self._each(
             layer,
             quantity,
-            lambda name: measures.statistical_complexity(self._records.stacked(name, quantity)),
+            lambda name: measures.statistical_complexity(
+                self._records.stacked(name, quantity), correction
+            ),
         )
 
     def divergence(
