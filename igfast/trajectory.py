@@ -481,12 +481,17 @@ class Trajectory:
 
         ``choices`` (method, strength) go to :func:`igfast.analysis.local_exponent`. A Derivative,
         or by name for ``layer=None``, ``"model"`` included, layers of unresolved length left out.
+        Of the error of a split L counts what is not a factor that all of L shares.
         """
         steps = self.steps_of(quantity)
         names = (layer,) if layer else (*self._source.layers(quantity), MODEL)
-        lengths = {name: self.length(name, estimator, quantity, error=True) for name in names}
-        found = analysis.local_exponents(steps - steps[:1], lengths, order=order, **choices)
-        return found[layer] if layer else found
+        found = {name: self._estimate(name, quantity, estimator) for name in names}
+        lengths = {
+            name: (one.length, getattr(one, "independent_error", one.length_error))
+            for name, one in found.items()
+        }
+        curves = analysis.local_exponents(steps - steps[:1], lengths, order=order, **choices)
+        return curves[layer] if layer else curves
 
     def transitions(self, layer: str | None = None, threshold: float = 2.5, **choices: Any) -> Any:
         """Minima of d² ln L/d(ln t)² that are deeper than their band.

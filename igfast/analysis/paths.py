@@ -26,6 +26,9 @@ class SplitEstimate(PathEstimate):
 
     Attributes
     ----------
+    independent_error : (T,) float64
+        Standard error of L apart from a factor that all of L shares, as what cells lose is taken
+        to be: it changes no logarithmic derivative.
     noise_floor : (T−1,) float64
         Velocity that noise alone gives the published estimator.
     turning : (T−1,) float64
@@ -34,6 +37,7 @@ class SplitEstimate(PathEstimate):
         Relative length added for arcs against chords.
     """
 
+    independent_error: Float
     noise_floor: Float
     turning: Float
     added: float
@@ -45,11 +49,13 @@ def split(series: LayerSeries) -> SplitEstimate:
     See :func:`igfast.analysis.split.split_length` for the method and its error.
     """
     found = split_length(series.steps, series.split_counts, series.split_outside, series.offsets)
+    independent = np.square(found.standard_error) - np.square(found.proportional * found.length)
     return SplitEstimate(
         found.velocity_squared,
         found.velocity_squared_error,
         found.length,
         found.standard_error,
+        np.sqrt(np.maximum.accumulate(np.maximum(independent, 0.0))),
         found.noise_floor,
         found.turning,
         found.added,
@@ -102,10 +108,37 @@ def split_estimate(series: Sequence[LayerSeries], records: int) -> SplitEstimate
         whole.velocity_squared_error,
         whole.length,
         whole.length_error,
+        _independent_error(series, found, records),
         floor,
         turning,
         added,
     )
+
+
+def _independent_error(
+    series: Sequence[LayerSeries], found: Sequence[SplitEstimate], records: int
+) -> Float:
+    """Of a run that was cut into series: the longest one's factor is the common one.
+
+    The others' may differ from it, by as much as both are uncertain.
+    """
+    variance = np.zeros(records)
+    moved = [np.diff(one.length)[part.counted] for part, one in zip(series, found, strict=True)]
+    longest = int(np.argmax([steps.sum() for steps in moved])) if moved else 0
+    scale = [_scale_error(one) for one in found]
+    for number, (part, one) in enumerate(zip(series, found, strict=True)):
+        after = slice(part.first + part.counted.start + 1, part.first + part.counted.stop + 1)
+        variance[after] = np.diff(one.independent_error**2)[part.counted]
+        if number != longest:
+            doubt = scale[number] ** 2 + scale[longest] ** 2
+            variance[after] += doubt * np.diff(np.square(np.cumsum(moved[number])), prepend=0.0)
+    return np.sqrt(np.cumsum(variance))
+
+
+def _scale_error(one: SplitEstimate) -> float:
+    """Relative error of the factor that all of a length shares."""
+    shared = one.length_error[-1] ** 2 - one.independent_error[-1] ** 2
+    return float(np.sqrt(shared) / one.length[-1]) if shared > 0 and one.length[-1] > 0 else 0.0
 
 
 def _joined(
