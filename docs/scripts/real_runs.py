@@ -225,21 +225,26 @@ def short_tables(found: dict[str, Any]) -> str:
 
 
 def of_first_steps(found: dict[str, Any]) -> list[str]:
-    """L of the Adam run until an early step, and of the whole run, from evenly spaced records."""
+    """L of the Adam run until an early step, and of the whole run, from several choices of records."""
     names = {"automatic": "256 bins", "reference": "512 bins on ±0.5", "fine": "1,024 bins"}
+    rows = {
+        "every step": ("intervals", "1"),
+        "dense at first": ("schedule", "1"),
+        **{f"every {n} steps": ("intervals", str(n)) for n in GRIDS["fine"][2]},
+    }
     lines = [
-        f"Evenly spaced records of the Adam run, L until step {FIRST} and of the whole run:",
+        f"The Adam run, L until step {FIRST} and of the whole run:",
         "",
-        "| layer | steps between records | " + " | ".join(names.values()) + " |",
+        "| layer | records | " + " | ".join(names.values()) + " |",
         "|---|---|" + "---|" * len(names),
     ]
     for layer, shape in LAYERS.items():
-        for number, interval in enumerate(GRIDS["fine"][2]):
-            cells = ["" if number else shape, str(interval)]
+        for title, (kind, choice) in rows.items():
+            cells = [shape if title == "every step" else "", title]
             for grid in names:
-                one = found["fashion"][grid]["intervals"][str(interval)][layer]
-                both = (one["first"], (one["split"], one["error"]))
-                cells.append(", ".join(f"{value:.2f} ± {error:.2f}" for value, error in both))
+                one = found["fashion"][grid].get(kind, {}).get(choice, {}).get(layer)
+                both = (one["first"], (one["split"], one["error"])) if one else ()
+                cells.append(", ".join(f"{x:.2f} ± {error:.2f}" for x, error in both) or "–")
             lines.append("| " + " | ".join(cells) + " |")
     return lines
 

@@ -74,10 +74,11 @@ class Sampling:
             f"every second record gives L = {self.length_every_second:.3g}, "
             f"every fourth {self.length_every_fourth:.3g},"
         )
+        whole = f"instead of {self.length:.3g} ± {self.error:.2g}"
         if not self.coarse:
-            return f"Sampling resolves the path: {half} instead of {self.length:.3g}."
+            return f"Sampling resolves the path: {half} {whole}."
         return (
-            f"Sampling is coarse: {half} instead of {self.length:.3g}, arcs add "
+            f"Sampling is coarse: {half} {whole}, arcs add "
             f"{self.added:.0%}, and {self.lost_direction:.0%} of the length lies at sharp turns; "
             "the length belongs to this rate of sampling. Record more often, or see length_scales."
         )
