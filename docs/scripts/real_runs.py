@@ -225,7 +225,7 @@ def short_tables(found: dict[str, Any]) -> str:
 
 
 def of_first_steps(found: dict[str, Any]) -> list[str]:
-    """L of the Adam run until an early step, and of the whole run, from several choices of records."""
+    """L of the Adam run until an early step and of all of it, from several choices of records."""
     names = {"automatic": "256 bins", "reference": "512 bins on ±0.5", "fine": "1,024 bins"}
     rows = {
         "every step": ("intervals", "1"),
