@@ -8,7 +8,7 @@ from igfast import Grid, Trajectory
 from igfast.analysis import estimate
 from igfast.analysis.paths import split_estimate
 from igfast.analysis.sampling import Sampling, judge_sampling
-from igfast.analysis.scales import length_by_scale
+from igfast.analysis.scales import _windows, length_by_scale
 from igfast.analysis.series import LayerSeries
 
 from .known_processes import KNOWN, SHAKEN
@@ -47,6 +47,36 @@ def test_a_straight_path_is_the_same_on_all_scales():
     assert found.plateau == (0, len(found.scales) - 1)
     np.testing.assert_allclose(found.lengths, 1.0, atol=0.03)
     assert (found.errors > 0).all()
+
+
+def test_a_smoothed_path_is_read_four_times_in_each_window():
+    at, half = _windows(200, 32)
+    assert half.max() == 16
+    assert half[[0, -1]].tolist() == [0, 0]  # windows shrink towards the ends
+    assert at[[0, -1]].tolist() == [0, 199]
+    spacing = np.diff(at)
+    assert spacing.max() == 8
+    assert spacing[:2].tolist() == [1, 1]
+    assert 30 < len(at) < 50
+    assert _windows(50, 4)[0].tolist() == list(range(50))
+    assert _windows(1, 2)[0].tolist() == [0]
+
+
+def test_smoothing_rounds_off_what_is_narrower_than_the_window():
+    """m = t/50 + ½ sin(2πt/16): an average over 17 records leaves the drift, L = 2 of 9.9."""
+    x = np.random.default_rng(0).normal(size=50_000)
+    grid = Grid.dyadic(256, exponent=-4)
+    steps = range(101)
+    moved = [t / 50 + 0.5 * np.sin(2 * np.pi * t / 16) for t in steps]
+    records = [igfast.histogram({"w": x + m}, grid=grid, splits=8) for m in moved]
+    found = Trajectory.from_histograms(steps, records).length_scales("w")
+    assert found.scales.tolist() == [1, 2, 4, 8, 16]
+    turns = np.abs(np.diff(moved)).sum()
+    assert found.lengths[0] == pytest.approx(turns, rel=0.03)
+    smoothed = np.array([np.mean(moved[t - 8 : t + 9]) for t in range(8, 93)])
+    assert np.abs(np.diff(smoothed)).sum() < 2.3
+    assert 2 < found.lengths[-1] < 4.2  # at the ends windows are narrow
+    assert (np.diff(found.lengths) < 0).all()
 
 
 def test_no_plateau_is_said():
