@@ -263,8 +263,9 @@ class Trajectory:
         layer, estimator, quantity
             As for :meth:`velocity`.
         error : bool
-            Also return the standard error: sampling noise, from the spread between splits. NaN for
-            estimators that have none (all but "split").
+            Also return the standard error, from the spread between splits and of what bins, arcs
+            and weak modes hide (``docs/length.md``). NaN for estimators that have none (all but
+            "split").
 
         Returns
         -------
