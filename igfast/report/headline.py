@@ -179,7 +179,7 @@ def _results(curves: Curves) -> list[str]:
     slowing = [
         one
         for number, one in enumerate(growth.transitions.get("model", ()))
-        if not growth.persistence or any(growth.persists("model", number))  # else a guess of one λ
+        if all(growth.persists("model", number))  # else it depends on λ
     ]
     if slowing:
         times = _join([f"{one.time + growth.origin:,.0f}" for one in slowing])

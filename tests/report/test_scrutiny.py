@@ -100,7 +100,7 @@ def test_transitions_are_looked_for_at_other_strengths(tmp_path):
     write_curves(found, tmp_path)
     rows = read_csv(tmp_path, "transitions")
     assert {(row["at_tenth"], row["at_tenfold"]) for row in rows} == {("1", "1")}
-    alone = replace(found.growth, persistence={"model": ((False, False),), "w": ((False, False),)})
+    alone = replace(found.growth, persistence={"model": ((True, False),), "w": ((False, False),)})
     assert "slows down" in " ".join(summary(found))
     assert "slows down" not in " ".join(summary(replace(found, growth=alone)))
 
