@@ -99,26 +99,25 @@ class Records:
             raise ValueError(f"none of the layers of group {layer!r} has a {quantity!r}")
         return rows
 
-    def series(self, layer: str, quantity: str) -> list[LayerSeries]:
-        """The layer's records in stretches that one grid serves."""
-        key = (quantity, layer)
-        if key not in self._series:
-            self._series[key] = cut(
-                self._source.steps_of(quantity),
-                self.histograms(layer, quantity),
-                self._source.memberships_of(quantity),
-                self._recorded_moments(layer, quantity),
-            )
-            self._make_room()
-        return self._series[key]
+    def series(self, layer: str, quantity: str, every: int = 1) -> list[LayerSeries]:
+        """The layer's records, or every second, third, ..., in stretches that one grid serves.
 
-    def thinned(self, layer: str, quantity: str, every: int) -> list[LayerSeries]:
-        """As :meth:`series`, of every second, fourth, ... record."""
-        return cut(
+        Those of every record are kept for other measures of the same layer.
+        """
+        key = (quantity, layer)
+        if every == 1 and key in self._series:
+            return self._series[key]
+        moments = self._recorded_moments(layer, quantity)
+        found = cut(
             self._source.steps_of(quantity)[::every],
             self.histograms(layer, quantity)[::every],
             self._source.memberships_of(quantity)[::every],
+            None if moments is None else moments[::every],
         )
+        if every == 1:
+            self._series[key] = found
+            self._make_room()
+        return found
 
     def common(self, layer: str, quantity: str) -> Common:
         """All records of the layer on one grid."""

@@ -54,6 +54,22 @@ def statistical_complexity(counts: Counts) -> float:
     return float(-2 / braces * js * _entropy(p) / np.log(bins))
 
 
+def corrected_complexity(counts: Counts) -> float:
+    """C of the entropies that the distribution has from which n elements were drawn.
+
+    Each entropy S of q = a·p̂ + b lacks ½ Σ var(q)/q of the elements' noise, var(p̂) = p(1 − p)/n.
+    """
+    p, n = probabilities(counts), np.sum(counts)
+    bins = len(p)
+    u = np.full(bins, 1 / bins)
+    mixed = (p + u) / 2
+    entropy = _entropy(p) + miller_madow(counts)
+    of_mixed = _entropy(mixed) + float(np.sum(p * (1 - p) / (4 * n) / mixed) / 2)
+    js = of_mixed - entropy / 2 - _entropy(u) / 2
+    braces = (bins + 1) / bins * np.log(bins + 1) - 2 * np.log(2 * bins) + np.log(bins)
+    return float(-2 / braces * js * entropy / np.log(bins))
+
+
 def hellinger_squared(p: Counts, q: Counts) -> float:
     """Σ (√p − √q)²: twice the squared Hellinger distance, a quarter of (Γ·dt)²."""
     return float(np.sum((np.sqrt(probabilities(p)) - np.sqrt(probabilities(q))) ** 2))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import analysis, measures
 from .analysis import Common, Estimator, PathEstimate
-from .analysis.paths import noise_floor
+from .analysis.paths import SplitEstimate, noise_floor, split_estimate
 from .analysis.sampling import Sampling, judge_sampling
 from .analysis.scales import LengthByScale, length_by_scale
 from .groups import MODEL, Groups, group_layers
@@ -51,7 +51,8 @@ class Trajectory:
         self._groups = {k: tuple(v) for k, v in (recorded if groups is None else groups).items()}
         self._source = source
         self._records = Records(source, self._groups)
-        self._estimates: dict[tuple[str, str, str | Estimator], PathEstimate] = {}
+        self._estimates: dict[tuple[str, str, str | Estimator, int], PathEstimate] = {}
+        self._splits: dict[tuple[str, str], SplitEstimate] = {}
 
     @classmethod
     def from_histograms(
@@ -262,8 +263,9 @@ class Trajectory:
         layer, estimator, quantity
             As for :meth:`velocity`.
         error : bool
-            Also return the standard error: sampling noise, from the spread between splits. NaN for
-            estimators that have none (all but "split").
+            Also return the standard error, from the spread between splits and of what bins, arcs
+            and weak modes hide (``docs/length.md``). NaN for estimators that have none (all but
+            "split").
 
         Returns
         -------
@@ -280,6 +282,8 @@ class Trajectory:
         """(T−1, L) or (T−1,) Γ that the published estimator reads from noise alone, in 1/step."""
 
         def one(name: str) -> Float:
+            if (quantity, name) in self._splits:
+                return self._splits[quantity, name].noise_floor
             found = np.full(max(len(self.steps_of(quantity)) - 1, 0), np.nan)
             for part in self._records.series(name, quantity):
                 here = slice(part.first + part.counted.start, part.first + part.counted.stop)
@@ -302,14 +306,68 @@ class Trajectory:
         >>> bool(found.lengths[0] > 1.3), bool(abs(found.lengths[-1] - 1) < 0.1)
         (True, True)
         """
-        records = len(self.steps_of(quantity))
-        return length_by_scale(self._records.series(layer, quantity), records)
+        whole = self._split(layer, quantity)
+        return length_by_scale(self._records.series(layer, quantity), whole)
 
     def sampling(self, layer: str, quantity: str = "param") -> Sampling:
         """Whether the records of a layer are close enough in time for its length."""
-        second, fourth = (self._records.thinned(layer, quantity, every) for every in (2, 4))
-        parts = self._records.series(layer, quantity)
-        return judge_sampling(parts, second, fourth, len(self.steps_of(quantity)))
+        second, fourth = (self._estimate(layer, quantity, "split", every) for every in (2, 4))
+        return judge_sampling(self._split(layer, quantity), second, fourth)
+
+    def thinned_length(
+        self,
+        every: int,
+        layer: str | None = None,
+        estimator: str | Estimator = "split",
+        quantity: str = "param",
+    ) -> Any:
+        """Information length of the whole run from every second, third, ... record only.
+
+        After the last of these records it goes on by what all records give.
+
+        Parameters
+        ----------
+        every : int
+            At least 1: every record.
+        layer, estimator, quantity
+            As for :meth:`velocity`.
+
+        Returns
+        -------
+        (L,) float64, or float for one layer
+            Close to ``length()[-1]`` where the records are dense enough.
+
+        Raises
+        ------
+        ValueError
+            If ``every`` is not a positive integer, or there is no record.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> x = np.random.default_rng(0).normal(size=100_000)
+        >>> grid = igfast.Grid.dyadic(256, exponent=-4)
+        >>> turning = [x + np.sin(t / 4) for t in range(26)]
+        >>> records = [igfast.histogram({"w": y}, grid=grid, splits=8) for y in turning]
+        >>> run = igfast.Trajectory.from_histograms(range(26), records)
+        >>> bool(run.thinned_length(12, "w") < 0.8 * run.length("w")[-1])  # corners are cut
+        True
+        """
+        if not isinstance(every, (int, np.integer)) or isinstance(every, bool) or every < 1:
+            raise ValueError(f"every must be a positive integer, got {every!r}")
+        records = len(self.steps_of(quantity))
+        if records < 1:
+            raise ValueError("a length needs at least one record; this run has none yet")
+        last = every * ((records - 1) // every)
+
+        def one(name: str) -> Any:
+            whole = self._estimate(name, quantity, estimator).length
+            thinned = self._estimate(name, quantity, estimator, int(every)).length
+            return thinned[-1] + (whole[-1] - whole[last])
+
+        if layer is not None:
+            return float(self._each(layer, quantity, one))
+        return self._each(None, quantity, lambda name: np.atleast_1d(one(name)))[0]
 
     def entropy(
         self,
@@ -355,17 +413,23 @@ class Trajectory:
             ),
         )
 
-    def complexity(self, layer: str | None = None, quantity: str = "param") -> Float:
+    def complexity(
+        self, layer: str | None = None, quantity: str = "param", correction: str | None = None
+    ) -> Float:
         """Jensen–Shannon statistical complexity C in [0, 1], all records on one grid.
 
         Returns
         -------
         (T, L) or (T,) float64
+            With ``correction="miller_madow"`` less what sampling noise adds; see
+            :func:`igfast.statistical_complexity`.
         """
         return self._each(
             layer,
             quantity,
-            lambda name: measures.statistical_complexity(self._records.stacked(name, quantity)),
+            lambda name: measures.statistical_complexity(
+                self._records.stacked(name, quantity), correction
+            ),
         )
 
     def divergence(
@@ -418,12 +482,17 @@ class Trajectory:
 
         ``choices`` (method, strength) go to :func:`igfast.analysis.local_exponent`. A Derivative,
         or by name for ``layer=None``, ``"model"`` included, layers of unresolved length left out.
+        Of the error of a split L counts what is not a factor that all of L shares.
         """
         steps = self.steps_of(quantity)
         names = (layer,) if layer else (*self._source.layers(quantity), MODEL)
-        lengths = {name: self.length(name, estimator, quantity, error=True) for name in names}
-        found = analysis.local_exponents(steps - steps[:1], lengths, order=order, **choices)
-        return found[layer] if layer else found
+        found = {name: self._estimate(name, quantity, estimator) for name in names}
+        lengths = {
+            name: (one.length, getattr(one, "independent_error", one.length_error))
+            for name, one in found.items()
+        }
+        curves = analysis.local_exponents(steps - steps[:1], lengths, order=order, **choices)
+        return curves[layer] if layer else curves
 
     def transitions(self, layer: str | None = None, threshold: float = 2.5, **choices: Any) -> Any:
         """Minima of d² ln L/d(ln t)² that are deeper than their band.
@@ -502,12 +571,26 @@ class Trajectory:
         columns = [one(name) for name in self._source.layers(quantity)]
         return np.stack(columns, axis=1) if columns else np.empty((len(self.steps), 0))
 
-    def _estimate(self, layer: str, quantity: str, estimator: str | Estimator) -> PathEstimate:
-        key = (quantity, layer, estimator)
+    def _estimate(
+        self, layer: str, quantity: str, estimator: str | Estimator, every: int = 1
+    ) -> PathEstimate:
+        """Along a layer's path, from every so many records."""
+        if estimator == "split" and every == 1:
+            return self._split(layer, quantity)
+        key = (quantity, layer, estimator, every)
         if key not in self._estimates:
-            parts = self._records.series(layer, quantity)
-            self._estimates[key] = analysis.estimate(parts, estimator, len(self.steps_of(quantity)))
+            parts = self._records.series(layer, quantity, every)
+            count = len(self.steps_of(quantity)[::every])
+            self._estimates[key] = analysis.estimate(parts, estimator, count)
         return self._estimates[key]
+
+    def _split(self, layer: str, quantity: str) -> SplitEstimate:
+        """What length, scales, sampling and noise floor of a layer are read from."""
+        key = (quantity, layer)
+        if key not in self._splits:
+            parts = self._records.series(layer, quantity)
+            self._splits[key] = split_estimate(parts, len(self.steps_of(quantity)))
+        return self._splits[key]
 
 
 def open(path: str | Path) -> Trajectory:

@@ -193,6 +193,31 @@ def onsets(seeds=200):
     )
 
 
+def worn_edges(seeds=4):
+    """A layer that starts uniform: cells lose part of its first motion, but make no transition."""
+    print("uniform on ±1, edges worn so that L grows as t^a: exponents, transitions of all seeds")
+    steps = np.unique(np.concatenate([np.arange(21), np.geomspace(20, 3000, 90).astype(int)]))
+    for exponent in (0.5, 0.35):
+        for width in (-4, -5, -6, -8):
+            transitions, slopes = 0, []
+            for seed in range(seeds):
+                rng = np.random.default_rng(seed)
+                x, z = rng.uniform(-1, 1, 200_000), rng.normal(size=200_000)
+                grid = igfast.Grid.dyadic(512, exponent=width)
+                records = []
+                for t in steps.tolist():
+                    worn = x + 0.15 * (t / steps[-1]) ** (2 * exponent) * z
+                    records.append(igfast.histogram({"w": worn}, grid=grid, splits=8, offsets=True))
+                run = igfast.Trajectory.from_histograms(steps, records)
+                transitions += len(run.transitions("w"))
+                slope = run.log_derivative("w")
+                slopes.append(np.interp(np.geomspace(3, 1000, 50), slope.times, slope.value))
+            print(
+                f"  a = {exponent}, bins of 2^{width}: {np.min(slopes):.2f} to"
+                f" {np.max(slopes):.2f}, {transitions} transitions in {seeds} runs"
+            )
+
+
 def derivative_figure():
     values, error = running_sum(kinked(100.0), 0.01, np.random.default_rng(4))
     fig, axes = plt.subplots(1, 3, figsize=(8.4, 2.6), layout="constrained", sharex=True)
@@ -267,8 +292,14 @@ def of_a_run(path):
                 f" {curve.scatter:7.2f}  {'  '.join(found) or '-'}"
             )
     if "test_loss" in run.scalars():
-        onset = overfitting_onset(*run.scalars()["test_loss"])
-        print("onset of overfitting:", onset if onset.found else f"none until the end ({onset})")
+        steps, loss = run.scalars()["test_loss"]
+        for factor in (0.1, 1, 10):
+            onset = overfitting_onset(steps - run.steps[0], loss)
+            onset = overfitting_onset(steps - run.steps[0], loss, strength=factor * onset.strength)
+            told = f"{onset.time:.0f} [{onset.start:.0f}, {onset.stop:.0f}], rise {onset.rise:.3f}"
+            print(
+                f"onset of overfitting, {factor} λ:", told if onset.found else "none until the end"
+            )
 
 
 def main():
@@ -281,6 +312,7 @@ def main():
     detection()
     shapes()
     onsets()
+    worn_edges()
     derivative_figure()
     scaling_figure()
 

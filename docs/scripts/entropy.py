@@ -71,7 +71,7 @@ def extreme_values() -> None:
 
 def finite_samples(values: np.ndarray) -> None:
     print("bias of samples of n, 256 bins of 2^-10: mean over 400 seeds, nats (C: 1)")
-    print("      n    occupied      H      H, MM       C      MM term")
+    print("      n    occupied      H      H, MM       C      C, MM     MM term")
     whole = dyadic(values, -10)
     entropy = igfast.shannon_entropy(whole)[0]
     complexity = igfast.statistical_complexity(whole)[0]
@@ -84,6 +84,7 @@ def finite_samples(values: np.ndarray) -> None:
             f"{size:7d} {(h.counts > 0).sum(1).mean():9.1f} {np.mean(plain - entropy):10.5f}"
             f" {np.mean(corrected - entropy):10.5f}"
             f" {np.mean(igfast.statistical_complexity(h) - complexity):10.5f}"
+            f" {np.mean(igfast.statistical_complexity(h, 'miller_madow') - complexity):10.5f}"
             f" {np.mean(corrected - plain):10.5f}"
         )
 

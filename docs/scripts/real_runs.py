@@ -47,6 +47,7 @@ INTERVALS = (1, 3, 6, 12, 24, 48, 96, 192, 384)
 BASE = {"mnist": 12, "fashion": 6}  # steps between records: about 470 of them in either run
 STRIDES = (1, 2, 4, 8, 16, 32)
 ESTIMATORS = ("hellinger", "chi2", "fisher_rao", "gaussian", "kde", "node", "split")
+FIRST = 24  # steps in which the path of the Adam run turns most
 
 
 def write_between_marks(page: Path, text: str) -> None:
@@ -72,15 +73,20 @@ def scheduled(run: Trajectory, stride: int) -> Trajectory:
     return Trajectory.from_histograms(kept, [records[step] for step in kept])  # one at each step
 
 
-GRIDS = {"automatic": ("", 1, INTERVALS), "reference": ("reference", 2, INTERVALS[2:])}
+GRIDS = {
+    "automatic": ("", 1, INTERVALS),
+    "reference": ("reference", 2, INTERVALS[2:]),
+    "fine": ("fine", 1, (6, 12, 24)),
+}
 
 
 def measure(folder: Path, jobs: int) -> None:
-    """L of every layer by every estimator, from records at every interval, on two grids."""
+    """L of every layer by every estimator, from records at every interval, on each grid."""
     tasks = [
         (folder, name, grid, what, n, layer)
         for name, grid in itertools.product(RUNS, GRIDS)
         for what, steps in (("intervals", GRIDS[grid][2]), ("schedule", STRIDES), ("scales", (1,)))
+        if what == "intervals" or grid != "fine"
         for n, layer in itertools.product(steps, LAYERS)
     ]
     found: dict[str, Any] = {name: {grid: {} for grid in GRIDS} for name in RUNS}
@@ -121,6 +127,7 @@ def of_layer(run: Trajectory, layer: str) -> dict[str, object]:
         **others,
         "split": round(float(length[-1]), 4),
         "error": round(float(error[-1]), 4),
+        "first": [round(float(np.interp(FIRST, run.steps, one)), 4) for one in (length, error)],
         "records": len(run.steps),
         "coarse": sampling.coarse,
         "statement": sampling.statement,
@@ -153,6 +160,8 @@ def tables(found: dict[str, Any]) -> str:
             lines.append(f"- {name}, {shape}: {part['scales'][layer]['statement']}")
             for stride, layers in part["schedule"].items():
                 lines.append(f"  - every {stride}. record: {layers[layer]['statement']}")
+            for interval, layers in part["intervals"].items():
+                lines.append(f"  - every {interval} steps: {layers[layer]['statement']}")
     return "\n".join(lines) + "\n"
 
 
@@ -211,7 +220,33 @@ def short_tables(found: dict[str, Any]) -> str:
             cells.append(" / ".join("coarse" if one["coarse"] else "fine" for one in part))
             lines.append("| " + " | ".join([title, shape, *cells]) + " |")
     lines += ["", "By what factor L from every record differs from that of fewer:", ""]
-    return "\n".join([*lines, *ratios(found, "automatic"), "", *ratios(found, "reference")])
+    lines += [*ratios(found, "automatic"), "", *ratios(found, "reference"), ""]
+    return "\n".join([*lines, *of_first_steps(found)])
+
+
+def of_first_steps(found: dict[str, Any]) -> list[str]:
+    """L of the Adam run until an early step and of all of it, from several choices of records."""
+    names = {"automatic": "256 bins", "reference": "512 bins on ±0.5", "fine": "1,024 bins"}
+    rows = {
+        "every step": ("intervals", "1"),
+        "dense at first": ("schedule", "1"),
+        **{f"every {n} steps": ("intervals", str(n)) for n in GRIDS["fine"][2]},
+    }
+    lines = [
+        f"The Adam run, L until step {FIRST} and of the whole run:",
+        "",
+        "| layer | records | " + " | ".join(names.values()) + " |",
+        "|---|---|" + "---|" * len(names),
+    ]
+    for layer, shape in LAYERS.items():
+        for title, (kind, choice) in rows.items():
+            cells = [shape if title == "every step" else "", title]
+            for grid in names:
+                one = found["fashion"][grid].get(kind, {}).get(choice, {}).get(layer)
+                both = (one["first"], (one["split"], one["error"])) if one else ()
+                cells.append(", ".join(f"{x:.2f} ± {error:.2f}" for x, error in both) or "–")
+            lines.append("| " + " | ".join(cells) + " |")
+    return lines
 
 
 def picture(found: dict[str, Any]) -> None:

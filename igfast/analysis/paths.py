@@ -8,6 +8,7 @@ arXiv 2406.05295); the estimators differ in what they make of a finite number of
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +20,45 @@ from .split import split_length, split_velocity_squared
 Float = NDArray[np.float64]
 
 
-def split(series: LayerSeries) -> PathEstimate:
+@dataclass(frozen=True)
+class SplitEstimate(PathEstimate):
+    """What ``split`` says of a path beyond velocity and length.
+
+    Attributes
+    ----------
+    independent_error : (T,) float64
+        Standard error of L apart from a factor that all of L shares, as what cells lose is taken
+        to be: it changes no logarithmic derivative.
+    noise_floor : (T−1,) float64
+        Velocity that noise alone gives the published estimator.
+    turning : (T−1,) float64
+        Angle per record in radians; NaN where single records do not resolve the motion.
+    added : float
+        Relative length added for arcs against chords.
+    """
+
+    independent_error: Float
+    noise_floor: Float
+    turning: Float
+    added: float
+
+
+def split(series: LayerSeries) -> SplitEstimate:
     """Cross products between splits: noise does not add length.
 
     See :func:`igfast.analysis.split.split_length` for the method and its error.
     """
     found = split_length(series.steps, series.split_counts, series.split_outside, series.offsets)
-    return PathEstimate(
-        found.velocity_squared, found.velocity_squared_error, found.length, found.standard_error
+    independent = np.square(found.standard_error) - np.square(found.proportional * found.length)
+    return SplitEstimate(
+        found.velocity_squared,
+        found.velocity_squared_error,
+        found.length,
+        found.standard_error,
+        np.sqrt(np.maximum.accumulate(np.maximum(independent, 0.0))),
+        found.noise_floor,
+        found.turning,
+        found.added,
     )
 
 
@@ -56,16 +88,72 @@ def estimate(
             f"estimator must be one of {', '.join(map(repr, ESTIMATORS))}, got {estimator!r}"
         )
     one = ESTIMATORS[estimator] if isinstance(estimator, str) else estimator
+    return _joined(series, [one(part) for part in series], records)
+
+
+def split_estimate(series: Sequence[LayerSeries], records: int) -> SplitEstimate:
+    """As :func:`estimate` by "split", with all that it says."""
+    found = [split(part) for part in series]
+    whole = _joined(series, found, records)
+    floor, turning = np.full((2, max(records - 1, 0)), np.nan)
+    for part, one in zip(series, found, strict=True):
+        here = slice(part.first + part.counted.start, part.first + part.counted.stop)
+        floor[here], turning[here] = one.noise_floor[part.counted], one.turning[part.counted]
+    lengths = np.array([one.length[-1] for one in found])
+    added = 0.0
+    if lengths.sum() > 0:
+        added = float(np.average([one.added for one in found], weights=lengths))
+    return SplitEstimate(
+        whole.velocity_squared,
+        whole.velocity_squared_error,
+        whole.length,
+        whole.length_error,
+        _independent_error(series, found, records),
+        floor,
+        turning,
+        added,
+    )
+
+
+def _independent_error(
+    series: Sequence[LayerSeries], found: Sequence[SplitEstimate], records: int
+) -> Float:
+    """Of a run that was cut into series: the longest one's factor is the common one.
+
+    The others' may differ from it, by as much as both are uncertain.
+    """
+    variance = np.zeros(records)
+    moved = [np.diff(one.length)[part.counted] for part, one in zip(series, found, strict=True)]
+    longest = int(np.argmax([steps.sum() for steps in moved])) if moved else 0
+    scale = [_scale_error(one) for one in found]
+    for number, (part, one) in enumerate(zip(series, found, strict=True)):
+        after = slice(part.first + part.counted.start + 1, part.first + part.counted.stop + 1)
+        variance[after] = np.diff(one.independent_error**2)[part.counted]
+        if number != longest:
+            doubt = scale[number] ** 2 + scale[longest] ** 2
+            variance[after] += doubt * np.diff(np.square(np.cumsum(moved[number])), prepend=0.0)
+    return np.sqrt(np.cumsum(variance))
+
+
+def _scale_error(one: SplitEstimate) -> float:
+    """Relative error of the factor that all of a length shares."""
+    shared = one.length_error[-1] ** 2 - one.independent_error[-1] ** 2
+    return float(np.sqrt(shared) / one.length[-1]) if shared > 0 and one.length[-1] > 0 else 0.0
+
+
+def _joined(
+    series: Sequence[LayerSeries], found: Sequence[PathEstimate], records: int
+) -> PathEstimate:
+    """The estimates of the series, each for the steps that are counted in it."""
     squared, squared_error = np.full((2, max(records - 1, 0)), np.nan)
     steps, variance = np.zeros((2, records))
-    for part in series:
-        found = one(part)
+    for part, one in zip(series, found, strict=True):
         here = slice(part.first + part.counted.start, part.first + part.counted.stop)
         after = slice(here.start + 1, here.stop + 1)
-        squared[here] = found.velocity_squared[part.counted]
-        squared_error[here] = found.velocity_squared_error[part.counted]
-        steps[after] = np.diff(found.length)[part.counted]
-        variance[after] = np.diff(found.length_error**2)[part.counted]
+        squared[here] = one.velocity_squared[part.counted]
+        squared_error[here] = one.velocity_squared_error[part.counted]
+        steps[after] = np.diff(one.length)[part.counted]
+        variance[after] = np.diff(one.length_error**2)[part.counted]
     return PathEstimate(
         squared, squared_error, np.cumsum(steps), np.sqrt(np.maximum(np.cumsum(variance), 0.0))
     )

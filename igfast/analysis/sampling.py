@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .paths import estimate
-from .series import LayerSeries
+from .paths import SplitEstimate
 from .simple import PathEstimate
-from .split import SplitLength, split_length
 from .split_tuning import SMOOTH_TURN
 
 Float = NDArray[np.float64]
@@ -77,71 +74,41 @@ class Sampling:
             f"every second record gives L = {self.length_every_second:.3g}, "
             f"every fourth {self.length_every_fourth:.3g},"
         )
+        whole = f"instead of {self.length:.3g} ± {self.error:.2g}"
         if not self.coarse:
-            return f"Sampling resolves the path: {half} instead of {self.length:.3g}."
+            return f"Sampling resolves the path: {half} {whole}."
         return (
-            f"Sampling is coarse: {half} instead of {self.length:.3g}, arcs add "
+            f"Sampling is coarse: {half} {whole}, arcs add "
             f"{self.added:.0%}, and {self.lost_direction:.0%} of the length lies at sharp turns; "
             "the length belongs to this rate of sampling. Record more often, or see length_scales."
         )
 
 
-def judge_sampling(
-    series: Sequence[LayerSeries],
-    second: Sequence[LayerSeries],
-    fourth: Sequence[LayerSeries],
-    records: int,
-) -> Sampling:
-    """Compare a run of ``records`` records with every second and every fourth record of it.
+def judge_sampling(whole: SplitEstimate, second: PathEstimate, fourth: PathEstimate) -> Sampling:
+    """Compare a run of T records with every second and every fourth record of it.
 
     Raises
     ------
     ValueError
         If there is no record.
     """
+    records = len(whole.length)
     if records < 1:
         raise ValueError("a length needs at least one record; this run has none yet")
-    parts: list[SplitLength] = []
-
-    def remembered(part: LayerSeries) -> PathEstimate:
-        one = split_length(part.steps, part.split_counts, part.split_outside, part.offsets)
-        parts.append(one)
-        return PathEstimate(
-            one.velocity_squared, one.velocity_squared_error, one.length, one.standard_error
-        )
-
-    found = estimate(series, remembered, records)
-    halved, quartered = (records + 1) // 2, (records + 3) // 4
-    last, before = 2 * (halved - 1), 4 * (quartered - 1)
-    of_second = estimate(second, "split", halved).length[-1]
-    of_fourth = estimate(fourth, "split", quartered).length[-1]
-    counted = [part.counted for part in series]
-    lengths = _join([np.diff(part.length) for part in parts], counted)
-    turning = _join([part.turning for part in parts], counted)
-    known = np.isfinite(turning)
+    last, before = 2 * ((records - 1) // 2), 4 * ((records - 1) // 4)
+    lengths = np.diff(whole.length)
+    known = np.isfinite(whole.turning)
     total = float(lengths.sum())
-    lost = float(lengths[known & (turning > SMOOTH_TURN)].sum())
+    lost = float(lengths[known & (whole.turning > SMOOTH_TURN)].sum())
     return Sampling(
-        float(found.length[last]),
-        float(found.length_error[last]),
-        float(of_second),
-        float(of_fourth + found.length[last] - found.length[before]),
-        _added(parts),
-        _weighted_median(turning[known], lengths[known]),
+        float(whole.length[last]),
+        float(whole.length_error[last]),
+        float(second.length[-1]),
+        float(fourth.length[-1] + whole.length[last] - whole.length[before]),
+        whole.added,
+        _weighted_median(whole.turning[known], lengths[known]),
         lost / total if total > 0 else 0.0,
     )
-
-
-def _join(values: list[Float], counted: list[slice]) -> Float:
-    kept = [value[here] for value, here in zip(values, counted, strict=True)]
-    return np.concatenate([np.zeros(0), *kept])
-
-
-def _added(parts: list[SplitLength]) -> float:
-    lengths = np.array([part.length[-1] for part in parts])
-    if not lengths.sum() > 0:
-        return 0.0
-    return float(np.average([part.added for part in parts], weights=lengths))
 
 
 def _weighted_median(values: Float, weights: Float) -> float:

@@ -24,6 +24,7 @@ Float = NDArray[np.float64]
 
 WINDOWS = (1, 2, 4, 8, 16, 32, 64, 128)  # records that are averaged
 FEWEST_WINDOWS = 4  # a run is smoothed over at most a quarter of its records
+READ = 4  # records that are read of a smoothed path in each window; those between tell nothing new
 PLATEAU = 3  # neighboring scales at least
 AGREEMENT = 0.05  # and their lengths differ by no more than this, or by one standard error
 
@@ -66,8 +67,8 @@ class LengthByScale:
         )
 
 
-def length_by_scale(series: Sequence[LayerSeries], records: int) -> LengthByScale:
-    """L(τ) of a run of ``records`` records from the series it was cut into.
+def length_by_scale(series: Sequence[LayerSeries], whole: PathEstimate) -> LengthByScale:
+    """L(τ) of a run from the series it was cut into and the estimate from its records as they are.
 
     Histograms are averaged over symmetric windows of records, which leaves a straight path as it
     is and shortens what goes to and fro within a window.
@@ -81,10 +82,12 @@ def length_by_scale(series: Sequence[LayerSeries], records: int) -> LengthByScal
     ValueError
         If there is no record.
     """
+    records = len(whole.length)
     if records < 1:
         raise ValueError("a length needs at least one record; this run has none yet")
     windows = [w for w in WINDOWS if w == 1 or FEWEST_WINDOWS * w <= records]
-    found = [estimate(series, partial(_smoothed, window=w), records) for w in windows]
+    found = [estimate(series, partial(_smoothed, window=w), records) for w in windows[1:]]
+    found.insert(0, whole)
     steps = np.concatenate([np.diff(part.steps) for part in series] or [np.ones(1)])
     lengths = np.array([one.length[-1] for one in found])
     errors = np.array([one.length_error[-1] for one in found])
@@ -93,21 +96,33 @@ def length_by_scale(series: Sequence[LayerSeries], records: int) -> LengthByScal
 
 
 def _smoothed(series: LayerSeries, window: int) -> PathEstimate:
-    """Estimate from averages over ``window`` | 1 records, fewer at the ends."""
-    counts = _average(series.split_counts, window // 2)
-    outside = _average(series.split_outside, window // 2)
-    found = split_length(series.steps, counts, outside)
-    return PathEstimate(
-        found.velocity_squared, found.velocity_squared_error, found.length, found.standard_error
+    """Estimate from averages over ``window`` + 1 records, fewer at the ends."""
+    at, half = _windows(len(series.steps), window)
+    counts = _average(series.split_counts, at, half)
+    outside = _average(series.split_outside, at, half)
+    found = split_length(series.steps[at], counts, outside)
+    length, error = (
+        np.interp(series.steps, series.steps[at], values)
+        for values in (found.length, found.standard_error)
     )
+    unknown = np.full(max(len(length) - 1, 0), np.nan)
+    return PathEstimate(unknown, unknown, length, error)
 
 
-def _average(values: Int, most: int) -> Float:
-    records = np.arange(len(values))
-    half = np.minimum(np.minimum(records, records[::-1]), most)
+def _windows(records: int, window: int) -> tuple[Int, Int]:
+    """Middle records of windows that overlap ``READ`` times, and their half widths."""
+    here = np.arange(records)
+    half = np.minimum(np.minimum(here, here[::-1]), window // 2)
+    place = np.cumsum(1.0 / np.maximum(1.0, 2 * half / READ))
+    wanted = np.arange(place[0], place[-1])
+    at = np.unique(np.append(np.searchsorted(place, wanted), records - 1))
+    return at, half[at]
+
+
+def _average(values: Int, at: Int, half: Int) -> Float:
     total = np.zeros((len(values) + 1, *values.shape[1:]))
     np.cumsum(values, axis=0, out=total[1:])
-    spread = total[records + half + 1] - total[records - half]
+    spread = total[at + half + 1] - total[at - half]
     return np.asarray(spread / (2 * half + 1).reshape(-1, 1, 1))
 
 

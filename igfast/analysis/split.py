@@ -46,6 +46,8 @@ class SplitLength:
         L since the first record, dimensionless, linear in the step inside a segment.
     standard_error : (T,) float64
         Statistical and systematic.
+    proportional : float
+        The systematic part over the length: an error of the scale of all of L.
     velocity_squared, velocity_squared_error, noise_floor : (T−1,) float64
         See :func:`split_velocity_squared`.
     segments : (S+1,) int64
@@ -68,6 +70,7 @@ class SplitLength:
 
     length: Float
     standard_error: Float
+    proportional: float
     velocity_squared: Float
     velocity_squared_error: Float
     noise_floor: Float
@@ -165,6 +168,7 @@ def _measured(
     return SplitLength(
         np.interp(times, times[ends], grown),
         np.hypot(np.interp(times, times[ends], error), still),
+        share,
         *squared,
         ends,
         strides,
@@ -215,6 +219,7 @@ def _unmeasured(squared: tuple[Float, Float, Float], total: Float, outside: floa
     return SplitLength(
         np.zeros(records) if known else np.full(records, np.nan),
         np.full(records, np.nan),
+        0.0,
         *squared,
         np.unique([0, intervals])[:records],
         np.zeros(intervals, dtype=np.int64),

@@ -46,11 +46,13 @@ def growth_lines(run: Trajectory) -> list[str]:
     lines = []
     for layer, transitions in found.transitions.items():
         lags = found.lags(layer) or (None,) * len(transitions)
-        for one, lag in zip(transitions, lags, strict=True):
+        for number, (one, lag) in enumerate(zip(transitions, lags, strict=True)):
             time, start, stop = (
                 f"{t + found.origin:,.0f}" for t in (one.time, one.start, one.stop)
             )
             line = f"transition of {layer} at step {time} [{start}, {stop}]"
+            if not any(found.persists(layer, number)):
+                line += ", at this λ only"
             if lag is not None and np.isfinite(lag.decades):
                 line += f", {lag.decades:.2f} [{lag.low:.2f}, {lag.high:.2f}] decades earlier"
             lines.append(line)

@@ -12,6 +12,8 @@ from ..histograms import Histogram
 from . import on_device
 from .operands import home_of, require_histogram
 
+Float = NDArray[np.float64]
+
 
 def shannon_entropy(h: Histogram, normalized: bool = False, correction: str | None = None) -> Any:
     """Shannon entropy of the distribution over a layer's bins.
@@ -129,7 +131,7 @@ def differential_entropy(h: Histogram, correction: str | None = None) -> Any:
     return _arrays.like(home_of(h), _entropy("shannon", h) + mean + _correction(h, correction))
 
 
-def statistical_complexity(h: Histogram) -> Any:
+def statistical_complexity(h: Histogram, correction: str | None = None) -> Any:
     """Jensen–Shannon statistical complexity of the distribution over a layer's bins.
 
     C = Q₀ · JS(p, u) · H(p)/ln B with the uniform distribution u over the B in-range bins, the
@@ -141,18 +143,23 @@ def statistical_complexity(h: Histogram) -> Any:
     ----------
     h : Histogram
         Of L layers.
+    correction : {None, "miller_madow"}
+        "miller_madow" adds (K − 1)/(2n) nats to H and takes
+        [(K − 1) − Σ p(1 − p)/(p + u)]/(4n) nats off JS, K occupied bins, n elements in range.
 
     Returns
     -------
     (L,) float64
         Dimensionless, from 0 to 1: 0 both for a single occupied bin (perfect order) and for
-        uniform counts (perfect disorder). NaN for a layer without elements in range, and for
-        B = 1.
+        uniform counts (perfect disorder); a correction may carry it below 0. NaN for a layer
+        without elements in range, and for B = 1.
 
     Raises
     ------
     TypeError
         If ``h`` is not a Histogram.
+    ValueError
+        If the correction is unknown.
 
     Notes
     -----
@@ -162,7 +169,8 @@ def statistical_complexity(h: Histogram) -> Any:
 
     *Bias.* Sampling noise moves p away from u: JS comes out high by
     [(K − 1) − Σ p(1 − p)/(p + u)]/(4n), K occupied bins (near (B − 1)/(8n) for uniform data), and
-    H low by (K − 1)/(2n); in C the two partly cancel (numbers: ``docs/entropy.md``).
+    H low by (K − 1)/(2n); in C the two partly cancel, and the correction undoes both (to second
+    order in the noise of p, as Miller's for H; numbers: ``docs/entropy.md``).
     The grid matters far more: the same N(0, 0.02) weights give (H, C) = (.80, .35) on one dyadic
     grid and (.68, .43) on the next coarser.
 
@@ -179,7 +187,24 @@ def statistical_complexity(h: Histogram) -> Any:
     array([0.165767])
     """
     require_histogram(h, "h")
-    return _arrays.like(home_of(h), _entropy("complexity", h))
+    complexity = _entropy("complexity", h)
+    lacking = _correction(h, correction)
+    if correction is not None:
+        complexity = _corrected(complexity, _entropy("shannon", h), lacking, h)
+    return _arrays.like(home_of(h), complexity)
+
+
+def _corrected(complexity: Float, entropy: Float, lacking: Float, h: Histogram) -> Float:
+    """(L,) Q₀ (JS − its bias)(H + what it lacks)/ln B, from C and H of the frequencies."""
+    counts, bins = _arrays.to_numpy(h.counts), h.bins
+    scale = (bins + 1) / bins * np.log(bins + 1) - 2 * np.log(2 * bins) + np.log(bins)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        n = counts.sum(1)
+        p = counts / n[:, None]
+        gained = lacking / 2 - (p * (1 - p) / (p + 1 / bins)).sum(1) / (4 * n)
+        unit = -2 / scale / np.log(bins)  # Q₀/ln B
+        found = complexity * (1 + lacking / entropy) - unit * gained * (entropy + lacking)
+    return np.where(entropy > 0, found, complexity)  # a single occupied bin has no bias
 
 
 def _correction(h: Histogram, correction: str | None) -> Any:
@@ -193,7 +218,7 @@ def _correction(h: Histogram, correction: str | None) -> Any:
         return ((counts > 0).sum(1) - 1) / (2 * counts.sum(1))
 
 
-def _entropy(kind: str, h: Histogram) -> NDArray[np.float64]:
+def _entropy(kind: str, h: Histogram) -> Float:
     found = on_device.entropy(kind, h)
     if found is not None:
         return found

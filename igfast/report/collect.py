@@ -218,17 +218,14 @@ def _with_velocities(run: Trajectory, motion: Motion) -> Motion:
 
 def _sparse_length(run: Trajectory, motion: Motion) -> Float:
     """(L,) final lengths from every fourth record, of the layers that they can say something of."""
-    sparse, last = motion.length_sparse.copy(), len(motion.steps) - 1
-    checked = [
-        layer for layer in motion.layers if layer.numel >= LEAST_SAMPLED and motion.resolved(layer)
-    ]
-    if last + 1 < 5 * SPARSE or not checked:
+    sparse = motion.length_sparse.copy()
+    if len(motion.steps) < 5 * SPARSE:
         return sparse
-    histograms = run.histograms(motion.quantity)
-    kept = np.unique(np.append(np.arange(0, last, SPARSE), last))
-    thinned = type(run).from_histograms(motion.steps[kept], [histograms[int(i)] for i in kept])
-    for layer in checked:
-        sparse[layer.column] = thinned.length(layer.name, motion.estimator)[-1]
+    for layer in motion.layers:
+        if layer.numel >= LEAST_SAMPLED and motion.resolved(layer):
+            sparse[layer.column] = run.thinned_length(
+                SPARSE, layer.name, motion.estimator, motion.quantity
+            )
     return sparse
 
 

@@ -134,7 +134,7 @@ def _lengths(found: Comparison) -> str:
     drawn = figure_block(
         "lengths",
         overlay.lengths(found),
-        "<b>L</b> of each run, bands ± 2 standard errors of sampling noise.",
+        "<b>L</b> of each run, bands ± 2 standard errors.",
         f"Information length of {len(found.names)} runs over steps, logarithmic axes",
     )
     return table(HEADER, body) + drawn

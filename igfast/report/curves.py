@@ -62,7 +62,11 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
         ("elements", "elements", "number of elements"),
         ("length", "1", "information length from the first to the last record"),
         ("length_error", "1", "its standard error"),
-        ("length_every_4th", "1", "from every fourth record; resolved, from 1,000 elements on"),
+        (
+            "length_every_4th",
+            "1",
+            "from every fourth record, then all; resolved, from 1,000 elements on",
+        ),
         ("length_published", "1", "published estimate; depends on sampling"),
         ("great_circle", "1", "Fisher-Rao distance, first to last record, noise subtracted"),
         ("sampling", "", "resolved or coarse, see scales.csv; empty where not looked at"),
@@ -93,6 +97,8 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
         ("curvature_error", "1", "its standard error"),
         ("depth", "1", "below the lower shoulder"),
         ("depth_error", "1", "its standard error"),
+        ("at_tenth", "", "1 where one is found in its interval at a tenth of lambda, else 0"),
+        ("at_tenfold", "", "the same at ten times lambda"),
         ("onset", "optimizer steps", "of overfitting; empty where the test loss does not rise"),
         ("lag", "decades", "log10(onset/step), from the first record"),
         ("lag_low", "decades", "its least by both intervals, also without an onset"),
@@ -272,10 +278,11 @@ def _transitions(found: Growth) -> Iterator[tuple[Any, ...]]:
     onset = math.nan if found.onset is None else found.onset.time + found.origin
     for layer, transitions in found.transitions.items():
         lags = found.lags(layer) or (Lag(math.nan, math.nan, math.nan),) * len(transitions)
-        for one, lag in zip(transitions, lags, strict=True):
+        for number, (one, lag) in enumerate(zip(transitions, lags, strict=True)):
             times = (time + found.origin for time in (one.time, one.start, one.stop))
             depths = (one.value, one.error, one.depth, one.depth_error)
-            yield (layer, *times, *depths, onset, lag.decades, lag.low, lag.high)
+            there = tuple(map(int, found.persists(layer, number))) or ("", "")
+            yield (layer, *times, *depths, *there, onset, lag.decades, lag.low, lag.high)
 
 
 def _densities(motion: Motion) -> Iterator[tuple[Any, ...]]:

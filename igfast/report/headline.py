@@ -175,9 +175,14 @@ def _results(curves: Curves) -> list[str]:
             end = "the end" if best == len(values) - 1 else f"step {steps[best]:,}"
             then = "" if best == len(values) - 1 else f" and {values[-1]:.3g} at the end"
             found.append(f"The test loss was lowest at {end}: {values[best]:.3g}{then}.")
-    slowing = curves.growth.transitions.get("model", ())
+    growth = curves.growth
+    slowing = [
+        one
+        for number, one in enumerate(growth.transitions.get("model", ()))
+        if all(growth.persists("model", number))  # else it depends on λ
+    ]
     if slowing:
-        times = _join([f"{one.time + curves.growth.origin:,.0f}" for one in slowing])
+        times = _join([f"{one.time + growth.origin:,.0f}" for one in slowing])
         found.append(f"The growth of the model's length slows down most sharply at step {times}.")
     if "test_accuracy" in curves.scalars:
         found.append(f"The test accuracy ended at {curves.scalars['test_accuracy'][1][-1]:.2%}.")

@@ -6,7 +6,7 @@ OVERVIEW = (
     "<b>L</b> adds up how far the distribution of a layer's values has moved (moving a normal "
     "distribution by one standard deviation is L = 1); <b>Γ</b> is its slope, averaged over tenths "
     "of a decade of steps. Read downward at one step to see what the losses did while the "
-    "distributions moved; bands are ± 2 standard errors of sampling noise."
+    "distributions moved; bands are ± 2 standard errors."
 )
 
 DENSITY = (
@@ -29,7 +29,7 @@ VELOCITY = (
 )
 
 LENGTH = (
-    "The blue curve is L, its band ± 2 standard errors of sampling noise; no path can be shorter "
+    "The blue curve is L, its band ± 2 standard errors; no path can be shorter "
     "than the great-circle distance between its ends (dash-dotted). How far the dashed curve lies "
     "above is noise that the published estimate has summed up, and it grows with the number of "
     "records."
@@ -69,8 +69,8 @@ For a normal distribution, moving the mean by one standard deviation is L = 1.</
 <dt>Split estimate</dt>
 <dd>The elements are dealt into groups whose noise at bin borders is independent. Products between
 groups keep what all of them did and drop what each did alone; motion too small for one interval
-is measured over as many as it needs. The spread between groups is the standard error: sampling
-noise alone.</dd>
+is measured over as many as it needs. The standard error is the spread between groups, and what is
+uncertain in that which bins, arcs and weak directions of motion hide.</dd>
 <dt>Published estimate</dt>
 <dd>Γ = 2·√Σ(√p′ − √p)²/Δt from neighboring histograms. Elements that cross a bin border by
 chance count as motion, so its L grows with the number of records. Shown for comparison.</dd>
@@ -90,14 +90,15 @@ C = Q₀·JS(p, uniform)·H with the Jensen–Shannon divergence JS and Q₀ suc
 CAVEATS = """<ul>
 <li><b>L belongs to a time scale.</b> Minibatch noise moves a whole layer to and fro; L is the
 length of the path as far as the records resolve it. Quote it with its plateau, L(τ).</li>
-<li><b>L depends on the bins.</b> The standard error is sampling noise alone. A layer that starts
-uniform, as PyTorch's linear layers do, has sharp edges that finer bins resolve: expect L to rise by
-about 10 % from 256 to 1,024 bins. Compare L on equal bins.</li>
+<li><b>L depends on the bins.</b> A layer that starts uniform, as PyTorch's linear layers do, has
+sharp edges, and wide bins lose part of their motion. It is estimated and added, and half of it is
+in the error: with finer bins L is surer. Compare L on equal bins.</li>
 <li><b>Sampling.</b> Between records the path is taken as smooth. If L from every fourth record (in
 the table) is clearly smaller, the records cut corners and the true L is larger: record more
 often.</li>
-<li><b>Transitions depend on λ.</b> Look at them at a tenth and at ten times the chosen λ, and leave
-out the first decade of steps: they count from the first record.</li>
+<li><b>Transitions depend on λ.</b> The table says whether one is found at a tenth and at ten times
+the chosen λ too. Where λ is small because the path trembles, a minimum may be a turn of this path
+that another seed does not have. Steps count from the first record.</li>
 <li><b>Small layers.</b> With few elements a distribution is hardly defined; the standard error
 says so. L within two of them of zero is not resolved: the table gives an upper limit, two standard
 errors above it, and a dash for layers of fewer than 200 elements.</li>

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
 
 LEAST_EVALUATIONS = 8  # of the test loss, for an onset
+OTHER_STRENGTHS = (0.1, 10.0)  # times the chosen λ, at which a transition is looked for again
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Growth:
     """d ln L/d ln t and d² ln L/d(ln t)² by layer, "model" included, and what follows from them.
 
     Times are in steps since `origin`, the first record, also those of the onset of overfitting. It
-    is None where no test loss was logged often enough; `loss` is that curve's name.
+    is None where no test loss was logged often enough; `loss` is that curve's name. `persistence`
+    says of each transition whether one is found in its interval at a tenth and at ten times λ.
     """
 
     origin: int
@@ -53,6 +55,11 @@ class Growth:
     transitions: dict[str, tuple[Transition, ...]]
     loss: str
     onset: Onset | None
+    persistence: dict[str, tuple[tuple[bool, ...], ...]] = field(default_factory=dict)
+
+    def persists(self, layer: str, number: int) -> tuple[bool, ...]:
+        """Whether a layer's transition lives at other λ too; empty where it was not looked for."""
+        return self.persistence[layer][number] if layer in self.persistence else ()
 
     def lags(self, layer: str) -> tuple[Lag, ...]:
         """Of each of a layer's transitions before the onset; empty without an onset to compare."""
@@ -84,15 +91,45 @@ def growth_of(
     if estimator == "split":
         exponents = run.log_derivative(None, 1, estimator, quantity)
         curvatures = run.log_derivative(None, 2, estimator, quantity)
+    transitions = {name: find_transitions(one) for name, one in curvatures.items()}
     origin = int(steps[0])
     loss = held_out_loss(scalars)
     return Growth(
         origin=origin,
         exponents=exponents,
         curvatures=curvatures,
-        transitions={name: find_transitions(one) for name, one in curvatures.items()},
+        transitions=transitions,
         loss=loss,
         onset=overfitting_onset(scalars[loss][0] - origin, scalars[loss][1]) if loss else None,
+        persistence={
+            name: _persistence(run, quantity, estimator, name, curvatures[name].strength, found)
+            for name, found in transitions.items()
+            if found
+        },
+    )
+
+
+def _persistence(
+    run: Trajectory,
+    quantity: str,
+    estimator: str,
+    layer: str,
+    strength: float,
+    found: Sequence[Transition],
+) -> tuple[tuple[bool, ...], ...]:
+    """Of each transition, whether its interval meets that of one at each of the other λ."""
+    others = [
+        find_transitions(
+            run.log_derivative(layer, 2, estimator, quantity, strength=factor * strength)
+        )
+        for factor in OTHER_STRENGTHS
+    ]
+    return tuple(
+        tuple(
+            any(other.start <= one.stop and other.stop >= one.start for other in some)
+            for some in others
+        )
+        for one in found
     )
 
 

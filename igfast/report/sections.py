@@ -76,6 +76,8 @@ def transition_table(curves: Curves) -> str:
                     f"{times[1]} to {times[2]}",
                     with_error(one.value, one.error).replace("-", "−"),
                     three_digits(one.depth / one.depth_error),
+                    " / ".join(("no", "yes")[there] for there in found.persists(name, number))
+                    or "–",
                     between,
                 ]
             )
@@ -90,6 +92,7 @@ def transition_table(curves: Curves) -> str:
         ("interval", "the curve is nowhere more than two standard errors above its minimum"),
         ("d² ln L/d(ln t)² ± se", ""),
         ("depth / se", "below the lower shoulder; counts above 2.5"),
+        ("at λ/10 / 10 λ", "whether one is found in its interval with less and more smoothing"),
         ("onset after it, decades", "log₁₀(onset of overfitting/transition), with interval"),
     ]
     return table(header, rows)

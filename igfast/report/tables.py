@@ -47,8 +47,8 @@ def layer_table(motion: Motion, layers: Sequence[Layer]) -> str:
         ("Γ, 1/step", "slope of L over the first and the last tenth of a decade of steps"),
         (
             "L ± se",
-            "information length with its standard error (sampling noise alone); < marks an upper "
-            "limit, two standard errors above a length that is not resolved",
+            "information length with its standard error; < marks an upper limit, two standard "
+            "errors above a length that is not resolved",
         ),
         (
             "every 4th",

@@ -124,6 +124,8 @@ def test_corrected_entropy_along_a_run(run):
     plain, corrected = (run.entropy(normalized=False, correction=c) for c in (None, "miller_madow"))
     occupied = (run.common("v").counts > 0).sum(axis=1)
     np.testing.assert_allclose((corrected - plain)[:, 1], (occupied - 1) / 1_000, rtol=1e-2)
+    complexity = run.complexity("v", correction="miller_madow")
+    assert ((complexity < run.complexity("v")) & (complexity > 0)).all()
 
 
 BAD = [

@@ -92,8 +92,10 @@ def test_unresolved_lengths_are_upper_limits(drift):
 
 def test_caveats_say_what_the_error_leaves_out(drift_page):
     text = " ".join(drift_page.text.split())
-    assert "L depends on the bins. The standard error is sampling noise alone." in text
-    assert "rise by about 10 % from 256 to 1,024 bins. Compare L on equal bins." in text
+    assert "L depends on the bins. A layer that starts uniform" in text
+    assert (
+        "half of it is in the error: with finer bins L is surer. Compare L on equal bins." in text
+    )
     assert "which stands under Grids" in text
 
 

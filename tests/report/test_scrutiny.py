@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import igfast
 from igfast.analysis import Sampling, Transition, overfitting_onset
 from igfast.report import figures, sections
 from igfast.report.collect import collect
@@ -80,6 +81,28 @@ def test_transitions_are_lines_with_intervals_rows_and_a_sentence(with_transitio
         for panel in (model, weight)
     ]
     assert marked == [[20.0, onset.time], [onset.time]]
+
+
+def test_transitions_are_looked_for_at_other_strengths(tmp_path):
+    """Weights that move as t until step 60, then as t^0.2: found at every λ near the chosen one."""
+    x = np.random.default_rng(0).normal(size=20_000)
+    steps = np.concatenate([[0], np.unique(np.geomspace(1, 1500, 70).astype(int))])
+    moved = 1.5 * np.where(steps < 60, steps / 60, (np.maximum(steps, 1) / 60) ** 0.2)
+    grid = igfast.Grid.dyadic(128, exponent=-4)
+    records = [igfast.histogram({"w": x + m}, grid=grid, splits=8) for m in moved]
+    run = igfast.Trajectory.from_histograms(steps, records)
+    found = collect(run)
+    (one,) = found.growth.transitions["w"]
+    assert one.start < 60 < one.stop
+    assert found.growth.persists("w", 0) == (True, True)
+    assert found.growth.persists("other", 0) == ()
+    assert "yes / yes" in sections.transition_table(found)
+    write_curves(found, tmp_path)
+    rows = read_csv(tmp_path, "transitions")
+    assert {(row["at_tenth"], row["at_tenfold"]) for row in rows} == {("1", "1")}
+    alone = replace(found.growth, persistence={"model": ((True, False),), "w": ((False, False),)})
+    assert "slows down" in " ".join(summary(found))
+    assert "slows down" not in " ".join(summary(replace(found, growth=alone)))
 
 
 def test_onset_is_told_with_its_interval_or_denied(curves):
