@@ -288,18 +288,6 @@ class Layer {
 
 }  // namespace
 
-bool to_units(std::int64_t size, const double* offsets, std::int64_t* units) {
-  constexpr double kLargest = 9007199254740992.0;  // 2^53, from which on doubles are coarser
-  bool exact = true;
-  for (std::int64_t i = 0; i < size; ++i) {
-    const double scaled = offsets[i] * 256.0;
-    const bool fits = scaled >= -kLargest && scaled <= kLargest;  // not NaN
-    units[i] = fits ? static_cast<std::int64_t>(scaled) : 0;
-    exact = exact && fits && static_cast<double>(units[i]) == scaled;
-  }
-  return exact;
-}
-
 Found pack(const Cells& cells, std::int64_t difference_from, std::int64_t* sizes,
            std::int64_t* differenced, std::vector<std::uint8_t>* bytes) {
   Layer room(cells.splits, cells.bins);

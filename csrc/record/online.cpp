@@ -117,7 +117,7 @@ void Online::follow(const Step& step, double* cross, double* floor) {
     double* matrix = products.data() + layer * square;
     if (!before_.known[at] || !now_.known[at]) {
       // nothing is known
-    } else if (step.same[layer]) {
+    } else if (step.same == nullptr || step.same[layer] != 0) {
       multiply_motion(1, splits_, bins_ + 2,
                       of_layer(before_.splits, before_.pooled, layer, splits_, bins_ + 2),
                       of_layer(now_.splits, now_.pooled, layer, splits_, bins_ + 2), matrix,
@@ -152,7 +152,7 @@ void Online::follow_half(Half* half, const Step& step, const std::vector<double>
     const auto at = static_cast<std::size_t>(layer);
     Segment& segment = half->segments[at];
     const bool both = segment.known != 0 && now_.known[at] != 0;
-    const bool same = step.same[layer] != 0;
+    const bool same = step.same == nullptr || step.same[layer] != 0;
     const auto add = [&segment] { segment.length += std::sqrt(std::max(segment.moved, 0.0)); };
     std::int64_t occupied = 0;
     multiply_motion(1, splits_, bins_ + 2,

@@ -23,7 +23,7 @@ struct Rule {
 struct Step {
   const std::int64_t* counts;   // (L, G, B)
   const std::int64_t* outside;  // (L, G, 2)
-  const std::uint8_t* same;     // (L,) whether bins are the same
+  const std::uint8_t* same;     // (L,) whether bins are the same; null: all
   const double* aligned;        // (L, G, G), read where they are not
 };
 

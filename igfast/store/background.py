@@ -17,13 +17,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ..histograms import Histogram
-from ..summary import Moments
+from ..counted import Counted
+from ..outputs import Outputs
 from .encoding import int64
-from .handover import LEAST_SIZE, Handover, Job, finish, work
+from .given import Bins, Measured, Pending
+from .handover import LEAST_SIZE, Handover, Job, Question, finish, work
 from .processes import check_process
 from .schema import StoreError, StoreWarning
-from .tables import Bins
 from .thinning import DEFAULT_HISTOGRAMS
 from .writer import RunWriter
 
@@ -115,7 +115,7 @@ class BackgroundWriter:
         self,
         step: int,
         wall_time: float,
-        quantities: Mapping[str, tuple[Histogram, Moments | None]],
+        quantities: Mapping[str, Measured],
         scalars: Mapping[str, float] | None = None,
         *,
         membership: int = 0,
@@ -123,19 +123,15 @@ class BackgroundWriter:
     ) -> None:
         """Hand a record over; see :meth:`RunWriter.write_record`."""
         step, membership = int64("step", step), int64("membership", membership)
-        given = {quantity: (h.to_numpy(), m) for quantity, (h, m) in quantities.items()}
-
-        def write(writer: RunWriter) -> None:
-            writer.write_record(
-                step, wall_time, given, scalars, membership=membership, next_bins=next_bins
-            )
-
-        self._post(write, sum(_size(histogram) for histogram, _ in given.values()))
+        given = {quantity: _on_host(one) for quantity, one in quantities.items()}
+        bins = next_bins or {}
+        pending = Pending(step, wall_time, given, scalars or {}, membership, bins)
+        self._post(pending, sum(map(_size, given.values())))
 
     def write_scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Hand named numbers over; see :meth:`RunWriter.write_scalars`."""
         step, kept = int64("step", step), {name: float(value) for name, value in values.items()}
-        self._post(lambda writer: writer.write_scalars(step, kept), 0)
+        self._post(Pending(step, 0.0, None, kept), 0)
 
     def rewind(self, step: int) -> None:
         """See :meth:`RunWriter.rewind`."""
@@ -167,9 +163,9 @@ class BackgroundWriter:
     ) -> None:
         self.close()
 
-    def _post(self, write: Callable[[RunWriter], None], size: int) -> None:
+    def _post(self, pending: Pending, size: int) -> None:
         self._check()
-        self._handover.put(Job(write, max(size, LEAST_SIZE)))
+        self._handover.put(Job(pending, max(size, LEAST_SIZE)))
         reason = self._handover.first_loss()
         if reason is not None:
             warnings.warn(
@@ -182,7 +178,7 @@ class BackgroundWriter:
     def _ask(self, question: Callable[[RunWriter], T]) -> T:
         self._check()
         answer: Future[T] = Future()
-        self._handover.put(Job(question, 0, answer))
+        self._handover.put(Question(question, answer))
         return answer.result()
 
     def _check(self) -> None:
@@ -198,6 +194,13 @@ class BackgroundWriter:
             warnings.warn(f"{what} could not be stored: {reason}", StoreWarning, stacklevel=3)
 
 
-def _size(histogram: Histogram) -> int:
-    arrays = (histogram.split_counts, histogram.offsets)
-    return sum(array.nbytes for array in arrays if array is not None)
+def _on_host(measured: Measured) -> Measured:
+    if isinstance(measured, Counted):
+        return measured
+    return measured[0].to_numpy(), measured[1]
+
+
+def _size(measured: Measured) -> int:
+    held = measured.outputs if isinstance(measured, Counted) else measured[0]
+    counts = held.counts if isinstance(held, Outputs) else held.split_counts
+    return int(counts.nbytes) if held.offsets is None else 2 * int(counts.nbytes)

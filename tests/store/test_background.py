@@ -78,13 +78,13 @@ def test_training_waits_when_too_much_waits(tmp_path, record, monkeypatch):
     size = record[0].split_counts.nbytes + record[0].offsets.nbytes
     monkeypatch.setattr(handover, "MAX_WAITING", 4 * size)
     go_on = threading.Event()
-    write = RunWriter.write_record
+    write = RunWriter.write_all
 
-    def slow(self, *args, **options):
+    def slow(self, pending):
         go_on.wait()
-        write(self, *args, **options)
+        write(self, pending)
 
-    monkeypatch.setattr(RunWriter, "write_record", slow)
+    monkeypatch.setattr(RunWriter, "write_all", slow)
     handed: list[int] = []
     with BackgroundWriter(tmp_path / "run.igf", config={}) as writer:
         define(writer)
@@ -108,14 +108,14 @@ def test_training_waits_when_too_much_waits(tmp_path, record, monkeypatch):
 
 def test_what_cannot_be_stored_is_counted_and_said(tmp_path, record, monkeypatch):
     """One warning when it begins; later records are stored again; flush and close name the loss."""
-    write = RunWriter.write_record
+    write = RunWriter.write_all
 
-    def full(self, step, *args, **options):
-        if 2 <= step < 5:
+    def full(self, pending):
+        if any(2 <= one.step < 5 for one in pending):
             raise StoreError(FULL)
-        write(self, step, *args, **options)
+        write(self, pending)
 
-    monkeypatch.setattr(RunWriter, "write_record", full)
+    monkeypatch.setattr(RunWriter, "write_all", full)
     writer = BackgroundWriter(tmp_path / "run.igf", config={})
     define(writer)
     with warnings.catch_warnings(record=True) as seen:
@@ -150,7 +150,7 @@ def run(code: str, *arguments: object) -> str:
 
 
 DISK_FULL = """
-import resource, sys, time, warnings
+import os, resource, sys, time, warnings
 import numpy as np
 import igfast
 from igfast.store import StoreWarning
@@ -163,7 +163,8 @@ with warnings.catch_warnings(record=True) as seen:
             if step == 100:  # no file may grow beyond what it takes now
                 monitor.flush()
                 limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-                resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))
+                size = max(os.path.getsize(sys.argv[1] + end) for end in ("", "-wal"))
+                resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
             if step == 150:
                 time.sleep(0.5)  # records may gather for a while
             if step == 200:
