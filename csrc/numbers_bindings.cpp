@@ -40,8 +40,7 @@ class Health {
  public:
   Health(const py::array_t<bool, py::array::c_style>& free, std::int64_t patience, double growth,
          std::int64_t window, bool parameters)
-      : health_({patience, growth, window, parameters},
-                {free.data(), free.data() + free.size()}) {}
+      : health_({patience, growth, window, parameters}, {free.data(), free.data() + free.size()}) {}
 
   // Kind, layer and value of what holds, or None where nothing is wrong.
   py::object examine(const Integers& integers, const Floats& floats) {
@@ -57,8 +56,7 @@ class Health {
     }
     py::list conditions;
     for (const record::Condition& one : found) {
-      conditions.append(
-          py::make_tuple(static_cast<std::int64_t>(one.kind), one.layer, one.value));
+      conditions.append(py::make_tuple(static_cast<std::int64_t>(one.kind), one.layer, one.value));
     }
     return conditions;
   }
@@ -100,8 +98,7 @@ Integers units(const Floats& offsets) {
 
 void bind_numbers(py::module_& module) {
   using py::arg;
-  module.def("moment_floats", &moment_floats, arg("integers").noconvert(),
-             arg("sums").noconvert());
+  module.def("moment_floats", &moment_floats, arg("integers").noconvert(), arg("sums").noconvert());
   module.def("moved", &moved, arg("before").noconvert(), arg("now").noconvert(), arg("most"));
   py::class_<Health>(module, "Health")
       .def(py::init<const py::array_t<bool, py::array::c_style>&, std::int64_t, double,

@@ -116,8 +116,9 @@ Integers start_bins(const Floats& low, const Floats& high, std::int64_t bins,
 
 // (2, L) exponents and origins for the next record, or None where all bins stay.
 py::object follow_bins(const Integers& exponents, const Integers& origins, const Integers& counts,
-                       const Integers& outside, const Integers& zeros, const Floats& low,
-                       const Floats& high, const Integers& precision, bool first) {
+                       const Integers& outside, const py::array_t<std::int64_t, 0>& zeros,
+                       const py::array_t<double, 0>& low, const py::array_t<double, 0>& high,
+                       const Integers& precision, bool first) {
   const Shape shape = shape3("counts", counts);
   const Shape rows{shape[0]};
   require_shape("exponents", exponents, rows);

@@ -80,8 +80,8 @@ py::tuple pack_histograms(const Integers& counts, const Integers& outside, const
                           const std::optional<Integers>& exponents,
                           const std::optional<Integers>& origins, std::int64_t difference_from,
                           std::uint32_t start) {
-  const Histograms given{counts,    outside, nan,           numel, offsets,
-                         exponents, origins, difference_from, start};
+  const Histograms given{counts,  outside,         nan,  numel, offsets, exponents,
+                         origins, difference_from, start};
   given.check();
   const record::Cells cells = given.cells();
   const record::Bins bins = given.bins();
@@ -90,8 +90,7 @@ py::tuple pack_histograms(const Integers& counts, const Integers& outside, const
   record::Found found{};
   {
     const py::gil_scoped_release release;
-    found =
-        record::pack_histograms(cells, bins, difference_from, start, &directory, &segments);
+    found = record::pack_histograms(cells, bins, difference_from, start, &directory, &segments);
   }
   require_sound(found);
   return py::make_tuple(to_python(directory), to_python(segments));
@@ -126,9 +125,9 @@ py::tuple pack_numbers(const py::array_t<float, py::array::c_style>& running,
   Rest{integers, floats, bins, start}.check(layers);
   record::Bytes first;
   record::Bytes rest;
-  record::pack_numbers({layers, running.data(), kMeasures, data_of(integers), data_of(floats),
-                data_of(bins)},
-               start, &first, &rest);
+  record::pack_numbers(
+      {layers, running.data(), kMeasures, data_of(integers), data_of(floats), data_of(bins)}, start,
+      &first, &rest);
   return py::make_tuple(to_python(first), to_python(rest));
 }
 
@@ -242,9 +241,12 @@ class Online {
                   py::cast<std::optional<Floats>>(rest[1]),
                   py::cast<std::optional<Integers>>(rest[2]), py::cast<std::uint32_t>(rest[3])};
     found.rest.check(online_.layers());
-    found.numbers = {online_.layers(),           nullptr,
-                     kMeasures,                  data_of(found.rest.integers),
-                     data_of(found.rest.floats), data_of(found.rest.bins)};
+    found.numbers = {online_.layers(),
+                     nullptr,
+                     kMeasures,
+                     data_of(found.rest.integers),
+                     data_of(found.rest.floats),
+                     data_of(found.rest.bins)};
     found.start = found.rest.start;
     if (!given[2].is_none()) {
       const auto kept = py::cast<py::tuple>(given[2]);
@@ -319,15 +321,15 @@ void bind_rows(py::module_& module) {
              arg("outside").noconvert(), arg("nan").noconvert(), arg("numel").noconvert(),
              arg("offsets").noconvert(), arg("exponents").noconvert(), arg("origins").noconvert(),
              arg("difference_from"), arg("start"));
-  module.def("pack_numbers", &pack_numbers, arg("running").noconvert(),
-             arg("integers").noconvert(), arg("floats").noconvert(), arg("bins").noconvert(),
-             arg("start"));
+  module.def("pack_numbers", &pack_numbers, arg("running").noconvert(), arg("integers").noconvert(),
+             arg("floats").noconvert(), arg("bins").noconvert(), arg("start"));
   py::class_<Online>(module, "Online")
       .def(py::init<std::int64_t, std::int64_t, std::int64_t, double, double, double>(),
            arg("layers"), arg("splits"), arg("bins"), arg("clear"), arg("likely"),
            arg("independent"))
-      .def("begin", py::overload_cast<const Integers&, const Integers&,
-                                      const std::optional<Floats>&>(&Online::begin),
+      .def("begin",
+           py::overload_cast<const Integers&, const Integers&, const std::optional<Floats>&>(
+               &Online::begin),
            arg("counts").noconvert(), arg("outside").noconvert(), arg("lengths").noconvert())
       .def("follow",
            py::overload_cast<const Integers&, const Integers&, double, const std::optional<Same>&,

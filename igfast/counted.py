@@ -17,7 +17,7 @@ from .summary import Moments
 
 Int = NDArray[np.int64]
 
-KEPT = 12  # blocks, at most: a Monitor's writer holds a few records
+KEPT = 24  # blocks, at most: a Monitor's writer holds some records
 
 
 class Counted:
@@ -48,6 +48,12 @@ class Counted:
         """(L,) number of elements."""
         found = self.outputs.numel
         return self._labels.numel if found is None else found
+
+    @property
+    def nbytes(self) -> int:
+        """Of counts and offsets, about all there is."""
+        counts, offsets = self.outputs.counts, self.outputs.offsets
+        return int(counts.nbytes) * (1 if offsets is None else 2)
 
     @property
     def sums(self) -> Sums:

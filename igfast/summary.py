@@ -57,7 +57,10 @@ class Moments:
     ) -> Moments:
         """From the kernels' sums: (L, 4) count, nan, inf, zeros and (L, 8) floating sums."""
         values = (*np.ascontiguousarray(integers.T), *_core.moment_floats(integers, floats))
-        return cls(*(_arrays.like(home, value) for value in values), names=names)
+        homed = {
+            name: _arrays.like(home, value) for name, value in zip(FIELDS, values, strict=True)
+        }
+        return cls(**homed, names=names)
 
     @classmethod
     def from_device_sums(cls, integers: Any, floats: Any, names: tuple[str, ...]) -> Moments:

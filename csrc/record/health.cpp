@@ -7,7 +7,9 @@
 namespace igfast::record {
 
 Health::Health(HealthRule rule, std::vector<std::uint8_t> free)
-    : rule_(rule), past_(free.size()), recent_(free.size() * static_cast<std::size_t>(rule.window)) {
+    : rule_(rule),
+      past_(free.size()),
+      recent_(free.size() * static_cast<std::size_t>(rule.window)) {
   for (std::size_t layer = 0; layer < free.size(); ++layer) {
     past_[layer].free = free[layer];
   }
@@ -30,7 +32,8 @@ std::vector<Condition> Health::examine(const std::int64_t* integers, const doubl
     }
     past.zero = count > 0 && counted[3] == count ? past.zero + 1 : 0;
     if (rule_.parameters) {
-      const bool same = records_ > 0 && count > 0 && std::equal(counted, counted + 4, past.integers) &&
+      const bool same = records_ > 0 && count > 0 &&
+                        std::equal(counted, counted + 4, past.integers) &&
                         std::equal(summed, summed + 4, past.floats);
       past.same = same ? past.same + 1 : 1;
       past.zero = past.free != 0 ? past.zero : 0;

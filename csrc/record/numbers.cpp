@@ -55,7 +55,9 @@ double distance(std::int64_t layers, const double* before, const double* now, do
   double sum = 0;
   std::int64_t known = 0;
   for (std::int64_t layer = 0; layer < layers; ++layer) {
-    const auto of = [&](const double* record, Float field) { return record[field * layers + layer]; };
+    const auto of = [&](const double* record, Float field) {
+      return record[field * layers + layer];
+    };
     const double first = std::sqrt(of(before, kVariance));
     const double second = std::sqrt(of(now, kVariance));
     const double shift = of(now, kMean) - of(before, kMean);

@@ -32,8 +32,7 @@ Found pack_histograms(const Cells& cells, const Bins& bins, std::int64_t differe
   const auto layers = static_cast<std::size_t>(cells.layers);
   std::vector<std::int64_t> sizes(layers);
   std::vector<std::int64_t> differenced(layers);
-  const Found found =
-      pack(cells, difference_from, sizes.data(), differenced.data(), segments);
+  const Found found = pack(cells, difference_from, sizes.data(), differenced.data(), segments);
   if (found != Found::kSound) {
     return found;
   }

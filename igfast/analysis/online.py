@@ -92,10 +92,10 @@ class Online:
 
     def measure(self, step: int, counts: Counts, membership: int = 0) -> Float:
         """As when it is called, by ``RUNNING_FIELDS`` (5, L)."""
-        state, (*counted, interval, same, aligned) = self.take(step, counts, membership)
+        state, (inside, outside, interval, same, aligned) = self.take(step, counts, membership)
         if interval is None:
-            return state.begin(*counted, None)
-        return state.follow(*counted, interval, same, aligned)
+            return state.begin(inside, outside, None)
+        return state.follow(inside, outside, interval, same, aligned)
 
     def take(self, step: int, counts: Counts, membership: int = 0) -> tuple[_core.Online, Motion]:
         """What is to measure a record next, and its arguments."""
@@ -121,7 +121,8 @@ class Online:
         self._begin(counts).begin(counts.counts, counts.outside, lengths)
 
     def _begin(self, counts: Counts) -> _core.Online:
-        self._state = _core.Online(*counts.counts.shape, CLEAR, LIKELY, INDEPENDENT)
+        layers, splits, bins = counts.counts.shape
+        self._state = _core.Online(layers, splits, bins, CLEAR, LIKELY, INDEPENDENT)
         return self._state
 
 

@@ -125,7 +125,10 @@ class Recorder:
             return
         found, scalars = Examination(), dict[str, float]()
         if self._examiner is not None:
-            sums = {q: (one.names, (one.sums.integers, one.sums.floats)) for q, one in counted.items()}
+            sums = {
+                quantity: (one.names, (one.sums.integers, one.sums.floats))
+                for quantity, one in counted.items()
+            }
             found = self._examiner.examine_sums(step, sums)
             scalars = found.changes
         if self._writer is not None:

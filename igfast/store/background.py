@@ -18,7 +18,8 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from ..counted import Counted
-from ..outputs import Outputs
+from ..histograms import Histogram
+from ..summary import Moments
 from .encoding import int64
 from .given import Bins, Measured, Pending
 from .handover import LEAST_SIZE, Handover, Job, Question, finish, work
@@ -123,10 +124,17 @@ class BackgroundWriter:
     ) -> None:
         """Hand a record over; see :meth:`RunWriter.write_record`."""
         step, membership = int64("step", step), int64("membership", membership)
-        given = {quantity: _on_host(one) for quantity, one in quantities.items()}
-        bins = next_bins or {}
-        pending = Pending(step, wall_time, given, scalars or {}, membership, bins)
-        self._post(pending, sum(map(_size, given.values())))
+        given: dict[str, Measured] = {}
+        size = 0
+        for quantity, one in quantities.items():
+            if isinstance(one, Counted):
+                given[quantity], held = one, one.nbytes
+            else:
+                given[quantity], held = _on_host(*one)
+            size += held
+        self._post(
+            Pending(step, wall_time, given, scalars or {}, membership, next_bins or {}), size
+        )
 
     def write_scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Hand named numbers over; see :meth:`RunWriter.write_scalars`."""
@@ -194,13 +202,7 @@ class BackgroundWriter:
             warnings.warn(f"{what} could not be stored: {reason}", StoreWarning, stacklevel=3)
 
 
-def _on_host(measured: Measured) -> Measured:
-    if isinstance(measured, Counted):
-        return measured
-    return measured[0].to_numpy(), measured[1]
-
-
-def _size(measured: Measured) -> int:
-    held = measured.outputs if isinstance(measured, Counted) else measured[0]
-    counts = held.counts if isinstance(held, Outputs) else held.split_counts
-    return int(counts.nbytes) if held.offsets is None else 2 * int(counts.nbytes)
+def _on_host(histogram: Histogram, moments: Moments | None) -> tuple[Measured, int]:
+    here = histogram.to_numpy()
+    arrays = (here.split_counts, here.offsets)
+    return (here, moments), sum(array.nbytes for array in arrays if array is not None)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -94,9 +94,10 @@ def encode(cells: Cells, step: int, identity: int) -> tuple[bytes, bytes]:
     ValueError
         If counts do not add up to ``numel`` or an offset is impossible for its count.
     """
-    arrays = (getattr(cells, one.name) for one in fields(cells))
-    whole = Cells(*(None if array is None else np.ascontiguousarray(array) for array in arrays))
-    return _core.pack_histograms(whole.counts, whole.outside, *packed(whole, step, identity))
+    given = {one.name: getattr(cells, one.name) for one in fields(cells)}
+    whole = {name: np.ascontiguousarray(one) for name, one in given.items() if one is not None}
+    cells = replace(cells, **whole)
+    return _core.pack_histograms(cells.counts, cells.outside, *packed(cells, step, identity))
 
 
 def packed(cells: Cells, step: int, identity: int) -> Packed:

@@ -24,9 +24,7 @@ Measured = Counted | tuple[Histogram, Moments | None]
 HistogramRow = tuple[int, str, int, bytes, bytes]  # quantity, grid, splits, directory, segments
 ColumnsRow = tuple[int, bytes, bytes]  # quantity, running, data
 # moments (4, L) and (9, L), bins (2, L), start of checksums
-Numbers = tuple[
-    NDArray[np.int64] | None, NDArray[np.float64] | None, NDArray[np.int64] | None, int
-]
+Numbers = tuple[NDArray[np.int64] | None, NDArray[np.float64] | None, NDArray[np.int64] | None, int]
 
 
 @dataclass(frozen=True)
@@ -96,8 +94,9 @@ class Given:
             return cls._counted(quantity, measured, next_bins)
         histogram, moments = measured
         h = histogram.to_numpy()
-        numbers = (None, None) if moments is None else moment_arrays(moments)
-        return cls(quantity, h.grid, Counts.of(h), lambda: to_cells(h), *numbers, next_bins)
+        integers, floats = (None, None) if moments is None else moment_arrays(moments)
+        counts = Counts.of(h)
+        return cls(quantity, h.grid, counts, lambda: to_cells(h), integers, floats, next_bins)
 
     @classmethod
     def _counted(cls, quantity: Quantity, one: Counted, next_bins: Bins | None) -> Given:

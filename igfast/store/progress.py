@@ -166,22 +166,24 @@ class Progress:
         plan = Planned(entries, passed)
         for entry in entries:
             before = plan.passed[-1] if plan.passed else None
+            last = before.place if before else None
             floats, moved = self._moved(before, entry.given)
-            place = place_after(before.place if before else None, entry.step, moved, entry.membership)
+            place = place_after(last, entry.step, moved, entry.membership)
             for one in entry.given:
                 taken = one.floats is not None
                 if self._with_moments.setdefault(one.id, taken) != taken:
                     raise ValueError(
-                        f"moments of {one.quantity.name!r} must be given at every record, or at none"
+                        f"moments of {one.quantity.name!r} must be given at every record, or at "
+                        "none"
                     )
             ids = {one.id for one in entry.given}
             if ids - self._seen - plan.seen:
                 plan.pinned.add(entry.step)
             plan.seen |= ids
-            if before and before.place.membership != place.membership:
-                plan.pinned |= {before.place.step, place.step}
+            if last and last.membership != place.membership:
+                plan.pinned |= {last.step, place.step}
                 if not plan.places and self._held_back:
-                    plan.leaving = before.place
+                    plan.leaving = last
             plan.places.append(place)
             plan.passed = [*plan.passed[-1:], Passed(place, floats)]
         return plan
@@ -206,12 +208,8 @@ class Progress:
                 numbers[index].append((id, running, data))
                 if packed is not None:
                     histograms[index].append(one.row(packed))
-        return [
-            RecordRows(place, entry.wall_time, *rows)
-            for place, entry, *rows in zip(
-                plan.places, plan.entries, histograms, numbers, strict=True
-            )
-        ]
+        times = [entry.wall_time for entry in plan.entries]
+        return [*map(RecordRows, plan.places, times, histograms, numbers)]
 
     def _moved(self, before: Passed | None, given: Sequence[Given]) -> tuple[Floats | None, int]:
         """Moments of the first quantity, and how far it is from the record before."""

@@ -89,9 +89,7 @@ class RecordTables:
         for *_, mark in kept:
             self._totals.add("scalars", mark)
 
-    def drop(
-        self, condition: str, step: int, tables: Iterable[str] = schema.STEP_TABLES
-    ) -> None:
+    def drop(self, condition: str, step: int, tables: Iterable[str] = schema.STEP_TABLES) -> None:
         """Remove everything of the steps that meet a condition."""
         for table in tables:
             if table in rows.SUMMED:
@@ -126,7 +124,10 @@ class RecordTables:
                 held[step].append(-1 - id if sign else id)
         query = f"SELECT step, wall_time, membership, ticks, crc FROM records {within}"
         found = self._db.execute(query, steps).fetchall()
-        marks = [(rows.record_mark(*where, held[where[0]]), where[0]) for *where, _ in found]
+        marks = [
+            (rows.record_mark(step, when, member, ticks, held[step]), step)
+            for step, when, member, ticks, _ in found
+        ]
         self._db.executemany("UPDATE records SET crc=? WHERE step=?", marks)
         self._totals.remove("records", [(old,) for *_, old in found])
         for mark, _ in marks:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,45 @@ def test_what_cannot_be_stored_is_counted_and_said(tmp_path, record, monkeypatch
         writer.close()
     assert writer.lost == 3
     assert stored(tmp_path / "run.igf") == [0, 1, 5]
+
+
+def test_what_gathers_is_written_at_once_and_only_what_fails_is_lost(tmp_path, record, monkeypatch):
+    """One transaction for records and logs; one that cannot be written takes no other with it."""
+    monkeypatch.setattr(handover, "LINGER", 60.0)  # until somebody asks
+    sizes: list[int] = []
+    write = RunWriter.write_all
+
+    def noted(self, pending):
+        sizes.append(len(pending))
+        write(self, pending)
+
+    monkeypatch.setattr(RunWriter, "write_all", noted)
+    wrong = replace(record[0], numel=record[0].numel + 1), record[1]
+    path = tmp_path / "run.igf"
+    writer = BackgroundWriter(path, config={})
+    define(writer)
+    for step in range(3):
+        writer.write_record(step, 0.0, {"param": record}, {"kept": 1.0})
+        writer.write_scalars(step, {"loss": step})
+    writer.write_record(2, 1.0, {"param": record})  # again
+    writer.flush()
+    assert sizes == [6, 1]
+    assert stored(path) == [0, 1, 2]
+    for step in range(3, 6):
+        writer.write_record(step, 0.0, {"param": wrong if step == 4 else record})
+    with pytest.warns(StoreWarning, match=r"^1 record or log could not be stored: counts"):
+        writer.flush()
+    assert sizes == [6, 1, 3, 1, 1, 1]
+    assert writer.lost == 1
+    with pytest.warns(StoreWarning, match=r"^1 record or log could not be stored: counts"):
+        writer.close()
+    with RunReader(path) as run:
+        assert run.steps.tolist() == [0, 1, 2, 3, 5]
+        assert run.wall_times[2] == 1.0
+        assert run.scalars()["loss"][1].tolist() == [0, 1, 2]
+        assert run.scalars()["kept"][0].tolist() == [0, 1, 2]
+        assert_same(run.histogram("param", -1), record[0])
+        assert run.running("param")["noise_floor"].shape == (5, len(record[0]))
 
 
 def run(code: str, *arguments: object) -> str:
