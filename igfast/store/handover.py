@@ -57,7 +57,8 @@ class Handover:
             if isinstance(job, Question):
                 self._asked += 1
             else:
-                self._changed.wait_for(self._room_for(job.size))
+                if not self._fits(job.size):
+                    self._changed.wait_for(lambda: self._fits(job.size))
                 self._waiting += job.size
             self._jobs.append(job)
             self._bell.ring(self._pressing())
@@ -101,6 +102,8 @@ class Handover:
 
     def first_loss(self) -> str | None:
         """Why something was lost, the first time that it was."""
+        if not self._lost:
+            return None
         with self._changed:
             first = not self._said and self._lost
             self._said = self._lost
@@ -136,8 +139,8 @@ class Handover:
         """Whether somebody waits, or enough has gathered."""
         return self._ended or self._asked > 0 or self._waiting > GATHERED
 
-    def _room_for(self, size: int) -> Callable[[], bool]:
-        return lambda: not self._waiting or self._waiting + size <= MAX_WAITING
+    def _fits(self, size: int) -> bool:
+        return not self._waiting or self._waiting + size <= MAX_WAITING
 
 
 def work(
