@@ -87,7 +87,8 @@ std::uint32_t adler(const std::uint8_t* bytes, std::size_t size) {
 
 void deflate(const std::uint8_t* bytes, std::size_t size, std::vector<std::uint8_t>* to) {
   static const Codes codes;
-  BitWriter out;
+  std::vector<std::uint8_t> room(2 * size + 16);  // no code is longer than 18 bits
+  BitWriter out(room.data());
   out.put(0x0178, 16);     // deflate, a window of 32 KiB, fastest
   out.put(1 | 1 << 1, 3);  // the last block, fixed codes
   for (std::size_t at = 0; at < size;) {
