@@ -11,8 +11,9 @@ namespace igfast::record {
 // Bits of a number, 0 for 0.
 inline int bit_length(std::uint64_t value) { return value == 0 ? 0 : 64 - __builtin_clzll(value); }
 
-// Into room that the caller has made, 8 bytes more than it needs. It owns nothing: a copy in a local
-// variable stays in registers, which bytes that are written through a member's pointer prevent.
+// Into room that the caller has made, 8 bytes more than it needs. It owns nothing: a copy in a
+// local variable stays in registers, which bytes that are written through a member's pointer
+// prevent.
 class BitWriter {
  public:
   explicit BitWriter(std::uint8_t* room) : start_(room), next_(room) {}

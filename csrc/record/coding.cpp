@@ -18,11 +18,11 @@ Word unzigzag(Word value) { return (value >> 1) ^ (Word{0} - (value & 1)); }
 // What an integer is expected to be near; each has means of its own.
 enum Kind { kAcross, kAlong, kOffset, kKinds };
 
-constexpr int kContexts = 65;   // bit lengths of the reference
-constexpr int kMeanShift = 4;   // a mean follows the last 2^4 integers of its context
-constexpr int kMostOnes = 24;   // of a quotient in unary
-constexpr int kMostLow = 31;    // with the quotient, no more than 56 bits
-constexpr int kLengthBits = 6;  // of what is longer
+constexpr int kContexts = 65;           // bit lengths of the reference
+constexpr int kMeanShift = 4;           // a mean follows the last 2^4 integers of its context
+constexpr int kMostOnes = 24;           // of a quotient in unary
+constexpr int kMostLow = 31;            // with the quotient, no more than 56 bits
+constexpr int kLengthBits = 6;          // of what is longer
 constexpr std::size_t kMostBytes = 24;  // of an integer, and the run before it
 
 // Running means of integers by context, each 2^kMeanShift times what it says: encoder and decoder
