@@ -3,12 +3,12 @@
 Usage: python -m benchmarks.overhead [mlp] [gpt] [--seconds 70]
 
 The same loop runs without and with a Monitor (store included), and with the loggers that people
-use instead, in turn: a few steps of each, round after round in random order, on two threads. A record's cost is the
-difference to the steps without, of the same round. Wall time is what the loop waits for; processor
-time is the whole process's, the thread of the store included, which a free core may hide from the
-wall. Every segment ends with ``flush()``, so that no cost is left to the next. OpenMP's threads
-wait passively: by default those of torch spin for milliseconds after each operation, which would
-count as processor time of whatever comes next.
+use instead, in turn: a few steps of each, round after round in random order, on two threads. A
+record's cost is the difference to the steps without, of the same round. Wall time is what the loop
+waits for; processor time is the whole process's, the thread of the store included, which a free
+core may hide from the wall. Every segment ends with ``flush()``, so that no cost is left to the
+next. OpenMP's threads wait passively: by default those of torch spin for milliseconds after each
+operation, which would count as processor time of whatever comes next.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ WORKLOADS = {"mlp": mlp, "gpt": gpt}
 class Arm:
     """One way to train: with nothing, or with something after every step.
 
-    All arms share what their optimizers keep (``state``): the same loop with buffers in other places
-    may differ by more than a record costs.
+    All arms share what their optimizers keep (``state``): the same loop with buffers in other
+    places may differ by more than a record costs.
     """
 
     def __init__(

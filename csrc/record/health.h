@@ -7,7 +7,7 @@
 
 namespace igfast::record {
 
-// As `igfast.health.KINDS`, in the order in which conditions are reported.
+// As `igfast.health` numbers them, in the order in which they are reported.
 enum class Ill : std::int64_t { kNan, kInf, kUnchanging, kZero, kExploding };
 
 struct Condition {
