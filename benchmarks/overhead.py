@@ -3,12 +3,12 @@
 Usage: python -m benchmarks.overhead [mlp] [gpt] [--seconds 70]
 
 The same loop runs without and with a Monitor (store included), and with the loggers that people
-use instead, in turn: a few steps of each, round after round, on two threads. A record's cost is the
-difference to the steps without, of the same round. Wall time is what the loop waits for; processor
-time is the whole process's, the thread of the store included, which a free core may hide from the
-wall. Every segment ends with ``flush()``, so that no cost is left to the next. OpenMP's threads
-wait passively: by default those of torch spin for milliseconds after each operation, which would
-count as processor time of whatever comes next.
+use instead, in turn: a few steps of each, round after round in random order, on two threads. A
+record's cost is the difference to the steps without, of the same round. Wall time is what the loop
+waits for; processor time is the whole process's, the thread of the store included, which a free
+core may hide from the wall. Every segment ends with ``flush()``, so that no cost is left to the
+next. OpenMP's threads wait passively: by default those of torch spin for milliseconds after each
+operation, which would count as processor time of whatever comes next.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ import argparse
 import itertools
 import json
 import os
+import random
 import resource
 import statistics
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -81,11 +84,22 @@ WORKLOADS = {"mlp": mlp, "gpt": gpt}
 
 
 class Arm:
-    """One way to train: with nothing, or with something after every step."""
+    """One way to train: with nothing, or with something after every step.
 
-    def __init__(self, work: Workload, after: Callable[[int], None] = lambda step: None) -> None:
+    All arms share what their optimizers keep (``state``): the same loop with buffers in other
+    places may differ by more than a record costs.
+    """
+
+    def __init__(
+        self,
+        work: Workload,
+        state: Any = None,
+        after: Callable[[int], None] = lambda step: None,
+    ) -> None:
         self._work, self._after = work, after
         self.optimizer = work.optimizer(work.model.parameters())
+        if state is not None:
+            self.optimizer.state = state
         self._step = 0
 
     def run(self, steps: int) -> tuple[float, float]:
@@ -105,8 +119,8 @@ class Arm:
 
 
 class Monitored(Arm):
-    def __init__(self, work: Workload, folder: Path) -> None:
-        super().__init__(work)
+    def __init__(self, work: Workload, state: Any, folder: Path) -> None:
+        super().__init__(work, state)
         path = folder / "run.igf"
         self.monitor = igfast.Monitor(work.model, self.optimizer, every=1, store=path).start()
 
@@ -155,27 +169,33 @@ def measure(name: str, seconds: float) -> dict[str, object]:
     igfast.set_num_threads(THREADS)
     work = WORKLOADS[name]()
     with tempfile.TemporaryDirectory() as folder:
+        alone = held_alone(work.model, Path(folder))
         plain = Arm(work)
-        plain.run(2 * work.steps)
-        before = resident()
-        monitored = Monitored(work, Path(folder))
+        state = plain.optimizer.state
+        plain.run(4 * work.steps)
+        before = held_training(plain, work.steps)
+        monitored = Monitored(work, state, Path(folder))
         monitored.run(4 * work.steps)
-        grown = resident() - before - optimizer_bytes(monitored.optimizer)
+        grown = held_training(monitored, work.steps) - before
         arms = {
             "nothing": plain,
+            "nothing, again": Arm(work, state),
             "Monitor": monitored,
-            "torch.histc loop": Arm(work, histc(work.model)),
-            "TensorBoard": Arm(work, tensorboard(work.model, Path(folder))),
-            "W&B-equivalent": Arm(work, wandb_equivalent(work.model)),
+            "torch.histc loop": Arm(work, state, histc(work.model)),
+            "TensorBoard": Arm(work, state, tensorboard(work.model, Path(folder))),
+            "W&B-equivalent": Arm(work, state, wandb_equivalent(work.model)),
         }
         for arm in arms.values():
             arm.run(2)
+        ours = ("nothing", "nothing, again", "Monitor")
         rounds: dict[str, list[tuple[float, float]]] = {arm: [] for arm in arms}
         end = time.perf_counter() + seconds
+        chance = random.Random(0)
         while time.perf_counter() < end or len(rounds["nothing"]) < 5:
-            for arm in arms:
-                ours = arm in ("nothing", "Monitor")
-                rounds[arm].append(arms[arm].run(work.steps if ours else -(-work.steps // 5)))
+            for arm in chance.sample([*arms], len(arms)):
+                arms[arm].run(1)  # what another arm left in the caches
+                steps = work.steps if arm in ours else -(-work.steps // 5)
+                rounds[arm].append(arms[arm].run(steps))
         monitored.monitor.close()
     step_wall, step_cpu = (
         statistics.median(times[kind] for times in rounds["nothing"]) for kind in (0, 1)
@@ -186,6 +206,7 @@ def measure(name: str, seconds: float) -> dict[str, object]:
         "step_ms": {"wall": step_wall * 1e3, "cpu": step_cpu * 1e3},
         "rounds": len(rounds["nothing"]),
         "resident_MiB": grown / 2**20,
+        "resident_alone_MiB": alone / 2**20,
         "arms": {},
     }
     for arm in list(arms)[1:]:
@@ -206,16 +227,29 @@ def measure(name: str, seconds: float) -> dict[str, object]:
     return found
 
 
+def held_training(arm: Arm, steps: int) -> float:
+    """Bytes that the process holds: the median, for the allocator takes and gives back."""
+    held = []
+    for _ in range(15):
+        arm.run(steps)
+        held.append(resident())
+    return statistics.median(held)
+
+
+def held_alone(model: torch.nn.Module, folder: Path) -> int:
+    """Bytes that a Monitor takes where nothing trains beside it."""
+    before = resident()
+    with igfast.Monitor(dict(model.named_parameters()), store=folder / "alone.igf") as monitor:
+        for step in range(9):  # at the tenth, layers that do not change are told
+            monitor.record(step)
+        monitor.flush()
+        return resident() - before
+
+
 def resident() -> int:
     """Bytes that the process holds."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
-
-
-def optimizer_bytes(optimizer: torch.optim.Optimizer) -> int:
-    """Of an arm's own optimizer, which a single training has anyway."""
-    tensors = [x for state in optimizer.state.values() for x in state.values()]
-    return sum(x.numel() * x.element_size() for x in tensors if isinstance(x, torch.Tensor))
 
 
 def markdown(results: dict[str, dict[str, object]]) -> str:
@@ -230,8 +264,9 @@ def markdown(results: dict[str, dict[str, object]]) -> str:
             f"## {name}: {found['parameters']:,} parameters, {found['layers']} layers",
             "",
             f"A step without anything: {step['wall']:.1f} ms wall, {step['cpu']:.1f} ms processor "
-            f"time, {THREADS} threads; medians of {found['rounds']} rounds. Resident memory of a "
-            f"Monitor: {found['resident_MiB']:.1f} MiB.",
+            f"time, {THREADS} threads; medians of {found['rounds']} rounds. Resident memory grows "
+            f"by {found['resident_MiB']:.1f} MiB with a Monitor, by "
+            f"{found['resident_alone_MiB']:.1f} MiB where nothing trains beside it.",
             "",
             "| every step | wall, ms | quartiles | % of a step | processor, ms | % of a step |"
             " every 10: wall % | processor % |",
@@ -257,6 +292,7 @@ def main() -> None:
     if "OMP_WAIT_POLICY" not in os.environ:  # read when torch is loaded
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
         os.execv(sys.executable, [sys.executable, "-m", "benchmarks.overhead", *sys.argv[1:]])
+    warnings.filterwarnings("ignore", "parameters were changed")  # by the other arms
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in given.workloads:
         results[name] = measure(name, given.seconds)

@@ -15,7 +15,9 @@
 #include "device_bindings.h"
 #include "dtype.h"
 #include "layout_bindings.h"
+#include "numbers_bindings.h"
 #include "record_bindings.h"
+#include "rows_bindings.h"
 
 namespace py = pybind11;
 
@@ -365,4 +367,6 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   igfast::bind_devices(module);
   igfast::bind_layouts(module);
   igfast::bind_records(module);
+  igfast::bind_numbers(module);
+  igfast::bind_rows(module);
 }

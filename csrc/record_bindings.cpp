@@ -7,71 +7,17 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
-#include <cstring>
-#include <optional>
-#include <string>
 #include <vector>
 
+#include "array_shapes.h"
 #include "record/automatic.h"
 #include "record/coding.h"
 #include "record/motion.h"
-#include "record/online.h"
 
 namespace py = pybind11;
 
 namespace igfast {
 namespace {
-
-using Integers = py::array_t<std::int64_t, py::array::c_style>;
-using Floats = py::array_t<double, py::array::c_style>;
-using Shape = std::vector<py::ssize_t>;
-
-void require_shape(const char* name, const py::array& array, const Shape& shape) {
-  if (Shape(array.shape(), array.shape() + array.ndim()) != shape) {
-    throw py::value_error(std::string(name) + " has another shape than the other arrays need");
-  }
-}
-
-Shape shape3(const char* name, const py::array& array) {
-  if (array.ndim() != 3) {
-    throw py::value_error(std::string(name) + " must have three axes, layers first");
-  }
-  return {array.shape(0), array.shape(1), array.shape(2)};
-}
-
-// (L,) bytes of each layer, (L,) whether its counts are coded as differences, and all the bytes.
-py::tuple pack(const Integers& counts, const Integers& outside, const Integers& nan,
-               const Integers& numel, const std::optional<Integers>& offsets,
-               std::int64_t difference_from) {
-  const Shape shape = shape3("counts", counts);
-  require_shape("outside", outside, {shape[0], shape[1], 2});
-  require_shape("nan", nan, {shape[0]});
-  require_shape("numel", numel, {shape[0]});
-  if (offsets) {
-    require_shape("offsets", *offsets, shape);
-  }
-  const record::Cells cells{
-      shape[0],       shape[1],   shape[2],     counts.data(),
-      outside.data(), nan.data(), numel.data(), offsets ? offsets->data() : nullptr};
-  Integers sizes(Shape{shape[0]});
-  Integers differenced(Shape{shape[0]});
-  std::int64_t* const to_sizes = sizes.mutable_data();
-  std::int64_t* const to_differenced = differenced.mutable_data();
-  std::vector<std::uint8_t> bytes;
-  record::Found found{};
-  {
-    const py::gil_scoped_release release;
-    found = record::pack(cells, difference_from, to_sizes, to_differenced, &bytes);
-  }
-  if (found == record::Found::kCountsDoNotAddUp) {
-    throw py::value_error("counts + underflow + overflow + nan must be numel, none negative");
-  }
-  if (found == record::Found::kImpossibleOffset) {
-    throw py::value_error("offsets must lie between 0 and 255/256 of their counts");
-  }
-  return py::make_tuple(sizes, differenced,
-                        py::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-}
 
 // Counts (G, B), outside (G, 2) and offsets (G, B) of one layer, or None where its bytes are not
 // what pack wrote; offsets are zeros unless asked for.
@@ -152,69 +98,6 @@ py::tuple judge(const Floats& products, const Integers& occupied, std::int64_t f
   return py::make_tuple(shared, clearness);
 }
 
-// record::Online behind checked arrays.
-class Online {
- public:
-  Online(std::int64_t layers, std::int64_t splits, std::int64_t bins, double clear, double likely,
-         double independent)
-      : online_(layers, splits, bins, {clear, likely, independent}) {}
-
-  void begin(const Integers& counts, const Integers& outside,
-             const std::optional<Floats>& lengths) {
-    check(counts, outside);
-    if (lengths) {
-      require_shape("lengths", *lengths, {online_.layers()});
-    }
-    const double* given = lengths ? lengths->data() : nullptr;
-    const std::int64_t* of_counts = counts.data();
-    const std::int64_t* of_outside = outside.data();
-    const py::gil_scoped_release release;
-    online_.begin(of_counts, of_outside, given);
-  }
-
-  // (2, L) cross and floor.
-  Floats follow(const Integers& counts, const Integers& outside,
-                const py::array_t<bool, py::array::c_style>& same,
-                const std::optional<Floats>& aligned) {
-    check(counts, outside);
-    const py::ssize_t layers = online_.layers();
-    require_shape("same", same, {layers});
-    if (aligned) {
-      require_shape("aligned", *aligned, {layers, online_.splits(), online_.splits()});
-    } else if (!std::all_of(same.data(), same.data() + layers, [](bool one) { return one; })) {
-      throw py::value_error("aligned is needed where bins differ");
-    }
-    Floats found(Shape{2, layers});
-    double* const out = found.mutable_data();
-    const record::Step step{counts.data(), outside.data(),
-                            reinterpret_cast<const std::uint8_t*>(same.data()),
-                            aligned ? aligned->data() : nullptr};
-    const py::gil_scoped_release release;
-    online_.follow(step, out, out + layers);
-    return found;
-  }
-
-  void undo() { online_.undo(); }
-
-  // (3, L) length, entropy, complexity.
-  Floats read() const {
-    const py::ssize_t layers = online_.layers();
-    Floats found(Shape{3, layers});
-    double* const out = found.mutable_data();
-    const py::gil_scoped_release release;
-    online_.read(out, out + layers, out + 2 * layers);
-    return found;
-  }
-
- private:
-  void check(const Integers& counts, const Integers& outside) const {
-    require_shape("counts", counts, {online_.layers(), online_.splits(), online_.bins()});
-    require_shape("outside", outside, {online_.layers(), online_.splits(), 2});
-  }
-
-  record::Online online_;
-};
-
 // (2, L) exponents and origins of automatic bins, from extremes alone.
 Integers start_bins(const Floats& low, const Floats& high, std::int64_t bins,
                     const Integers& precision) {
@@ -233,8 +116,9 @@ Integers start_bins(const Floats& low, const Floats& high, std::int64_t bins,
 
 // (2, L) exponents and origins for the next record, or None where all bins stay.
 py::object follow_bins(const Integers& exponents, const Integers& origins, const Integers& counts,
-                       const Integers& outside, const Integers& zeros, const Floats& low,
-                       const Floats& high, const Integers& precision, bool first) {
+                       const Integers& outside, const py::array_t<std::int64_t, 0>& zeros,
+                       const py::array_t<double, 0>& low, const py::array_t<double, 0>& high,
+                       const Integers& precision, bool first) {
   const Shape shape = shape3("counts", counts);
   const Shape rows{shape[0]};
   require_shape("exponents", exponents, rows);
@@ -260,42 +144,10 @@ py::object follow_bins(const Integers& exponents, const Integers& origins, const
   return moved ? py::object(found) : py::object(py::none());
 }
 
-// Offsets in 256ths become float64 bins, in the same memory: new memory costs more than the
-// numbers.
-void to_positions(Integers units) {
-  std::int64_t* const words = units.mutable_data();
-  const py::ssize_t size = units.size();
-  const py::gil_scoped_release release;
-  for (py::ssize_t i = 0; i < size; ++i) {
-    const double position = static_cast<double>(words[i]) * (1.0 / 256);
-    std::memcpy(words + i, &position, sizeof position);
-  }
-}
-
-// Offsets in 256ths; raises where one is no multiple of 1/256.
-Integers units(const Floats& offsets) {
-  Integers found(Shape(offsets.shape(), offsets.shape() + offsets.ndim()));
-  std::int64_t* const out = found.mutable_data();
-  bool exact = false;
-  {
-    const py::gil_scoped_release release;
-    exact = record::to_units(offsets.size(), offsets.data(), out);
-  }
-  if (!exact) {
-    throw py::value_error(
-        "offsets must be multiples of 1/256, as they are counted; a rebinned or merged histogram "
-        "cannot be stored, store the original one");
-  }
-  return found;
-}
-
 }  // namespace
 
 void bind_records(py::module_& module) {
   using py::arg;
-  module.def("pack", &pack, arg("counts").noconvert(), arg("outside").noconvert(),
-             arg("nan").noconvert(), arg("numel").noconvert(), arg("offsets").noconvert(),
-             arg("difference_from"));
   module.def("unpack", &unpack, arg("layer"), arg("differenced"), arg("with_offsets"),
              arg("splits"), arg("bins"));
   module.def("shares", &shares, arg("counts").noconvert(), arg("outside").noconvert());
@@ -303,24 +155,12 @@ void bind_records(py::module_& module) {
              arg("now").noconvert(), arg("pooled_now").noconvert());
   module.def("judge", &judge, arg("products").noconvert(), arg("occupied").noconvert(),
              arg("first"), arg("end"), arg("independent"));
-  py::class_<Online>(module, "Online")
-      .def(py::init<std::int64_t, std::int64_t, std::int64_t, double, double, double>(),
-           arg("layers"), arg("splits"), arg("bins"), arg("clear"), arg("likely"),
-           arg("independent"))
-      .def("begin", &Online::begin, arg("counts").noconvert(), arg("outside").noconvert(),
-           arg("lengths").noconvert())
-      .def("follow", &Online::follow, arg("counts").noconvert(), arg("outside").noconvert(),
-           arg("same").noconvert(), arg("aligned").noconvert())
-      .def("undo", &Online::undo)
-      .def("read", &Online::read);
   module.def("start_bins", &start_bins, arg("low").noconvert(), arg("high").noconvert(),
              arg("bins"), arg("precision").noconvert());
   module.def("follow_bins", &follow_bins, arg("exponents").noconvert(), arg("origins").noconvert(),
              arg("counts").noconvert(), arg("outside").noconvert(), arg("zeros").noconvert(),
              arg("low").noconvert(), arg("high").noconvert(), arg("precision").noconvert(),
              arg("first"));
-  module.def("units", &units, arg("offsets").noconvert());
-  module.def("to_positions", &to_positions, arg("units").noconvert());
 }
 
 }  // namespace igfast

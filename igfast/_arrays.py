@@ -23,7 +23,25 @@ from . import _core, _devices
 from ._devices import home_of, is_torch, plain_torch_types
 from ._views import view, view_plain
 
-__all__ = ["Batch", "batch", "home_of", "like", "named", "signature", "to_numpy"]
+__all__ = ["Batch", "Labels", "batch", "home_of", "like", "named", "signature", "to_numpy"]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What results are called, and where they belong.
+
+    Attributes
+    ----------
+    names : tuple of str
+    host : str
+        Home of results that are on the host.
+    numel : (N,) int64
+        Number of elements; read-only.
+    """
+
+    names: tuple[str, ...]
+    host: str
+    numel: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -46,11 +64,13 @@ class Batch:
         """Where the arrays are; None for the host."""
         return _devices.device_of(self.home)
 
-    @property
-    def host(self) -> str:
-        """Home of results that are on the host."""
-        device = self.device
-        return self.home if device is None else device.host
+    @cached_property
+    def labels(self) -> Labels:
+        """Of results."""
+        host = self.home if self.device is None else self.device.host
+        numel = self.table[:, 1].copy()
+        numel.setflags(write=False)
+        return Labels(self.names, host, numel)
 
     @property
     def numel(self) -> NDArray[np.int64]:

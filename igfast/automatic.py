@@ -85,9 +85,9 @@ def follow(
         origins,
         np.ascontiguousarray(seen.counts),
         np.ascontiguousarray(seen.outside),
-        np.ascontiguousarray(seen.zeros),
-        np.ascontiguousarray(seen.low),
-        np.ascontiguousarray(seen.high),
+        seen.zeros,
+        seen.low,
+        seen.high,
         precision,
         first,
     )

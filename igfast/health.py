@@ -20,23 +20,21 @@ Parameters that are frozen on purpose are neither zero nor unchanging.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _arrays
+from . import _arrays, _core
 from .summary import Moments
 
-Bool = NDArray[np.bool_]
 Float = NDArray[np.float64]
 
 KINDS = ("nan", "inf", "zero", "unchanging", "exploding")
 PREFIX = "health/"
 TOTAL = PREFIX + "flags"  # number of flags that hold, for a logger's charts
+_ORDER = ("nan", "inf", "unchanging", "zero", "exploding")  # as compiled code numbers them
 _FIELDS = ("count", "nan", "inf", "zeros", "min", "max", "sum", "sum_squares")
 
 
@@ -139,17 +137,14 @@ class Examination:
         return {f.name: 0.0 for f in self.cleared} | {f.name: f.value for f in self.raised}
 
 
+Sums = tuple[NDArray[np.int64], Float]  # (L, 4) and (L, 4 or more), as kernels sum them
+
+
 @dataclass
 class _Past:
     """What is remembered of one quantity."""
 
-    free: Bool  # not frozen
-    zero: NDArray[np.int64]
-    same: NDArray[np.int64]
-    began: Float
-    recent: deque[Float]
-    last: tuple[NDArray[Any], ...] = ()
-    exploding: Bool | None = None
+    state: _core.Health
     held: dict[tuple[str, int], Flag] = field(default_factory=dict)
 
 
@@ -179,79 +174,43 @@ class Examiner:
 
     def examine(self, step: int, moments: Mapping[str, Moments]) -> Examination:
         """Findings of the next record; quantities that it lacks keep their flags."""
+        return self.examine_sums(step, {q: (m.names, _sums_of(m)) for q, m in moments.items()})
+
+    def examine_sums(
+        self, step: int, counted: Mapping[str, tuple[tuple[str, ...], Sums]]
+    ) -> Examination:
+        """As :meth:`examine`, from the layers' names and the sums of which moments are made."""
         raised: list[Flag] = []
         cleared: list[Flag] = []
-        for quantity, found in moments.items():
+        for quantity, (names, sums) in counted.items():
             past = self._past.get(quantity)
             if past is None:
-                past = self._past[quantity] = _begin(found.names, self._frozen, self._rule.window)
-            now = self._conditions(quantity, found, past)
+                past = self._past[quantity] = _Past(self._begin(quantity, names))
+            found = past.state.examine(*sums)
+            if found is None and not past.held:
+                continue
+            now = {(_ORDER[kind], row): value for kind, row, value in found or ()}
             for key in [key for key in past.held if key not in now]:
                 cleared.append(past.held.pop(key))
             for key, value in now.items():
                 if key not in past.held:
                     kind, row = key
-                    flag = Flag(step, quantity, found.names[row], kind, value)
+                    flag = Flag(step, quantity, names[row], kind, value)
                     past.held[key] = flag
                     raised.append(flag)
         held = tuple(flag for past in self._past.values() for flag in past.held.values())
         return Examination(held, tuple(raised), tuple(cleared))
 
-    def _conditions(
-        self, quantity: str, moments: Moments, past: _Past
-    ) -> dict[tuple[str, int], float]:
+    def _begin(self, quantity: str, names: Sequence[str]) -> _core.Health:
+        free = np.array([name not in self._frozen for name in names], dtype=bool)
         rule = self._rule
-        values = tuple(_arrays.to_numpy(getattr(moments, name)) for name in _FIELDS)
-        count, nan, inf, zeros = values[:4]
-        past.zero = np.where((count > 0) & (zeros == count), past.zero + 1, 0)
-        found: list[tuple[str, Bool, NDArray[Any]]] = [("nan", nan > 0, nan), ("inf", inf > 0, inf)]
-        if quantity == "param":
-            same = count > 0
-            if past.last:
-                for before, now in zip(past.last[::-1], values[::-1], strict=True):
-                    same = same & (before == now)
-                    if not same.any():  # the sums of squares tell, where training goes on
-                        break
-            past.same = np.where(same, past.same + 1, 1)
-            past.last = values
-            past.zero = np.where(past.free, past.zero, 0)
-            still = (past.same >= rule.patience) & (past.zero == 0) & past.free
-            found.append(("unchanging", still, past.same))
-        found.append(("zero", past.zero >= rule.patience, past.zero))
-        if np.isfinite(rule.growth(quantity)):
-            found.append(("exploding", *self._growth(quantity, count, values[7], past)))
-        return {
-            (kind, int(row)): float(value[row])
-            for kind, held, value in found
-            if held.any()
-            for row in np.flatnonzero(held)
-        }
-
-    def _growth(
-        self, quantity: str, count: NDArray[Any], squares: Float, past: _Past
-    ) -> tuple[Bool, Float]:
-        """Which layers explode, and how many times their beginning they are."""
-        with np.errstate(all="ignore"):
-            size = np.sqrt(squares / count)
-            whole = np.sqrt(squares.sum() / count.sum())
-            begins = ~(past.began > 0) & (count > 0) & np.isfinite(size) & (whole > 0)
-            past.began = np.where(begins, np.maximum(size, whole), past.began)
-            ratio = size / past.began
-            large = ratio > self._rule.growth(quantity)
-            doubled = np.zeros_like(large)
-            if past.recent:
-                doubled = ~(size <= 2 * np.fmin.reduce(past.recent))
-        # once it explodes, it does until it is small again
-        going = np.zeros_like(large) if past.exploding is None else past.exploding
-        past.exploding = large & (doubled | going)
-        past.recent.append(size)
-        return past.exploding, ratio
+        growth, parameters = rule.growth(quantity), quantity == "param"
+        return _core.Health(free, rule.patience, growth, rule.window, parameters)
 
 
-def _begin(names: Sequence[str], frozen: Collection[str], window: int) -> _Past:
-    free = np.array([name not in frozen for name in names], dtype=bool)
-    none = np.zeros(len(names), dtype=np.int64)
-    return _Past(free, none, none, np.full(len(names), np.nan), deque(maxlen=window))
+def _sums_of(moments: Moments) -> Sums:
+    values = [_arrays.to_numpy(getattr(moments, name)) for name in _FIELDS]
+    return np.stack(values[:4], axis=1), np.stack(values[4:], axis=1)
 
 
 def flags_of(scalars: Iterable[tuple[str, int, float]]) -> list[Flag]:

@@ -101,7 +101,7 @@ class Outputs:
     nan: Int
 
     def __init__(self, request: Request, rows: int, out: Histogram | None = None) -> None:
-        self._request = request
+        self.request = request
         shape = (rows, request.splits, request.grid.bins)
         self.offsets: Int | None = None
         self.sums: Sums | None = None
@@ -126,16 +126,16 @@ class Outputs:
         self.nan = _arrays.to_numpy(out.nan)
 
     def count(self, table: Int, exponents: Int | None, origins: Int | None) -> None:
-        grid = self._request.grid
+        grid = self.request.grid
         _core.histogram(
             table,
             KINDS[grid.kind],
             grid.bins,
-            self._request.splits,
-            self._request.edge_rows,
+            self.request.splits,
+            self.request.edge_rows,
             exponents,
             origins,
-            self._request.log,
+            self.request.log,
             self.counts,
             self.outside,
             self.nan,
@@ -147,10 +147,13 @@ class Outputs:
 
     @classmethod
     def over(cls, request: Request, rows: int, words: Int) -> Outputs:
-        """Outputs in one block of memory, as a device filled it."""
+        """Outputs in one block of memory."""
         found = cls.__new__(cls)
-        found._request, found._reused, found.numel = request, None, None
-        parts = {name: words[part].reshape(shape) for name, part, shape in sections(request, rows)}
+        found.request, found._reused, found.numel = request, None, None
+        parts = {
+            name: np.ndarray(shape, np.int64, words, 8 * part.start)
+            for name, part, shape in sections(request, rows)
+        }
         found.counts, found.outside, found.nan = parts["counts"], parts["outside"], parts["nan"]
         found.offsets = parts.get("offsets")
         found.sums = found.extents = None
@@ -181,7 +184,7 @@ class Outputs:
         return automatic.Observed(self.counts, self.outside, zeros, extremes[:, 0], extremes[:, 1])
 
     def histogram(
-        self, batch: _arrays.Batch, exponents: Int | None, origins: Int | None
+        self, labels: _arrays.Labels, exponents: Int | None, origins: Int | None
     ) -> Histogram:
         offsets = None
         if self.offsets is not None and self._reused is None and self.offsets.flags.owndata:
@@ -190,20 +193,20 @@ class Outputs:
         elif self.offsets is not None:
             room = None if self._reused is None else _arrays.to_numpy(self._reused.offsets)
             offsets = np.multiply(self.offsets, 1 / 256, out=room)
-        home = batch.host
+        home = labels.host
         return Histogram(
             split_counts=_arrays.like(home, self.counts),
             split_outside=_arrays.like(home, self.outside),
             nan=_arrays.like(home, self.nan),
-            numel=batch.numel if self.numel is None else self.numel,
-            grid=self._request.grid,
-            names=batch.names,
+            numel=labels.numel.copy() if self.numel is None else self.numel,
+            grid=self.request.grid,
+            names=labels.names,
             offsets=None if offsets is None else _arrays.like(home, offsets),
             exponents=exponents,
             origins=origins,
-            uniform_edges=self._request.edges,
+            uniform_edges=self.request.edges,
         )
 
-    def summary(self, batch: _arrays.Batch) -> Moments:
+    def summary(self, labels: _arrays.Labels) -> Moments:
         assert self.sums is not None
-        return Moments.from_sums(self.sums.integers, self.sums.floats, batch.names, batch.host)
+        return Moments.from_sums(self.sums.integers, self.sums.floats, labels.names, labels.host)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from . import _arrays, _core, automatic, choices, config, device_counting
 from ._devices import Copy
 from .automatic import FirstBins
+from .counted import Blocks, Counted
 from .device_counting import DeviceCounter, DeviceOutputs
 from .grids import Grid, check_splits
 from .histograms import Histogram
@@ -76,6 +77,7 @@ class Plan:
         edges = choices.uniform_edges(self.grid, rows)
         self._request = Request(self.grid, self.splits, self.offsets, self.moments, edges)
         self._use(choices.fixed_bins(self.grid, rows))
+        self._blocks: Blocks | None = None
         self._counter: DeviceCounter | None = None
         self._seen: Copy | None = None  # of the last count, from which the next bins follow
         choices.warn_about_combs(self.grid, self.names, self._batch.dtypes, self._precision)
@@ -133,8 +135,15 @@ class Plan:
         """The first call of a plan that was made just now: no tensor has moved since."""
         return self() if self.on_device else self.finish(self._count_in_place(None, None))
 
+    def reuse(self) -> None:
+        """Count from now on into memory that is used again once no result refers to it."""
+        self._blocks = Blocks(self._request, len(self.names))
+
     def _count_in_place(self, out: Histogram | None, first: FirstBins | None) -> Outputs:
-        outputs = Outputs(self._request, len(self.names), out)
+        if self._blocks is not None and out is None:
+            outputs = self._blocks.outputs()
+        else:
+            outputs = Outputs(self._request, len(self.names), out)
         if self.unsettled:
             self._first_bins(outputs, first)
         else:
@@ -157,12 +166,19 @@ class Plan:
 
     def finish(self, found: Outputs) -> Any:
         """The result of a count, to which other ranks' may have been added; moves the bins on."""
-        histogram = found.histogram(self._batch, self._exponents, self._origins)
+        histogram = found.histogram(self._batch.labels, self._exponents, self._origins)
         if self.grid.automatic:
             self._use(self._next_bins(found))
         if not self.moments:
             return histogram
-        return histogram, found.summary(self._batch)
+        return histogram, found.summary(self._batch.labels)
+
+    def settle(self, found: Outputs) -> Counted:
+        """As :meth:`finish`, for a Monitor, which may want none of it as objects."""
+        counted = Counted(found, self._batch.labels, self._exponents, self._origins)
+        if self.grid.automatic:
+            self._use(self._next_bins(found))
+        return counted
 
     @property
     def unsettled(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _arrays
+from . import _arrays, _core
 
 
 @dataclass(frozen=True)
@@ -56,30 +56,9 @@ class Moments:
         home: str = "numpy",
     ) -> Moments:
         """From the kernels' sums: (L, 4) count, nan, inf, zeros and (L, 8) floating sums."""
-        count = integers[:, 0]
-        low, high, total, squares, mean, m2, m3, m4 = floats.T
-        empty = count == 0
-        with np.errstate(all="ignore"):
-            variance = m2 / count
-            skewness = (m3 / count) / variance**1.5
-            kurtosis = (m4 / count) / variance**2 - 3.0
-        values = {
-            "count": count,
-            "nan": integers[:, 1],
-            "inf": integers[:, 2],
-            "zeros": integers[:, 3],
-            "min": np.where(empty, np.nan, low),
-            "max": np.where(empty, np.nan, high),
-            "sum": total,
-            "sum_squares": squares,
-            "mean": np.where(empty, np.nan, mean),
-            "variance": variance,
-            "skewness": skewness,
-            "kurtosis": kurtosis,
-            "l2": np.sqrt(squares),
-        }
+        values = (*np.ascontiguousarray(integers.T), *_core.moment_floats(integers, floats))
         homed = {
-            name: _arrays.like(home, np.ascontiguousarray(value)) for name, value in values.items()
+            name: _arrays.like(home, value) for name, value in zip(FIELDS, values, strict=True)
         }
         return cls(**homed, names=names)
 

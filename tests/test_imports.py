@@ -28,6 +28,7 @@ ROOMS = [
     "histograms",
     "summary",
     "outputs",
+    "counted",
     "choices",
     "device_counting",
     "plan",

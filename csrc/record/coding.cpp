@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 
 #include "record/bits.h"
 
@@ -17,11 +18,12 @@ Word unzigzag(Word value) { return (value >> 1) ^ (Word{0} - (value & 1)); }
 // What an integer is expected to be near; each has means of its own.
 enum Kind { kAcross, kAlong, kOffset, kKinds };
 
-constexpr int kContexts = 65;   // bit lengths of the reference
-constexpr int kMeanShift = 4;   // a mean follows the last 2^4 integers of its context
-constexpr int kMostOnes = 24;   // of a quotient in unary
-constexpr int kMostLow = 31;    // with the quotient, no more than 56 bits
-constexpr int kLengthBits = 6;  // of what is longer
+constexpr int kContexts = 65;           // bit lengths of the reference
+constexpr int kMeanShift = 4;           // a mean follows the last 2^4 integers of its context
+constexpr int kMostOnes = 24;           // of a quotient in unary
+constexpr int kMostLow = 31;            // with the quotient, no more than 56 bits
+constexpr int kLengthBits = 6;          // of what is longer
+constexpr std::size_t kMostBytes = 24;  // of an integer, and the run before it
 
 // Running means of integers by context, each 2^kMeanShift times what it says: encoder and decoder
 // keep the same ones.
@@ -76,19 +78,6 @@ Word get(BitReader* from, int low) {
   return from->take(std::max(length - 32, 0)) << 32 | lower;
 }
 
-// Elias's gamma code of a number from 0 on, below 2^32.
-void put_run(BitWriter* to, Word run) {
-  const int low = bit_length(run + 1) - 1;
-  to->put((Word{1} << low) - 1, low + 1);
-  to->put((run + 1) & ((Word{1} << low) - 1), low);
-}
-
-Word get_run(BitReader* from) {
-  const int low = __builtin_ctzll(~from->peek() | Word{1} << 32);
-  from->skip(low + 1);
-  return (Word{1} << low | from->take(low)) - 1;
-}
-
 // By constants: a division by a variable takes longer than all else that is done with an integer.
 Word divide(Word sum, std::int64_t splits) {
   switch (splits) {
@@ -103,6 +92,10 @@ Word divide(Word sum, std::int64_t splits) {
 // integers are coded, in a stream of their own.
 class Encoder {
  public:
+  // Of one layer, into room for `kMostBytes` of each integer and 16 more, twice.
+  Encoder(bool differenced, std::uint8_t* room, std::size_t size)
+      : means_(differenced), runs_(room), values_(room + size) {}
+
   Word code(Kind kind, int context, Word value) {
     if (context > 0) {
       put_value(&values_, kind, context, value);
@@ -128,13 +121,6 @@ class Encoder {
     bytes->insert(bytes->end(), values_.bytes(), values_.bytes() + values_.finish());
   }
 
-  void begin(bool differenced) {
-    means_ = Means(differenced);
-    runs_.clear();
-    values_.clear();
-    run_ = 0;
-  }
-
  private:
   void put_value(BitWriter* to, Kind kind, int context, Word value) {
     Word& mean = means_.of(kind, context);
@@ -147,7 +133,7 @@ class Encoder {
     run_ = 0;
   }
 
-  Means means_{false};
+  Means means_;
   BitWriter runs_, values_;
   Word run_ = 0;
 };
@@ -232,7 +218,9 @@ class Layer {
 
   // The first split is near its left neighbor, the others near the mean of those before.
   template <class Coder>
-  void code_counts(Coder* coder, bool differenced) {
+  void code_counts(Coder* given, bool differenced) {
+    Coder local = *given;  // see BitWriter
+    Coder* const coder = &local;
     Word left = 0;
     for (std::int64_t cell = 0; cell < width_; ++cell) {
       Word& count = full_[static_cast<std::size_t>(cell)];
@@ -248,11 +236,14 @@ class Layer {
         sum += counts[cell];
       }
     }
+    *given = local;
   }
 
   // Of bins with elements, near half of what is possible; false where one is impossible.
   template <class Coder>
-  bool code_offsets(Coder* coder, std::int64_t* offsets) {
+  bool code_offsets(Coder* given, std::int64_t* offsets) {
+    Coder local = *given;
+    Coder* const coder = &local;
     bool possible = true;
     for (std::int64_t split = 0; split < splits_; ++split) {
       const Word* counts = row(split) + 1;
@@ -267,6 +258,7 @@ class Layer {
         possible &= static_cast<Word>(of[bin]) <= 255 * count;  // negative ones are above all
       }
     }
+    *given = local;
     return possible;
   }
 
@@ -288,24 +280,15 @@ class Layer {
 
 }  // namespace
 
-bool to_units(std::int64_t size, const double* offsets, std::int64_t* units) {
-  constexpr double kLargest = 9007199254740992.0;  // 2^53, from which on doubles are coarser
-  bool exact = true;
-  for (std::int64_t i = 0; i < size; ++i) {
-    const double scaled = offsets[i] * 256.0;
-    const bool fits = scaled >= -kLargest && scaled <= kLargest;  // not NaN
-    units[i] = fits ? static_cast<std::int64_t>(scaled) : 0;
-    exact = exact && fits && static_cast<double>(units[i]) == scaled;
-  }
-  return exact;
-}
-
 Found pack(const Cells& cells, std::int64_t difference_from, std::int64_t* sizes,
            std::int64_t* differenced, std::vector<std::uint8_t>* bytes) {
   Layer room(cells.splits, cells.bins);
-  Encoder encoder;
   std::vector<std::int64_t> offsets(
       static_cast<std::size_t>(cells.offsets == nullptr ? 0 : cells.splits * cells.bins));
+  const std::size_t size =
+      kMostBytes * (static_cast<std::size_t>(cells.splits * (cells.bins + 2)) + offsets.size()) +
+      16;
+  const std::unique_ptr<std::uint8_t[]> bits(new std::uint8_t[2 * size]);  // most is never touched
   for (std::int64_t layer = 0; layer < cells.layers; ++layer) {
     const std::size_t start = bytes->size();
     Word inside = 0;
@@ -314,7 +297,7 @@ Found pack(const Cells& cells, std::int64_t difference_from, std::int64_t* sizes
     }
     differenced[layer] =
         static_cast<std::int64_t>(inside) > difference_from * cells.splits * cells.bins ? 1 : 0;
-    encoder.begin(differenced[layer] != 0);
+    Encoder encoder(differenced[layer] != 0, bits.get(), size);
     room.code_counts(&encoder, differenced[layer] != 0);
     if (cells.offsets != nullptr) {
       std::copy_n(cells.offsets + layer * static_cast<std::int64_t>(offsets.size()), offsets.size(),

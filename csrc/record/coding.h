@@ -19,9 +19,6 @@ struct Cells {
 
 enum class Found { kSound, kCountsDoNotAddUp, kImpossibleOffset };
 
-// Offsets, counted in 256ths of a bin, as integers; false where one is no multiple of that.
-bool to_units(std::int64_t size, const double* offsets, std::int64_t* units);
-
 // Appends all layers to `bytes`, one behind the other: `sizes` (L) of them, and in `differenced`
 // (L) whether counts are coded as differences, from a mean count of `difference_from` on.
 Found pack(const Cells& cells, std::int64_t difference_from, std::int64_t* sizes,

@@ -7,12 +7,17 @@
 namespace igfast::record {
 namespace {
 
-// The numbers of one layer; kSplits is 0 where they are known only at run time.
+constexpr std::int64_t kMostSplits = 8;
+
+// The numbers of one layer; kSplits is 0 where they are known only at run time. Sums are local, so
+// that they stay in registers.
 template <std::int64_t kSplits>
 std::int64_t multiply_layer(std::int64_t splits_given, std::int64_t cells, Shares before,
-                            Shares now, double* changes, double* products) {
+                            Shares now, double* products) {
+  constexpr std::int64_t kRoom = kSplits == 0 ? kMostSplits : kSplits;
   const std::int64_t splits = kSplits == 0 ? splits_given : kSplits;
-  std::fill_n(products, splits * splits, 0.0);
+  double sums[kRoom][kRoom] = {};
+  double changes[kRoom] = {};
   std::int64_t occupied = 0;
   for (std::int64_t cell = 0; cell < cells; ++cell) {
     const double sum = before.pooled[cell] + now.pooled[cell];
@@ -27,13 +32,13 @@ std::int64_t multiply_layer(std::int64_t splits_given, std::int64_t cells, Share
     for (std::int64_t g = 0; g < splits; ++g) {
       const double weighted = changes[g] * weight;
       for (std::int64_t h = 0; h <= g; ++h) {
-        products[g * splits + h] += weighted * changes[h];
+        sums[g][h] += weighted * changes[h];
       }
     }
   }
   for (std::int64_t g = 0; g < splits; ++g) {
-    for (std::int64_t h = 0; h < g; ++h) {
-      products[h * splits + g] = products[g * splits + h];
+    for (std::int64_t h = 0; h <= g; ++h) {
+      products[g * splits + h] = products[h * splits + g] = sums[g][h];
     }
   }
   return occupied;
@@ -62,32 +67,30 @@ void take_shares(std::int64_t layers, std::int64_t splits, std::int64_t bins,
       joined.back() += beyond[1];
       total += size;
       known[layer] &= static_cast<std::uint8_t>(size > 0);
-      const auto divisor = static_cast<double>(std::max<std::int64_t>(size, 1));
+      const double each = 1.0 / static_cast<double>(std::max<std::int64_t>(size, 1));
       double* share = shares + (layer * splits + split) * cells;
-      share[0] = static_cast<double>(beyond[0]) / divisor;
+      share[0] = static_cast<double>(beyond[0]) * each;
       for (std::int64_t bin = 0; bin < bins; ++bin) {
-        share[bin + 1] = static_cast<double>(row[bin]) / divisor;
+        share[bin + 1] = static_cast<double>(row[bin]) * each;
       }
-      share[cells - 1] = static_cast<double>(beyond[1]) / divisor;
+      share[cells - 1] = static_cast<double>(beyond[1]) * each;
     }
-    const auto divisor = static_cast<double>(std::max<std::int64_t>(total, 1));
+    const double each = 1.0 / static_cast<double>(std::max<std::int64_t>(total, 1));
     for (std::int64_t cell = 0; cell < cells; ++cell) {
       pooled[layer * cells + cell] =
-          static_cast<double>(joined[static_cast<std::size_t>(cell)]) / divisor;
+          static_cast<double>(joined[static_cast<std::size_t>(cell)]) * each;
     }
   }
 }
 
 void multiply_motion(std::int64_t layers, std::int64_t splits, std::int64_t cells, Shares before,
                      Shares now, double* products, std::int64_t* occupied) {
-  std::vector<double> changes(static_cast<std::size_t>(splits));
   const auto one = splits == 4 ? multiply_layer<4> : multiply_layer<0>;
   for (std::int64_t layer = 0; layer < layers; ++layer) {
     const auto of = [&](Shares record) {
       return Shares{record.splits + layer * splits * cells, record.pooled + layer * cells};
     };
-    occupied[layer] =
-        one(splits, cells, of(before), of(now), changes.data(), products + layer * splits * splits);
+    occupied[layer] = one(splits, cells, of(before), of(now), products + layer * splits * splits);
   }
 }
 

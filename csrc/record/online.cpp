@@ -16,6 +16,12 @@ Shares of_layer(const std::vector<double>& splits, const std::vector<double>& po
   return {splits.data() + layer * groups * cells, pooled.data() + layer * cells};
 }
 
+void append_layer(const std::vector<double>& shares, std::int64_t layer, std::int64_t size,
+                  std::vector<double>* to) {
+  const auto first = shares.begin() + layer * size;
+  to->insert(to->end(), first, first + size);
+}
+
 struct Entropies {
   double own;    // in nats
   double mixed;  // of its mean with the uniform distribution
@@ -50,29 +56,41 @@ Entropies entropies(const std::int64_t* counts, std::int64_t bins) {
 }  // namespace
 
 Online::Online(std::int64_t layers, std::int64_t splits, std::int64_t bins, Rule rule)
-    : layers_(layers), splits_(splits), bins_(bins), rule_(rule), now_(room()), before_(room()) {
+    : layers_(layers),
+      splits_(splits),
+      bins_(bins),
+      rule_(rule),
+      now_(room()),
+      before_(room()),
+      counts_(static_cast<std::size_t>(layers * bins)) {
   if (splits < 4) {
     return;
   }
   const auto size = static_cast<std::size_t>(layers);
   for (const std::int64_t judge : {std::int64_t{0}, splits / 2}) {
-    halves_.push_back({judge, splits / 2 - judge, room(), std::vector<Segment>(size),
-                       std::vector<Segment>(size), std::vector<std::uint8_t>(size), room()});
+    halves_.push_back({judge,
+                       splits / 2 - judge,
+                       room(),
+                       std::vector<Segment>(size),
+                       std::vector<Segment>(size),
+                       std::vector<std::uint8_t>(size),
+                       {},
+                       {}});
   }
 }
 
 Online::Record Online::room() const {
   const auto cells = static_cast<std::size_t>(layers_ * (bins_ + 2));
   return {std::vector<double>(cells * static_cast<std::size_t>(splits_)),
-          std::vector<double>(cells), std::vector<std::uint8_t>(static_cast<std::size_t>(layers_)),
-          std::vector<std::int64_t>(static_cast<std::size_t>(layers_ * bins_))};
+          std::vector<double>(cells), std::vector<std::uint8_t>(static_cast<std::size_t>(layers_))};
 }
 
-void Online::take(const std::int64_t* counts, const std::int64_t* outside, Record* to) const {
-  take_shares(layers_, splits_, bins_, counts, outside, to->splits.data(), to->pooled.data(),
-              to->known.data());
+void Online::take(const std::int64_t* counts, const std::int64_t* outside) {
+  std::swap(now_, before_);
+  take_shares(layers_, splits_, bins_, counts, outside, now_.splits.data(), now_.pooled.data(),
+              now_.known.data());
   for (std::int64_t layer = 0; layer < layers_; ++layer) {
-    std::int64_t* sums = to->counts.data() + layer * bins_;
+    std::int64_t* sums = counts_.data() + layer * bins_;
     const std::int64_t* row = counts + layer * splits_ * bins_;
     std::copy_n(row, bins_, sums);
     for (std::int64_t split = 1; split < splits_; ++split) {
@@ -83,22 +101,21 @@ void Online::take(const std::int64_t* counts, const std::int64_t* outside, Recor
   }
 }
 
-void Online::copy_layer(const Record& from, Record* to, std::int64_t layer) const {
+void Online::start_layer(Half* half, std::int64_t layer) const {
   const std::int64_t cells = bins_ + 2;
   const std::int64_t size = splits_ * cells;
-  std::copy_n(from.splits.data() + layer * size, size, to->splits.data() + layer * size);
-  std::copy_n(from.pooled.data() + layer * cells, cells, to->pooled.data() + layer * cells);
-  to->known[static_cast<std::size_t>(layer)] = from.known[static_cast<std::size_t>(layer)];
+  std::copy_n(now_.splits.data() + layer * size, size, half->start.splits.data() + layer * size);
+  std::copy_n(now_.pooled.data() + layer * cells, cells, half->start.pooled.data() + layer * cells);
+  half->start.known[static_cast<std::size_t>(layer)] = now_.known[static_cast<std::size_t>(layer)];
 }
 
 void Online::begin(const std::int64_t* counts, const std::int64_t* outside, const double* lengths) {
-  std::swap(now_, before_);
-  take(counts, outside, &now_);
+  take(counts, outside);
   for (Half& half : halves_) {
     for (std::int64_t layer = 0; layer < layers_; ++layer) {
       const auto at = static_cast<std::size_t>(layer);
       Segment& segment = half.segments[at];
-      copy_layer(now_, &half.start, layer);
+      start_layer(&half, layer);
       segment = {lengths == nullptr ? segment.length : lengths[layer], 0, 0, now_.known[at]};
       half.begun[at] = 0;
     }
@@ -107,8 +124,7 @@ void Online::begin(const std::int64_t* counts, const std::int64_t* outside, cons
 }
 
 void Online::follow(const Step& step, double* cross, double* floor) {
-  std::swap(now_, before_);
-  take(step.counts, step.outside, &now_);
+  take(step.counts, step.outside);
   const std::int64_t square = splits_ * splits_;
   std::vector<double> products(static_cast<std::size_t>(layers_ * square), kUnknown);
   std::int64_t occupied = 0;
@@ -117,7 +133,7 @@ void Online::follow(const Step& step, double* cross, double* floor) {
     double* matrix = products.data() + layer * square;
     if (!before_.known[at] || !now_.known[at]) {
       // nothing is known
-    } else if (step.same[layer]) {
+    } else if (step.same == nullptr || step.same[layer] != 0) {
       multiply_motion(1, splits_, bins_ + 2,
                       of_layer(before_.splits, before_.pooled, layer, splits_, bins_ + 2),
                       of_layer(now_.splits, now_.pooled, layer, splits_, bins_ + 2), matrix,
@@ -148,11 +164,13 @@ void Online::follow_half(Half* half, const Step& step, const std::vector<double>
   const std::int64_t own = splits_ / 2;
   std::vector<double> products(static_cast<std::size_t>(square));
   half->before = half->segments;
+  half->replaced.clear();
+  half->replaced_known.clear();
   for (std::int64_t layer = 0; layer < layers_; ++layer) {
     const auto at = static_cast<std::size_t>(layer);
     Segment& segment = half->segments[at];
     const bool both = segment.known != 0 && now_.known[at] != 0;
-    const bool same = step.same[layer] != 0;
+    const bool same = step.same == nullptr || step.same[layer] != 0;
     const auto add = [&segment] { segment.length += std::sqrt(std::max(segment.moved, 0.0)); };
     std::int64_t occupied = 0;
     multiply_motion(1, splits_, bins_ + 2,
@@ -177,8 +195,10 @@ void Online::follow_half(Half* half, const Step& step, const std::vector<double>
     }
     half->begun[at] = ended || (both && !same) || segment.known != now_.known[at] ? 1 : 0;
     if (half->begun[at] != 0) {
-      copy_layer(half->start, &half->replaced, layer);
-      copy_layer(now_, &half->start, layer);
+      append_layer(half->start.splits, layer, splits_ * (bins_ + 2), &half->replaced);
+      append_layer(half->start.pooled, layer, bins_ + 2, &half->replaced);
+      half->replaced_known.push_back(half->start.known[at]);
+      start_layer(half, layer);
       segment.judged = segment.moved = 0.0;
       segment.known = now_.known[at];
     }
@@ -187,15 +207,24 @@ void Online::follow_half(Half* half, const Step& step, const std::vector<double>
 
 void Online::undo() {
   std::swap(now_, before_);
+  const std::int64_t cells = bins_ + 2;
+  const std::int64_t size = splits_ * cells;
   for (Half& half : halves_) {
     half.segments = half.before;
-    for (std::int64_t layer = 0; layer < layers_; ++layer) {
-      std::uint8_t& begun = half.begun[static_cast<std::size_t>(layer)];
-      if (begun != 0) {
-        copy_layer(half.replaced, &half.start, layer);
-        begun = 0;
+    const double* shares = half.replaced.data();
+    auto known = half.replaced_known.begin();
+    for (std::int64_t layer = 0; layer < layers_ && known != half.replaced_known.end(); ++layer) {
+      const auto at = static_cast<std::size_t>(layer);
+      if (half.begun[at] != 0) {
+        std::copy_n(shares, size, half.start.splits.data() + layer * size);
+        std::copy_n(shares + size, cells, half.start.pooled.data() + layer * cells);
+        shares += size + cells;
+        half.start.known[at] = *known++;
       }
     }
+    std::fill(half.begun.begin(), half.begun.end(), 0);
+    half.replaced.clear();
+    half.replaced_known.clear();
   }
 }
 
@@ -213,7 +242,7 @@ void Online::read(double* length, double* entropy, double* complexity) const {
   const auto bins = static_cast<double>(bins_);
   const double scale = bins_ > 1 ? complexity_scale(bins) : kUnknown;
   for (std::int64_t layer = 0; layer < layers_; ++layer) {
-    const Entropies found = entropies(now_.counts.data() + layer * bins_, bins_);
+    const Entropies found = entropies(counts_.data() + layer * bins_, bins_);
     const double divergence = found.mixed - (found.own + std::log(bins)) / 2;
     entropy[layer] = found.own / std::log(bins);
     complexity[layer] = entropy[layer] * scale * std::max(divergence, 0.0);

@@ -23,7 +23,7 @@ struct Rule {
 struct Step {
   const std::int64_t* counts;   // (L, G, B)
   const std::int64_t* outside;  // (L, G, 2)
-  const std::uint8_t* same;     // (L,) whether bins are the same
+  const std::uint8_t* same;     // (L,) whether bins are the same; null: all
   const double* aligned;        // (L, G, G), read where they are not
 };
 
@@ -54,7 +54,6 @@ class Online {
   struct Record {
     std::vector<double> splits, pooled;
     std::vector<std::uint8_t> known;
-    std::vector<std::int64_t> counts;  // (L, B), summed over splits
   };
 
   // Of a layer: when this half's segment began, and what moved since.
@@ -70,18 +69,20 @@ class Online {
     Record start;
     std::vector<Segment> segments, before;
     std::vector<std::uint8_t> begun;  // at the last record
-    Record replaced;                  // starts of those
+    std::vector<double> replaced;     // shares at the starts of those, one layer behind the other
+    std::vector<std::uint8_t> replaced_known;
   };
 
   void follow_half(Half* half, const Step& step, const std::vector<double>& neighbors);
-  void copy_layer(const Record& from, Record* to, std::int64_t layer) const;
+  void start_layer(Half* half, std::int64_t layer) const;
   Record room() const;
-  void take(const std::int64_t* counts, const std::int64_t* outside, Record* to) const;
+  void take(const std::int64_t* counts, const std::int64_t* outside);
 
   std::int64_t layers_, splits_, bins_;
   Rule rule_;
   Record now_, before_;
-  std::vector<Half> halves_;  // none of fewer than four splits
+  std::vector<std::int64_t> counts_;  // (L, B) now, summed over splits
+  std::vector<Half> halves_;          // none of fewer than four splits
 };
 
 }  // namespace igfast::record

@@ -7,16 +7,22 @@ is kept of records whose histograms are not.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core, merging
+from ..grids import Grid
 from ..histograms import Histogram
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
+
+# Counts inside and outside, and, after a record to compare with: steps since then, (L,) whether a
+# layer's bins are the same (None: all), and (L, G, G) products of those whose bins are others.
+Motion = tuple[Int, Int, float | None, NDArray[np.bool_] | None, Float | None]
 
 CLEAR = 6.0  # standard errors above which motion since the anchor ends a segment
 LIKELY = 2.0  # and above which it counts where a segment ends for another reason
@@ -82,64 +88,95 @@ class Online:
 
         Steps increase; the last step again is measured against the record before it.
         """
-        now = _Record(step, histogram.to_numpy(), membership)
-        state = self._state or self._begin(now)
+        return Running(*self.measure(step, Counts.of(histogram), membership))
+
+    def measure(self, step: int, counts: Counts, membership: int = 0) -> Float:
+        """As when it is called, by ``RUNNING_FIELDS`` (5, L)."""
+        state, (inside, outside, interval, same, aligned) = self.take(step, counts, membership)
+        if interval is None:
+            return state.begin(inside, outside, None)
+        return state.follow(inside, outside, interval, same, aligned)
+
+    def take(self, step: int, counts: Counts, membership: int = 0) -> tuple[_core.Online, Motion]:
+        """What is to measure a record next, and its arguments."""
+        state = self._state or self._begin(counts)
         if self._previous is not None and self._previous.step == step:
             self._previous = self._earlier
             state.undo()
         before = self._previous
-        if before is None or before.membership != membership:
-            cross = floor = np.full(len(histogram), np.nan)
-            state.begin(*now.counted, None)
-        else:
-            same = now.on_the_grid_of(before)
-            aligned = None if same.all() else _products(before, now, ~same)
-            cross, floor = state.follow(*now.counted, same, aligned) / (step - before.step)
-            cross /= step - before.step
-        self._previous, self._earlier = now, before
-        length, entropy, complexity = state.read()
-        return Running(cross, floor, length, entropy, complexity)
+        self._previous, self._earlier = _Record(step, counts, membership), before
+        interval = same = aligned = None
+        if before is not None and before.membership == membership:
+            interval = float(step - before.step)
+            same = counts.on_the_bins_of(before.counts)
+            if same is not None:
+                aligned = _products(before.counts.histogram(), counts.histogram(), ~same)
+        return state, (counts.counts, counts.outside, interval, same, aligned)
 
     def resume(self, step: int, histogram: Histogram, membership: int, length: Float) -> None:
         """Go on from a stored record and the (L,) lengths that were known there."""
-        self._previous = _Record(step, histogram.to_numpy(), membership)
-        self._begin(self._previous).begin(
-            *self._previous.counted, np.nan_to_num(length).astype(np.float64)
-        )
+        counts = Counts.of(histogram)
+        self._previous = _Record(step, counts, membership)
+        lengths = np.nan_to_num(length).astype(np.float64)
+        self._begin(counts).begin(counts.counts, counts.outside, lengths)
 
-    def _begin(self, now: _Record) -> _core.Online:
-        layers, splits, bins = now.counted[0].shape
+    def _begin(self, counts: Counts) -> _core.Online:
+        layers, splits, bins = counts.counts.shape
         self._state = _core.Online(layers, splits, bins, CLEAR, LIKELY, INDEPENDENT)
         return self._state
 
 
 @dataclass(frozen=True)
+class Counts:
+    """What is measured of a record.
+
+    Attributes
+    ----------
+    counts, outside : (L, G, B) and (L, G, 2) int64
+    bins : Grid, and (L,) exponents and origins where it has them
+    histogram : function
+        The record as a histogram, which is asked for where bins moved.
+    """
+
+    counts: Int
+    outside: Int
+    bins: tuple[Grid, Int | None, Int | None]
+    histogram: Callable[[], Histogram]
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> Counts:
+        """Of a histogram, wherever it lives."""
+        h = histogram.to_numpy()
+        counts, outside = map(np.ascontiguousarray, (h.split_counts, h.split_outside))
+        return cls(counts, outside, (h.grid, h.exponents, h.origins), lambda: h)
+
+    def on_the_bins_of(self, other: Counts) -> NDArray[np.bool_] | None:
+        """(L,) whether a layer's bins are the same; None where all are."""
+        (grid, exponents, origins), (old, before, start) = self.bins, other.bins
+        if exponents is None or before is None:
+            same = np.full(len(self.counts), grid == old)
+        elif exponents is before and origins is start:
+            return None
+        else:
+            same = np.asarray((exponents == before) & (origins == start))
+        return None if same.all() else same
+
+
+@dataclass(frozen=True)
 class _Record:
     step: int
-    histogram: Histogram
+    counts: Counts
     membership: int
 
-    @property
-    def counted(self) -> tuple[Int, Int]:
-        """(L, G, B) and (L, G, 2), as compiled code takes them."""
-        h = self.histogram
-        return np.ascontiguousarray(h.split_counts), np.ascontiguousarray(h.split_outside)
 
-    def on_the_grid_of(self, other: _Record) -> NDArray[np.bool_]:
-        """(L,) whether a layer's bins are the same."""
-        a, b = self.histogram, other.histogram
-        if a.exponents is None or b.exponents is None:
-            return np.full(len(a), a.grid == b.grid)
-        return np.asarray((a.exponents == b.exponents) & (a.origins == b.origins))
-
-
-def _products(before: _Record, now: _Record, moved: NDArray[np.bool_]) -> Float:
+def _products(before: Histogram, now: Histogram, moved: NDArray[np.bool_]) -> Float:
     """(L, G, G) products Σ_b Δp_b^(g) Δp_b^(h) / p_b of layers whose bins moved, on common bins."""
-    layers, splits = len(moved), now.histogram.splits
+    layers, splits = len(moved), now.splits
     products = np.zeros((layers, splits, splits))
     rows = np.flatnonzero(moved).tolist()
     for row in rows:
-        pair = merging.align(before.histogram.select([row]), now.histogram.select([row]))[:2]
-        a, b = (_core.shares(*_Record(0, one, 0).counted) for one in pair)
-        products[row] = _core.motion(a[0], a[1], b[0], b[1])[0][0]
+        pair = merging.align(before.select([row]), now.select([row]))[:2]
+        a, b = (Counts.of(one) for one in pair)
+        first, second = _core.shares(a.counts, a.outside), _core.shares(b.counts, b.outside)
+        products[row] = _core.motion(first[0], first[1], second[0], second[1])[0][0]
     return products

@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 
 from .. import _arrays
 from ..automatic import FirstBins
+from ..counted import Counted
 from ..grids import Grid
 from ..histograms import Histogram
 from ..outputs import Outputs
 from ..plan import Plan
-from ..summary import Moments
 from .sharding import Layout, local_of
 
 Tensors = Mapping[str, Any]
-Measured = tuple[Histogram, Moments]
 Bins = tuple[NDArray[np.int64], NDArray[np.int64]]  # exponents and origins
 
 
@@ -103,7 +102,7 @@ class Measurement:
         """Automatic bins of the next record; None where they are given."""
         return self._plan.bins if self._plan is not None and self._plan.grid.automatic else None
 
-    def begin(self) -> Callable[[], Measured] | None:
+    def begin(self) -> Callable[[], Counted] | None:
         """Begin to measure; call what is returned, before the next record, for the result."""
         tensors = self._read()
         if tensors is None:
@@ -111,7 +110,7 @@ class Measurement:
         plan = self._bound(tensors)
         counts = plan.begin()
         self._release()
-        return lambda: plan.finish(counts())
+        return lambda: plan.settle(counts())
 
     @property
     def on_device(self) -> bool:
@@ -135,7 +134,7 @@ class Measurement:
         self._release()
         return found, tensors is not None
 
-    def finish(self, found: Outputs) -> Measured:
+    def finish(self, found: Outputs) -> Counted:
         """What has been counted, to which other ranks' counts were added."""
         assert self._plan is not None
         assert self._layout is not None
@@ -146,8 +145,7 @@ class Measurement:
                 f"the ranks' parts of {self.layers[row]!r} have {found.numel[row]} elements, the "
                 f"whole has {wanted[row]}; all ranks of its mesh must be in the Monitor's group"
             )
-        histogram, moments = self._plan.finish(found)
-        return histogram, moments
+        return self._plan.settle(found)
 
     def bins(self) -> bytes:
         """The automatic bins that the last count was on."""
@@ -165,6 +163,7 @@ class Measurement:
         self._plan = Plan(
             tensors, grid=s.grid, splits=s.splits, offsets=s.offsets, moments=True, starts=starts
         )
+        self._plan.reuse()
         if self._first_bins is not None:
             self._plan.resume(*self._first_bins)
             self._first_bins = None

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from ..counted import Counted
 from ..health import TOTAL, Examination, Examiner, Flag
 from ..histograms import Histogram
 from ..sinks.outlets import Outlets
@@ -16,7 +17,7 @@ from ..sinks.record import Record
 from ..store import BackgroundWriter
 from . import reduction, sharding
 from .group import Group
-from .measuring import Measured, Measurement
+from .measuring import Measurement
 from .storing import Earlier
 
 _LOG = logging.getLogger("igfast")
@@ -57,13 +58,16 @@ class Recorder:
         self._process = os.getpid()
         self._waiting: Callable[[], None] | None = None  # a record whose counts are on their way
         self.recorded: int | None = None
-        self._last: dict[str, Histogram] = {}
+        self._counted: Mapping[str, Counted] = {}
+        self._last: dict[str, Histogram] | None = {}  # of what was counted, once asked for
         self._health: tuple[Flag, ...] = ()
 
     @property
     def last(self) -> dict[str, Histogram]:
         """The newest histograms by quantity."""
         self.settle()
+        if self._last is None:
+            self._last = {quantity: one.histogram for quantity, one in self._counted.items()}
         return self._last
 
     @property
@@ -116,32 +120,35 @@ class Recorder:
         if waiting is not None:
             waiting()
 
-    def _pass_on(self, step: int, now: float, measured: Mapping[str, Measured]) -> None:
-        if not measured:
+    def _pass_on(self, step: int, now: float, counted: Mapping[str, Counted]) -> None:
+        if not counted:
             return
-        moments = {quantity: one for quantity, (_, one) in measured.items()}
-        here = {quantity: one.to_numpy() for quantity, one in moments.items()}  # once for all
-        found = Examination()
-        scalars: dict[str, float] = {}
+        found, scalars = Examination(), dict[str, float]()
         if self._examiner is not None:
-            found = self._examiner.examine(step, here)
+            sums = {
+                quantity: (one.names, (one.sums.integers, one.sums.floats))
+                for quantity, one in counted.items()
+            }
+            found = self._examiner.examine_sums(step, sums)
             scalars = found.changes
         if self._writer is not None:
             membership = 0 if self._layout is None else self._layout.membership
-            bins = {quantity: self._measurements[quantity].next_bins for quantity in measured}
+            bins = {quantity: self._measurements[quantity].next_bins for quantity in counted}
             write = partial(self._writer.write_record, membership=membership, next_bins=bins)
-            given = {quantity: (one, here[quantity]) for quantity, (one, _) in measured.items()}
-            self.guard(partial(write, step, now, given, scalars))
+            self.guard(partial(write, step, now, counted, scalars))
         self.recorded = step
         self._health = found.flags
-        self._last = {quantity: histogram for quantity, (histogram, _) in measured.items()}
+        self._counted, self._last = counted, None
         if not self._leads:
             return
         for flag in found.raised:
             _LOG.warning("igfast: %s", flag)
+        if not self._sinks:
+            return
         if self._examiner is not None:
             scalars = {TOTAL: float(len(found.flags)), **scalars}
-        self._sinks.write(Record(step, now, self._last, moments, scalars, found.flags))
+        moments = {quantity: one.moments for quantity, one in counted.items()}
+        self._sinks.write(Record(step, now, self.last, moments, scalars, found.flags))
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Store named numbers, and hand them to the sinks."""

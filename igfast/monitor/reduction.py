@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..automatic import Observed
+from ..counted import Counted
 from ..outputs import Outputs, Sums
 from .fixed_point import from_fixed, to_fixed
 from .group import Group, RankError
-from .measuring import Measured, Measurement
+from .measuring import Measurement
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -63,7 +64,7 @@ def make_room(group: Group, measurements: Mapping[str, Measurement]) -> None:
     group.make_room(CHECKS + len(measurements) + PER_LAYER * rows)
 
 
-def record(group: Group, step: int, measurements: Mapping[str, Measurement]) -> dict[str, Measured]:
+def record(group: Group, step: int, measurements: Mapping[str, Measurement]) -> dict[str, Counted]:
     """Measure with all ranks; every rank gets the same.
 
     Raises

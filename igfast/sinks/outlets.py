@@ -38,6 +38,9 @@ class Outlets:
         self._live = LiveCurves()
         self._grouped = Grouped({})
 
+    def __bool__(self) -> bool:
+        return bool(self._sinks)
+
     def group(self, groups: Mapping[str, Sequence[str]]) -> None:
         """Give sinks these groups' layers pooled, too."""
         self._grouped = Grouped(groups)
@@ -45,9 +48,8 @@ class Outlets:
     def write(self, record: Record) -> None:
         """Hand a record, with its curves and groups, to every sink."""
         with self._lock:
-            if self._sinks:
-                curves = self._live.add(record.step, record.histograms)
-                record = replace(record, curves=curves, groups=self._grouped.tables(record))
+            curves = self._live.add(record.step, record.histograms)
+            record = replace(record, curves=curves, groups=self._grouped.tables(record))
             for sink in self._sinks:
                 sink.write(record.step, record)
 

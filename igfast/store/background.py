@@ -17,13 +17,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from ..counted import Counted
 from ..histograms import Histogram
 from ..summary import Moments
 from .encoding import int64
-from .handover import LEAST_SIZE, Handover, Job, finish, work
+from .given import Bins, Measured, Pending
+from .handover import LEAST_SIZE, Handover, Job, Question, finish, work
 from .processes import check_process
 from .schema import StoreError, StoreWarning
-from .tables import Bins
 from .thinning import DEFAULT_HISTOGRAMS
 from .writer import RunWriter
 
@@ -115,7 +116,7 @@ class BackgroundWriter:
         self,
         step: int,
         wall_time: float,
-        quantities: Mapping[str, tuple[Histogram, Moments | None]],
+        quantities: Mapping[str, Measured],
         scalars: Mapping[str, float] | None = None,
         *,
         membership: int = 0,
@@ -123,19 +124,22 @@ class BackgroundWriter:
     ) -> None:
         """Hand a record over; see :meth:`RunWriter.write_record`."""
         step, membership = int64("step", step), int64("membership", membership)
-        given = {quantity: (h.to_numpy(), m) for quantity, (h, m) in quantities.items()}
-
-        def write(writer: RunWriter) -> None:
-            writer.write_record(
-                step, wall_time, given, scalars, membership=membership, next_bins=next_bins
-            )
-
-        self._post(write, sum(_size(histogram) for histogram, _ in given.values()))
+        given: dict[str, Measured] = {}
+        size = 0
+        for quantity, one in quantities.items():
+            if isinstance(one, Counted):
+                given[quantity], held = one, one.nbytes
+            else:
+                given[quantity], held = _on_host(*one)
+            size += held
+        self._post(
+            Pending(step, wall_time, given, scalars or {}, membership, next_bins or {}), size
+        )
 
     def write_scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Hand named numbers over; see :meth:`RunWriter.write_scalars`."""
         step, kept = int64("step", step), {name: float(value) for name, value in values.items()}
-        self._post(lambda writer: writer.write_scalars(step, kept), 0)
+        self._post(Pending(step, 0.0, None, kept), 0)
 
     def rewind(self, step: int) -> None:
         """See :meth:`RunWriter.rewind`."""
@@ -167,9 +171,9 @@ class BackgroundWriter:
     ) -> None:
         self.close()
 
-    def _post(self, write: Callable[[RunWriter], None], size: int) -> None:
+    def _post(self, pending: Pending, size: int) -> None:
         self._check()
-        self._handover.put(Job(write, max(size, LEAST_SIZE)))
+        self._handover.put(Job(pending, max(size, LEAST_SIZE)))
         reason = self._handover.first_loss()
         if reason is not None:
             warnings.warn(
@@ -182,7 +186,7 @@ class BackgroundWriter:
     def _ask(self, question: Callable[[RunWriter], T]) -> T:
         self._check()
         answer: Future[T] = Future()
-        self._handover.put(Job(question, 0, answer))
+        self._handover.put(Question(question, answer))
         return answer.result()
 
     def _check(self) -> None:
@@ -198,6 +202,7 @@ class BackgroundWriter:
             warnings.warn(f"{what} could not be stored: {reason}", StoreWarning, stacklevel=3)
 
 
-def _size(histogram: Histogram) -> int:
-    arrays = (histogram.split_counts, histogram.offsets)
-    return sum(array.nbytes for array in arrays if array is not None)
+def _on_host(histogram: Histogram, moments: Moments | None) -> tuple[Measured, int]:
+    here = histogram.to_numpy()
+    arrays = (here.split_counts, here.offsets)
+    return (here, moments), sum(array.nbytes for array in arrays if array is not None)

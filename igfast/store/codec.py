@@ -18,11 +18,10 @@ layers' names, grid and splits, cover every byte: damage is found, never decoded
 
 from __future__ import annotations
 
-import itertools
 import struct
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +52,11 @@ DYADIC_NONE = -(2**31)  # exponent of a layer whose grid has none
 
 class DamagedRecord(ValueError):
     """Bytes that are not what was written."""
+
+
+Optional = Integers | None
+# nan, numel, offsets, exponents, origins, DIFFERENCE_FROM, start of checksums
+Packed = tuple[Integers, Integers, Optional, Optional, Optional, int, int]
 
 
 @dataclass(frozen=True)
@@ -90,30 +94,17 @@ def encode(cells: Cells, step: int, identity: int) -> tuple[bytes, bytes]:
     ValueError
         If counts do not add up to ``numel`` or an offset is impossible for its count.
     """
-    layers, splits, bins = cells.counts.shape
-    sizes, differenced, packed = _core.pack(
-        np.ascontiguousarray(cells.counts),
-        np.ascontiguousarray(cells.outside),
-        np.ascontiguousarray(cells.nan),
-        np.ascontiguousarray(cells.numel),
-        None if cells.offsets is None else np.ascontiguousarray(cells.offsets),
-        DIFFERENCE_FROM,
-    )
-    entries = np.zeros(layers, DIRECTORY)
-    entries["nan"], entries["numel"] = cells.nan, cells.numel
-    entries["exponent"] = DYADIC_NONE if cells.exponents is None else cells.exponents
-    entries["origin"] = 0 if cells.origins is None else cells.origins
-    entries["flags"] = differenced * DIFFERENCED
-    if cells.offsets is not None:
-        entries["flags"] |= OFFSETS
-    seed = checksum_start(identity, step, splits, bins)
-    bounds = np.concatenate([[0], np.cumsum(sizes)]).tolist()
-    view = memoryview(packed)
-    entries["size"] = sizes
-    entries["crc"] = [zlib.crc32(view[a:b], seed) for a, b in itertools.pairwise(bounds)]
-    # one row of bytes for each byte of an entry: equal layers compress to nothing
-    raw = entries.view(np.uint8).reshape(layers, DIRECTORY.itemsize).T.tobytes()
-    return seal(struct.pack("<I", layers) + zlib.compress(raw, 1), seed), packed
+    given = {one.name: getattr(cells, one.name) for one in fields(cells)}
+    whole = {name: np.ascontiguousarray(one) for name, one in given.items() if one is not None}
+    cells = replace(cells, **whole)
+    return _core.pack_histograms(cells.counts, cells.outside, *packed(cells, step, identity))
+
+
+def packed(cells: Cells, step: int, identity: int) -> Packed:
+    """What compiled code takes beside counts, all of it contiguous."""
+    start = checksum_start(identity, step, *cells.counts.shape[1:])
+    bins = cells.exponents, cells.origins
+    return cells.nan, cells.numel, cells.offsets, *bins, DIFFERENCE_FROM, start
 
 
 def decode_directory(directory: bytes, seed: int) -> NDArray[Any]:
@@ -180,11 +171,6 @@ def decode(
 def checksum_start(identity: int, *context: int) -> int:
     """Start of the checksums: a record read as another's, or with another shape, is damage too."""
     return zlib.crc32(struct.pack(f"<{len(context)}q", *context), identity)
-
-
-def seal(body: bytes, seed: int) -> bytes:
-    """Bytes with their checksum behind them."""
-    return body + struct.pack("<I", zlib.crc32(body, seed))
 
 
 def unseal(data: bytes, seed: int, what: str) -> bytes:

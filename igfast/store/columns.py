@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from ..analysis.online import RUNNING_FIELDS
 from . import codec
 from .encoding import FLOAT_FIELDS, INTEGER_FIELDS
@@ -54,18 +55,9 @@ class Columns:
 
 def encode(columns: Columns, step: int, identity: int) -> tuple[bytes, bytes]:
     """Running measures, and the rest, with checksums that start from step, quantity and layers."""
-    parts, flags = [], 0
-    if columns.integers is not None and columns.floats is not None:
-        flags |= MOMENTS
-        guessed = columns.floats.view("<u8") ^ _expected(columns.integers, columns.floats)
-        parts += [_planes(columns.integers.view("<u8")), _planes(guessed)]
-    if columns.bins is not None:
-        flags |= BINS
-        parts.append(_planes(columns.bins.view("<u8")))
-    seed = codec.checksum_start(identity, step)
-    running = columns.running.astype("<f4", copy=False).tobytes()
-    body = struct.pack("<IB", columns.running.shape[1], flags) + zlib.compress(b"".join(parts), 1)
-    return codec.seal(running, seed), codec.seal(body, seed)
+    running = np.ascontiguousarray(columns.running, np.float32)
+    numbers = columns.integers, columns.floats, columns.bins
+    return _core.pack_numbers(running, *numbers, codec.checksum_start(identity, step))
 
 
 def decode_running(data: bytes, step: int, identity: int) -> NDArray[np.float32]:
@@ -114,12 +106,6 @@ def _expected(integers: Integers, floats: Float) -> NDArray[np.uint64]:
         expected[_MEAN] = floats[_SUM] / integers[_COUNT]
         expected[_L2] = np.sqrt(floats[_SQUARES])
     return expected.view("<u8")
-
-
-def _planes(words: NDArray[Any]) -> bytes:
-    count, layers = words.shape
-    rows = np.ascontiguousarray(words).view(np.uint8).reshape(count, layers, -1)
-    return rows.transpose(0, 2, 1).tobytes()
 
 
 def _words(

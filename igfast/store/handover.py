@@ -5,29 +5,38 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+from .. import _core
+from .given import Pending
 from .writer import RunWriter
 
 MAX_WAITING = 8 << 20  # bytes of records that wait; a single record may be larger
 LEAST_SIZE = 512  # bytes that a job counts for at least
-# Seconds that records may gather before the first of them is written: several in a row, whose code
-# and data the caches then hold, disturb a busy machine's training half as much as one by one.
-# Longer, and what waits lies scattered among a training's own memory, of which more is then kept.
-LINGER = 0.02
+# Seconds that records may gather before the first of them is written. Each time that the thread
+# asks for Python's lock, and each time that it is given the lock, costs a training that makes many
+# short operations far more than the work itself; so few and large pieces of work are best.
+LINGER = 0.1
 GATHERED = MAX_WAITING // 4  # bytes that are written at once
 
 
 @dataclass(frozen=True)
 class Job:
-    """Work for the writer; ``answer`` is where somebody waits for it."""
+    """What is to be written."""
+
+    pending: Pending
+    size: int
+
+
+@dataclass(frozen=True)
+class Question:
+    """Work for the writer, for whose answer somebody waits."""
 
     work: Callable[[RunWriter], Any]
-    size: int
-    answer: Future[Any] | None = None
+    answer: Future[Any]
 
 
 class Handover:
@@ -35,42 +44,49 @@ class Handover:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._jobs: deque[Job] = deque()
+        self._bell = _core.Bell()
+        self._jobs: deque[Job | Question] = deque()
         self._waiting = self._asked = 0
         self._ended = False
         self._lost = self._said = self._flushed = 0
         self._reason = ""
 
-    def put(self, job: Job) -> None:
+    def put(self, job: Job | Question) -> None:
         """Add a job, when there is room for it."""
         with self._changed:
-            if job.answer is None:
-                self._changed.wait_for(self._room_for(job.size))
+            if isinstance(job, Question):
+                self._asked += 1
+            else:
+                if not self._fits(job.size):
+                    self._changed.wait_for(lambda: self._fits(job.size))
+                self._waiting += job.size
             self._jobs.append(job)
-            self._waiting += job.size
-            self._asked += job.answer is not None
-            self._changed.notify_all()
+            self._bell.ring(self._pressing())
 
-    def take(self) -> Job | None:
-        """The next job, once it is pressing or has waited; None after the last one."""
-        with self._changed:
-            if not self._jobs:
-                self._changed.wait_for(lambda: self._jobs or self._ended)
-                self._changed.wait_for(self._pressing, LINGER)
-            return self._jobs.popleft() if self._jobs else None
+    def take(self) -> Question | list[Job] | None:
+        """The next question, or jobs, once they are pressing or have waited; None at the end."""
+        while True:
+            with self._changed:
+                if self._jobs and self._pressing():
+                    return self._next()
+                if self._ended:
+                    return None
+            self._bell.wait(LINGER)
+            with self._changed:
+                if self._jobs:
+                    return self._next()
 
-    def done(self, job: Job) -> None:
+    def done(self, jobs: Sequence[Job]) -> None:
         """Make room."""
         with self._changed:
-            self._waiting -= job.size
-            self._asked -= job.answer is not None
+            self._waiting -= sum(job.size for job in jobs)
             self._changed.notify_all()
 
     def end(self) -> None:
         """Nothing more will be put."""
         with self._changed:
             self._ended = True
-            self._changed.notify_all()
+            self._bell.ring(True)
 
     def count_lost(self, error: BaseException) -> None:
         """A job failed that nobody waits for."""
@@ -86,6 +102,8 @@ class Handover:
 
     def first_loss(self) -> str | None:
         """Why something was lost, the first time that it was."""
+        if not self._lost:
+            return None
         with self._changed:
             first = not self._said and self._lost
             self._said = self._lost
@@ -97,12 +115,32 @@ class Handover:
             found, self._flushed = self._lost - self._flushed, self._lost
             return found, self._reason
 
+    def _next(self) -> Question | list[Job]:
+        """A question, or what can be written at once: records whose steps increase."""
+        first = self._jobs.popleft()
+        if isinstance(first, Question):
+            self._asked -= 1
+            found: Question | list[Job] = first
+        else:
+            found = [first]
+            step = first.pending.step if first.pending.quantities is not None else None
+            while self._jobs and isinstance(job := self._jobs[0], Job):
+                if job.pending.quantities is not None:
+                    if step is not None and job.pending.step <= step:
+                        break
+                    step = job.pending.step
+                found.append(job)
+                self._jobs.popleft()
+        if self._jobs:
+            self._bell.ring(False)
+        return found
+
     def _pressing(self) -> bool:
         """Whether somebody waits, or enough has gathered."""
         return self._ended or self._asked > 0 or self._waiting > GATHERED
 
-    def _room_for(self, size: int) -> Callable[[], bool]:
-        return lambda: not self._waiting or self._waiting + size <= MAX_WAITING
+    def _fits(self, size: int) -> bool:
+        return not self._waiting or self._waiting + size <= MAX_WAITING
 
 
 def work(
@@ -115,22 +153,32 @@ def work(
         opened.set_exception(error)
         return
     opened.set_result(writer)
-    while (job := handover.take()) is not None:
-        try:
-            found = job.work(writer)
-            if job.answer is not None:
-                job.answer.set_result(found)
-        except BaseException as error:
-            if job.answer is not None:
-                job.answer.set_exception(error)
-            else:
-                handover.count_lost(error)
-        handover.done(job)
-        del job  # its arrays, while nothing waits
+    while (found := handover.take()) is not None:
+        if isinstance(found, Question):
+            try:
+                found.answer.set_result(found.work(writer))
+            except BaseException as error:
+                found.answer.set_exception(error)
+        else:
+            write(handover, writer, found)
+            handover.done(found)
+        del found  # its arrays, while nothing waits
     try:
         writer.close()
     except Exception as error:
         handover.count_lost(error)
+
+
+def write(handover: Handover, writer: RunWriter, jobs: Sequence[Job]) -> None:
+    """Write jobs together; where that fails each one alone, so that few are lost."""
+    try:
+        writer.write_all([job.pending for job in jobs])
+    except BaseException as error:
+        if len(jobs) == 1:
+            handover.count_lost(error)
+            return
+        for job in jobs:
+            write(handover, writer, [job])
 
 
 def finish(handover: Handover, thread: threading.Thread, process: int) -> None:

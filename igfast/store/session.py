@@ -63,6 +63,7 @@ class Session:
         db = self.db
         # NORMAL: a commit survives the process; after a power cut the last ones may be missing
         db.execute("PRAGMA synchronous=NORMAL")
+        db.execute("PRAGMA cache_size=-512")  # KiB: rows are mostly appended
         with self.transaction(owned=False):
             if not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
                 rows.create(db, self.totals, config)

@@ -2,48 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..histograms import Histogram
-from ..summary import Moments
 from . import codec, columns, rows, schema
-from .columns import Columns
-from .encoding import grid_json, moment_arrays, to_cells
+from .given import ColumnsRow, HistogramRow
 from .session import Session
 from .thinning import Place
 
-Bins = tuple[NDArray[np.int64], NDArray[np.int64]]
-HistogramRow = tuple[int, str, int, bytes, bytes]  # quantity, grid, splits, directory, segments
-ColumnsRow = tuple[int, bytes, bytes]  # quantity, running, data
+VARIABLES = 900  # in a statement: old versions of SQLite take 999
 
 
-@dataclass(frozen=True)
-class Given:
-    """What a record has of one quantity."""
+class RecordRows(NamedTuple):
+    """A record as rows of the tables."""
 
-    id: int
-    quantity: str
-    histogram: Histogram
-    moments: Moments | None
-    next_bins: Bins | None
-
-    def histogram_row(self, step: int) -> HistogramRow:
-        """The histogram as bytes."""
-        grid = grid_json(self.histogram.grid)
-        mark = codec.identity(self.quantity, *self.histogram.names, grid)
-        directory, segments = codec.encode(to_cells(self.histogram), step, mark)
-        return self.id, grid, self.histogram.splits, directory, segments
-
-    def columns_row(self, step: int, running: NDArray[np.float32]) -> ColumnsRow:
-        """The layers' numbers as bytes."""
-        integers, floats = (None, None) if self.moments is None else moment_arrays(self.moments)
-        bins = None if self.next_bins is None else np.stack(self.next_bins)
-        mark = codec.identity(self.quantity, *self.histogram.names)
-        return self.id, *columns.encode(Columns(running, integers, floats, bins), step, mark)
+    place: Place
+    wall_time: float
+    histograms: Sequence[HistogramRow]
+    numbers: Sequence[ColumnsRow]
 
 
 class RecordTables:
@@ -65,79 +42,97 @@ class RecordTables:
         """Step and quantity of every histogram."""
         return self._db.execute("SELECT step, quantity FROM histograms ORDER BY step").fetchall()
 
-    def put_record(
-        self,
-        place: Place,
-        wall_time: float,
-        histograms: Iterable[HistogramRow],
-        columns_rows: Iterable[ColumnsRow],
-    ) -> None:
-        """Write a record, in place of one at the same step."""
-        step, histograms, columns_rows = place.step, list(histograms), list(columns_rows)
-        again = self._db.execute("SELECT crc FROM records WHERE step=?", (step,)).fetchall()
+    def put_records(self, records: Sequence[RecordRows], again: bool) -> None:
+        """Write records; ``again``: the first one in place of that at the same step."""
         if again:
-            self._totals.remove("records", again)
-            for table in ("histograms", "columns"):
-                self._db.execute(f"DELETE FROM {table} WHERE step=?", (step,))
-        held = [id for id, *_ in columns_rows] + [-1 - id for id, *_ in histograms]
-        mark = rows.record_mark(step, wall_time, place.membership, place.ticks, held)
-        row = (step, wall_time, place.membership, place.ticks, mark)
-        self._db.execute("REPLACE INTO records VALUES (?, ?, ?, ?, ?)", row)
-        self._totals.add("records", mark)
-        self._db.executemany(
-            "INSERT INTO columns VALUES (?, ?, ?, ?, ?)",
-            [(step, id, columns.COLUMNS_CODEC, *data) for id, *data in columns_rows],
+            self.drop("step=?", records[0].place.step, ("records", "histograms", "columns"))
+        found = []
+        for place, wall_time, histograms, numbers in records:
+            held = [id for id, *_ in numbers] + [-1 - id for id, *_ in histograms]
+            where = place.step, wall_time, place.membership, place.ticks
+            mark = rows.record_mark(*where, held)
+            found.append((*where, mark))
+            self._totals.add("records", mark)
+        self._insert("records", found)
+        self._insert(
+            "columns",
+            [
+                (record.place.step, id, columns.COLUMNS_CODEC, *data)
+                for record in records
+                for id, *data in record.numbers
+            ],
         )
-        self._insert(step, histograms)
+        self._insert_histograms((one.place.step, one.histograms) for one in records)
 
     def put_histograms(self, step: int, histograms: Iterable[HistogramRow]) -> None:
         """Add histograms to a record that is there."""
-        self._insert(step, histograms)
-        self._mark(step)
+        self._insert_histograms([(step, histograms)])
+        self._mark([step])
 
-    def drop_histograms(self, steps: Iterable[int]) -> None:
+    def drop_histograms(self, steps: Sequence[int]) -> None:
         """Take histograms from records, which keep all else."""
-        for step in steps:
-            self._db.execute("DELETE FROM histograms WHERE step=?", (step,))
-            self._mark(step)
+        if steps:
+            self._db.execute(f"DELETE FROM histograms WHERE step IN ({_places(steps)})", steps)
+            self._mark(steps)
 
-    def put_scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Write named numbers, in place of those of the same names."""
-        for name, value in values.items():
-            number = float(value)  # SQLite keeps NaN as NULL
-            mark = rows.scalar_mark(step, name, number)
-            query = "SELECT crc FROM scalars WHERE step=? AND name=?"
-            self._totals.remove("scalars", self._db.execute(query, (step, name)).fetchall())
-            self._db.execute("REPLACE INTO scalars VALUES (?, ?, ?, ?)", (step, name, number, mark))
+    def put_scalars(self, scalars: Iterable[tuple[int, Mapping[str, float]]]) -> None:
+        """Write named numbers of steps, in place of those of the same names."""
+        numbers = {  # SQLite keeps NaN as NULL
+            (step, name): float(value) for step, values in scalars for name, value in values.items()
+        }
+        for step in {step: None for step, _ in numbers}:
+            query = "SELECT name, crc FROM scalars WHERE step=?"
+            found = self._db.execute(query, (step,)).fetchall()
+            self._totals.remove("scalars", [(m,) for name, m in found if (step, name) in numbers])
+        kept = [(*key, number, rows.scalar_mark(*key, number)) for key, number in numbers.items()]
+        self._db.executemany("REPLACE INTO scalars VALUES (?, ?, ?, ?)", kept)
+        for *_, mark in kept:
             self._totals.add("scalars", mark)
 
-    def drop(self, condition: str, step: int) -> None:
+    def drop(self, condition: str, step: int, tables: Iterable[str] = schema.STEP_TABLES) -> None:
         """Remove everything of the steps that meet a condition."""
-        for table in schema.STEP_TABLES:
+        for table in tables:
             if table in rows.SUMMED:
                 query = f"SELECT crc FROM {table} WHERE {condition}"
                 self._totals.remove(table, self._db.execute(query, (step,)))
             self._db.execute(f"DELETE FROM {table} WHERE {condition}", (step,))
 
-    def _insert(self, step: int, histograms: Iterable[HistogramRow]) -> None:
-        self._db.executemany(
-            "INSERT INTO histograms VALUES (?, ?, ?, ?, ?, ?, ?)",
+    def _insert(self, table: str, given: Sequence[tuple[Any, ...]]) -> None:
+        """Rows in as few statements as there may be: each of them takes and gives Python's lock."""
+        most = max(1, VARIABLES // len(given[0])) if given else 1
+        for first in range(0, len(given), most):
+            part = given[first : first + most]
+            places = ", ".join([f"({_places(part[0])})"] * len(part))
+            self._db.execute(f"INSERT INTO {table} VALUES {places}", [*chain(*part)])
+
+    def _insert_histograms(self, given: Iterable[tuple[int, Iterable[HistogramRow]]]) -> None:
+        self._insert(
+            "histograms",
             [
                 (step, id, self.session.grid_id(grid), splits, codec.HISTOGRAM_CODEC, *data)
+                for step, histograms in given
                 for id, grid, splits, *data in histograms
             ],
         )
 
-    def _mark(self, step: int) -> None:
-        """Bring a record's checksum up to date with what belongs to it."""
-        query = "SELECT step, wall_time, membership, ticks, crc FROM records WHERE step=?"
-        _, wall_time, membership, ticks, old = self._db.execute(query, (step,)).fetchone()
-        held = [id for (id,) in self._ids("columns", step)]
-        held += [-1 - id for (id,) in self._ids("histograms", step)]
-        mark = rows.record_mark(step, wall_time, membership, ticks, held)
-        self._db.execute("UPDATE records SET crc=? WHERE step=?", (mark, step))
-        self._totals.remove("records", [(old,)])
-        self._totals.add("records", mark)
+    def _mark(self, steps: Sequence[int]) -> None:
+        """Bring records' checksums up to date with what belongs to them."""
+        within = f"WHERE step IN ({_places(steps)})"
+        held: dict[int, list[int]] = {step: [] for step in steps}
+        for table, sign in (("columns", False), ("histograms", True)):
+            for step, id in self._db.execute(f"SELECT step, quantity FROM {table} {within}", steps):
+                held[step].append(-1 - id if sign else id)
+        query = f"SELECT step, wall_time, membership, ticks, crc FROM records {within}"
+        found = self._db.execute(query, steps).fetchall()
+        marks = [
+            (rows.record_mark(step, when, member, ticks, held[step]), step)
+            for step, when, member, ticks, _ in found
+        ]
+        self._db.executemany("UPDATE records SET crc=? WHERE step=?", marks)
+        self._totals.remove("records", [(old,) for *_, old in found])
+        for mark, _ in marks:
+            self._totals.add("records", mark)
 
-    def _ids(self, table: str, step: int) -> list[tuple[int]]:
-        return self._db.execute(f"SELECT quantity FROM {table} WHERE step=?", (step,)).fetchall()
+
+def _places(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))

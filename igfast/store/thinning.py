@@ -23,7 +23,7 @@ from itertools import takewhile
 import numpy as np
 from numpy.typing import NDArray
 
-from ..summary import Moments
+from .. import _core
 
 DEFAULT_HISTOGRAMS = 1024
 LEAST_HISTOGRAMS = 16
@@ -129,19 +129,10 @@ def places_of(records: Iterable[tuple[int, int, int]]) -> list[Place]:
     return places
 
 
-def distance(before: Moments, now: Moments) -> int:
-    """Ticks between two records, from mean and variance of each layer.
+def distance(before: Float, now: Float) -> int:
+    """Ticks between two records, from mean and variance of each layer: of (9, L) moments.
 
     The mean over layers of √(Δm² + 2Δσ²)/σ with the larger σ of the two: what Γ dt is for normal
     distributions. It is free, and has no noise of bins in it; it only says where to look closer.
     """
-    first, second = np.sqrt(before.variance), np.sqrt(now.variance)
-    shift = np.square(now.mean - before.mean) + 2 * np.square(second - first)
-    widest = np.maximum(first, second)
-    known = np.isfinite(shift) & (widest > 0)
-    if not known.all():
-        shift, widest = shift[known], widest[known]
-    if not len(shift):
-        return 0
-    moved = np.minimum(np.sqrt(shift) / widest, MOST_MOVED)
-    return int(moved.mean() * TICKS)
+    return int(_core.moved(before, now, MOST_MOVED) * TICKS)

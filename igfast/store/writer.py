@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from ..histograms import Histogram
-from ..summary import Moments
+from ..counted import Counted
 from . import rows
 from .encoding import int64
+from .given import Bins, Entry, Given, Measured, Pending, Quantity
 from .opening import other_layers
 from .progress import Progress
 from .schema import StoreError
 from .session import Session
-from .tables import Bins, Given, RecordTables
+from .tables import RecordTables
 from .thinning import DEFAULT_HISTOGRAMS, budget_of
 
 
@@ -76,7 +76,7 @@ class RunWriter:
         self._session = Session(path, config=config, resume=resume)
         self.path = self._session.path
         self.journal = self._session.journal
-        self._quantities: dict[str, tuple[int, tuple[str, ...]]] = {}
+        self._quantities: dict[str, Quantity] = {}
         self._rewound = not self._session.continues
         try:
             self._tables = RecordTables(self._session)
@@ -126,13 +126,13 @@ class RunWriter:
                 if stored != given:
                     raise StoreError(other_layers(self.path, quantity, stored, given))
             session.commit()
-            self._quantities[quantity] = (id, tuple(names))
+            self._quantities[quantity] = Quantity.of(id, quantity, tuple(names))
 
     def write_record(
         self,
         step: int,
         wall_time: float,
-        quantities: Mapping[str, tuple[Histogram, Moments | None]],
+        quantities: Mapping[str, Measured],
         scalars: Mapping[str, float] | None = None,
         *,
         membership: int = 0,
@@ -147,7 +147,7 @@ class RunWriter:
             bits, with sign.
         wall_time : float
             Seconds since the epoch.
-        quantities : mapping of str to (Histogram, Moments or None)
+        quantities : mapping of str to (Histogram, Moments or None), or to Counted
             Each defined by :meth:`define_layers`, with the same layers in the same order.
         scalars : mapping of str to float, optional
         membership : int
@@ -165,25 +165,35 @@ class RunWriter:
         """
         step, membership = int64("step", step), int64("membership", membership)
         bins = next_bins or {}
-        given = [
-            Given(self._layers_of(name, h.names), name, h.to_numpy(), moments, bins.get(name))
-            for name, (h, moments) in quantities.items()
-        ]
-        with self._session.alone():
-            last = self._progress.last_step
-            if not self._rewound:
-                self._rewind("step>=?", step)
-            elif last is not None and step < last:
-                raise ValueError(
-                    f"step must not go back, got {step} after {last}; call rewind({step}) first"
-                )
-            self._progress.write(step, float(wall_time), membership, given, scalars or {})
+        self.write_all([Pending(step, wall_time, quantities, scalars or {}, membership, bins)])
 
     def write_scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Write and commit named numbers at a step; they need no record at that step."""
-        step = int64("step", step)
-        with self._session.transaction():
-            self._tables.put_scalars(step, values)
+        self.write_all([Pending(int64("step", step), 0.0, None, values)])
+
+    def write_all(self, pending: Sequence[Pending]) -> None:
+        """Write and commit what was handed over, all of it or nothing.
+
+        Steps of records increase; the first may be that of the last record, which it replaces.
+        """
+        entries = [
+            Entry(
+                one.step,
+                float(one.wall_time),
+                one.membership,
+                [
+                    Given.of(self._quantity(name, found), found, one.next_bins.get(name))
+                    for name, found in one.quantities.items()
+                ],
+            )
+            for one in pending
+            if one.quantities is not None
+        ]
+        scalars = [(one.step, one.scalars) for one in pending if one.scalars]
+        with self._session.alone():
+            if entries:
+                self._go_on_at(entries[0].step)
+            self._progress.write(entries, scalars)
 
     def rewind(self, step: int) -> None:
         """Drop everything after ``step``: training goes on from there."""
@@ -217,6 +227,15 @@ class RunWriter:
     ) -> None:
         self.close()
 
+    def _go_on_at(self, step: int) -> None:
+        last = self._progress.last_step
+        if not self._rewound:
+            self._rewind("step>=?", step)
+        elif last is not None and step < last:
+            raise ValueError(
+                f"step must not go back, got {step} after {last}; call rewind({step}) first"
+            )
+
     def _rewind(self, condition: str, step: int) -> None:
         self._progress.settle()  # the last record may be one that stays
         with self._session.transaction():
@@ -227,13 +246,14 @@ class RunWriter:
         self._rewound = True
         self._progress.load()
 
-    def _layers_of(self, quantity: str, names: tuple[str, ...]) -> int:
-        if quantity not in self._quantities:
-            raise ValueError(f"quantity {quantity!r} has no layers yet; call define_layers first")
-        id, defined = self._quantities[quantity]
-        if names != defined:
+    def _quantity(self, name: str, measured: Measured) -> Quantity:
+        if name not in self._quantities:
+            raise ValueError(f"quantity {name!r} has no layers yet; call define_layers first")
+        found = self._quantities[name]
+        names = measured.names if isinstance(measured, Counted) else measured[0].names
+        if names != found.layers:
             raise ValueError(
-                f"the histogram of {quantity!r} must have the {len(defined)} layers that "
+                f"the histogram of {name!r} must have the {len(found.layers)} layers that "
                 f"define_layers named, in that order, got {names}"
             )
-        return id
+        return found

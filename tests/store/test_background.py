@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,13 +79,13 @@ def test_training_waits_when_too_much_waits(tmp_path, record, monkeypatch):
     size = record[0].split_counts.nbytes + record[0].offsets.nbytes
     monkeypatch.setattr(handover, "MAX_WAITING", 4 * size)
     go_on = threading.Event()
-    write = RunWriter.write_record
+    write = RunWriter.write_all
 
-    def slow(self, *args, **options):
+    def slow(self, pending):
         go_on.wait()
-        write(self, *args, **options)
+        write(self, pending)
 
-    monkeypatch.setattr(RunWriter, "write_record", slow)
+    monkeypatch.setattr(RunWriter, "write_all", slow)
     handed: list[int] = []
     with BackgroundWriter(tmp_path / "run.igf", config={}) as writer:
         define(writer)
@@ -108,14 +109,14 @@ def test_training_waits_when_too_much_waits(tmp_path, record, monkeypatch):
 
 def test_what_cannot_be_stored_is_counted_and_said(tmp_path, record, monkeypatch):
     """One warning when it begins; later records are stored again; flush and close name the loss."""
-    write = RunWriter.write_record
+    write = RunWriter.write_all
 
-    def full(self, step, *args, **options):
-        if 2 <= step < 5:
+    def full(self, pending):
+        if any(2 <= one.step < 5 for one in pending):
             raise StoreError(FULL)
-        write(self, step, *args, **options)
+        write(self, pending)
 
-    monkeypatch.setattr(RunWriter, "write_record", full)
+    monkeypatch.setattr(RunWriter, "write_all", full)
     writer = BackgroundWriter(tmp_path / "run.igf", config={})
     define(writer)
     with warnings.catch_warnings(record=True) as seen:
@@ -137,6 +138,45 @@ def test_what_cannot_be_stored_is_counted_and_said(tmp_path, record, monkeypatch
     assert stored(tmp_path / "run.igf") == [0, 1, 5]
 
 
+def test_what_gathers_is_written_at_once_and_only_what_fails_is_lost(tmp_path, record, monkeypatch):
+    """One transaction for records and logs; one that cannot be written takes no other with it."""
+    monkeypatch.setattr(handover, "LINGER", 60.0)  # until somebody asks
+    sizes: list[int] = []
+    write = RunWriter.write_all
+
+    def noted(self, pending):
+        sizes.append(len(pending))
+        write(self, pending)
+
+    monkeypatch.setattr(RunWriter, "write_all", noted)
+    wrong = replace(record[0], numel=record[0].numel + 1), record[1]
+    path = tmp_path / "run.igf"
+    writer = BackgroundWriter(path, config={})
+    define(writer)
+    for step in range(3):
+        writer.write_record(step, 0.0, {"param": record}, {"kept": 1.0})
+        writer.write_scalars(step, {"loss": step})
+    writer.write_record(2, 1.0, {"param": record})  # again
+    writer.flush()
+    assert sizes == [6, 1]
+    assert stored(path) == [0, 1, 2]
+    for step in range(3, 6):
+        writer.write_record(step, 0.0, {"param": wrong if step == 4 else record})
+    with pytest.warns(StoreWarning, match=r"^1 record or log could not be stored: counts"):
+        writer.flush()
+    assert sizes == [6, 1, 3, 1, 1, 1]
+    assert writer.lost == 1
+    with pytest.warns(StoreWarning, match=r"^1 record or log could not be stored: counts"):
+        writer.close()
+    with RunReader(path) as run:
+        assert run.steps.tolist() == [0, 1, 2, 3, 5]
+        assert run.wall_times[2] == 1.0
+        assert run.scalars()["loss"][1].tolist() == [0, 1, 2]
+        assert run.scalars()["kept"][0].tolist() == [0, 1, 2]
+        assert_same(run.histogram("param", -1), record[0])
+        assert run.running("param")["noise_floor"].shape == (5, len(record[0]))
+
+
 def run(code: str, *arguments: object) -> str:
     found = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
@@ -150,7 +190,7 @@ def run(code: str, *arguments: object) -> str:
 
 
 DISK_FULL = """
-import resource, sys, time, warnings
+import os, resource, sys, time, warnings
 import numpy as np
 import igfast
 from igfast.store import StoreWarning
@@ -163,7 +203,8 @@ with warnings.catch_warnings(record=True) as seen:
             if step == 100:  # no file may grow beyond what it takes now
                 monitor.flush()
                 limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-                resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))
+                size = max(os.path.getsize(sys.argv[1] + end) for end in ("", "-wal"))
+                resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
             if step == 150:
                 time.sleep(0.5)  # records may gather for a while
             if step == 200:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -222,3 +224,16 @@ def test_size_of_a_layer_is_near_its_noise():
     cells = codec.Cells(base.counts, base.outside, base.nan, base.numel, offsets)
     directory, segments = codec.encode(cells, 0, 1)
     assert 1_800 < len(directory) + len(segments) < 2_350
+
+
+@pytest.mark.parametrize("runs", [1, 2, 3, 4, 10, 11, 18, 19, 257, 258, 259, 260, 517, 5000])
+def test_what_is_deflated_is_inflated_by_zlib(runs):
+    """Through the directory, whose 40 rows of bytes are mostly runs as long as there are layers."""
+    counts = np.zeros((runs, 1, 1), np.int64)
+    counts[::2] = 3
+    cells = cells_of(counts)
+    assert_same(round_trip(cells), cells)
+    directory, _ = codec.encode(cells, 0, 0)
+    planes = zlib.decompress(directory[4:-4])
+    assert len(planes) == codec.DIRECTORY.itemsize * runs
+    assert directory[:4] == runs.to_bytes(4, "little")

@@ -223,13 +223,13 @@ def a_full_disk_stops_no_rank(rank, room):
     monitor = igfast.Monitor(model, store=room / "run.igf")
     monitor.record(0)
     monitor.flush()
-    write = RunWriter.write_record
-    RunWriter.write_record = fail_to_write
+    write = RunWriter.write_all
+    RunWriter.write_all = fail_to_write
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         monitor.record(1)
         monitor.flush()
-        RunWriter.write_record = write
+        RunWriter.write_all = write
         monitor.record(2)
         monitor.close()
     said = [str(one.message) for one in seen]

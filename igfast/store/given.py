@@ -1,0 +1,140 @@
+"""What a record has of one quantity, as the store takes it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from ..analysis.online import Counts
+from ..counted import Counted
+from ..grids import Grid
+from ..histograms import Histogram
+from ..summary import Moments
+from . import codec
+from .codec import Cells
+from .encoding import grid_json, moment_arrays, to_cells
+
+Bins = tuple[NDArray[np.int64], NDArray[np.int64]]
+Measured = Counted | tuple[Histogram, Moments | None]
+HistogramRow = tuple[int, str, int, bytes, bytes]  # quantity, grid, splits, directory, segments
+ColumnsRow = tuple[int, bytes, bytes]  # quantity, running, data
+# moments (4, L) and (9, L), bins (2, L), start of checksums
+Numbers = tuple[NDArray[np.int64] | None, NDArray[np.float64] | None, NDArray[np.int64] | None, int]
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A record, or without quantities only named numbers, as it was handed over.
+
+    Attributes
+    ----------
+    step, wall_time, quantities, scalars, membership, next_bins
+        As for :meth:`.RunWriter.write_record`.
+    """
+
+    step: int
+    wall_time: float
+    quantities: Mapping[str, Measured] | None
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    membership: int = 0
+    next_bins: Mapping[str, Bins | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One that is stored: its number, name, layers, and where checksums of its records begin."""
+
+    id: int
+    name: str
+    layers: tuple[str, ...]
+    mark: int
+
+    @classmethod
+    def of(cls, id: int, name: str, layers: tuple[str, ...]) -> Quantity:
+        """From what the file says."""
+        return cls(id, name, layers, codec.identity(name, *layers))
+
+
+@dataclass(frozen=True)
+class Given:
+    """Histograms and, where taken, moments of a quantity's layers.
+
+    Attributes
+    ----------
+    counts : Counts
+        What running measures are taken of.
+    cells : function
+        All integers of the histograms: only asked for where they are stored.
+    integers, floats : (4, L) int64 and (9, L) float64, or None
+    next_bins : (exponents, origins) or None
+    """
+
+    quantity: Quantity
+    grid: Grid
+    counts: Counts
+    cells: Callable[[], Cells]
+    integers: NDArray[np.int64] | None
+    floats: NDArray[np.float64] | None
+    next_bins: Bins | None
+
+    @property
+    def id(self) -> int:
+        """Of the quantity."""
+        return self.quantity.id
+
+    @classmethod
+    def of(cls, quantity: Quantity, measured: Measured, next_bins: Bins | None) -> Given:
+        """From what a Monitor counted, or from objects."""
+        if isinstance(measured, Counted):
+            return cls._counted(quantity, measured, next_bins)
+        histogram, moments = measured
+        h = histogram.to_numpy()
+        integers, floats = (None, None) if moments is None else moment_arrays(moments)
+        counts = Counts.of(h)
+        return cls(quantity, h.grid, counts, lambda: to_cells(h), integers, floats, next_bins)
+
+    @classmethod
+    def _counted(cls, quantity: Quantity, one: Counted, next_bins: Bins | None) -> Given:
+        found, sums = one.outputs, one.sums
+        bins = one.exponents, one.origins
+        cells = Cells(found.counts, found.outside, found.nan, one.numel, found.offsets, *bins)
+        counts = Counts(found.counts, found.outside, (one.grid, *bins), one.on_host)
+        integers = np.ascontiguousarray(sums.integers.T)
+        floats = _core.moment_floats(sums.integers, sums.floats)
+        return cls(quantity, one.grid, counts, lambda: cells, integers, floats, next_bins)
+
+    def numbers(self, step: int) -> Numbers:
+        """What is kept of every record beside running measures, as compiled code takes it."""
+        bins = None if self.next_bins is None else np.array(self.next_bins)
+        return self.integers, self.floats, bins, codec.checksum_start(self.quantity.mark, step)
+
+    def packed(self, step: int) -> codec.Packed:
+        """What compiled code takes to make the histograms' bytes."""
+        return codec.packed(self.cells(), step, self._mark)
+
+    def histogram_row(self, step: int) -> HistogramRow:
+        """The histograms as bytes."""
+        return self.row(codec.encode(self.cells(), step, self._mark))
+
+    def row(self, packed: tuple[bytes, bytes]) -> HistogramRow:
+        """A row of bytes that were made."""
+        return self.id, grid_json(self.grid), self.counts.counts.shape[1], *packed
+
+    @property
+    def _mark(self) -> int:
+        return zlib.crc32(b"\0" + grid_json(self.grid).encode(), self.quantity.mark)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A record to be written."""
+
+    step: int
+    wall_time: float
+    membership: int
+    given: Sequence[Given]
