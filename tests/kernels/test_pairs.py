@@ -1,4 +1,4 @@
-"""Counts alone of many elements: on a CPU with vectors in pairs, or, of more than 256 bins, singly."""
+"""Counts alone of many elements: with vectors in pairs, or, of more than 256 bins, one by one."""
 
 from __future__ import annotations
 
