@@ -12,7 +12,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 RESULTS = Path(__file__).parent / "results/increments.json"
-NAMES = ("GHz", "stores", "increments", "increments of 64 bits")
+NAMES = ("GHz", "stores", "increments", "increments of 64 bits", "increments of pairs")
 
 
 def main() -> None:

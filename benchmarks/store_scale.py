@@ -19,10 +19,11 @@ import numpy as np
 
 import igfast
 from igfast.analysis.online import RUNNING_FIELDS
-from igfast.store import RunWriter, codec, columns
+from igfast.store import RunWriter, columns
 from igfast.store.columns import Columns
 from igfast.store.encoding import moment_arrays
-from igfast.store.tables import Given
+from igfast.store.given import Given, Quantity
+from igfast.store.tables import RecordRows
 from igfast.store.thinning import DEFAULT_HISTOGRAMS, Kept, Place, place_after
 
 RESULT = Path(__file__).with_name("results") / "store_scale.json"
@@ -64,17 +65,18 @@ def write(path: Path, records: int, layers: int) -> float:
         running = rng.normal(size=(len(RUNNING_FIELDS), layers)).astype(np.float32)
         bins = np.stack(plan.bins)
         numbers = Columns(running, *moment_arrays(moments), bins)
-        mark = codec.identity("param", *names)
+        quantity = Quantity.of(1, "param", names)
+        given = Given.of(quantity, (histogram, None), None)
         begun = time.perf_counter()
         for first in range(0, records, BATCH):
             with session.transaction():
                 for step in range(first, min(first + BATCH, records)):
                     place = place_after(place, step, MOVED, 0)
-                    data = columns.encode(numbers, step, mark)
+                    data = columns.encode(numbers, step, quantity.mark)
                     wanted = step == last.step or kept.wants(place, last)
-                    given = Given(1, "param", histogram, None, None)
                     rows = [given.histogram_row(step)] if wanted else []
-                    tables.put_record(place, float(step), rows, [(1, *data)])
+                    record = RecordRows(place, float(step), rows, [(1, *data)])
+                    tables.put_records([record], again=False)
         return time.perf_counter() - begun
 
 

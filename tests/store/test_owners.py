@@ -71,7 +71,7 @@ def test_a_run_that_a_living_process_has_closed_goes_on(tmp_path):
 def test_marks():
     mine = new_mark()
     assert living(mine) is None  # this process takes its own runs over
-    parent = {**mine, "process": os.getppid()}
+    parent = {**mine, "process": os.getppid(), "started": "0"}
     assert living(parent) is None  # started at another time: another process of this number
     fields = Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()
     parent["started"] = fields[19]
