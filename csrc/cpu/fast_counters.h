@@ -25,7 +25,8 @@ class FastCounters {
     if (kernels.empty_pairs == nullptr || !counts_alone) {
       return;
     }
-    if (grid.bins <= Tuning::kMostPairedBins) {
+    const bool is_log = grid.kind == IGF_LOG;
+    if (grid.bins <= (is_log ? Tuning::kMostPairedLogBins : Tuning::kMostPairedBins)) {
       pairs_ = PairTable::of_this_thread().pairs(cells, words);
     } else if (grid.kind == IGF_UNIFORM && grid.bins <= Tuning::kMostSingleBins) {
       storage_.resize(static_cast<std::size_t>(cells));

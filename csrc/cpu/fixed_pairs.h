@@ -1,7 +1,7 @@
 // The rules of grid.h for counts alone, in fixed point, on two registers of floats at a time; what
-// they cannot decide they say: those values are in doubt. Over the operations of a vector ISA,
-// which is included first. Included by the ISA files only, within which it must stay: everything
-// here is in an unnamed namespace.
+// they cannot decide they say: since trust(), some value was in doubt. Over the operations of a
+// vector ISA, which is included first. Included by the ISA files only, within which it must stay:
+// everything here is in an unnamed namespace.
 #ifndef IGFAST_CPU_FIXED_PAIRS_H
 #define IGFAST_CPU_FIXED_PAIRS_H
 
@@ -22,6 +22,8 @@ inline Ints upper_halves(Ints larger, Ints less) { return halves(larger, right<1
 // Uniform bins: the raised guess. In doubt near a bin's lower end, and NaN.
 class UniformPairs {
  public:
+  static constexpr bool kOftenInDoubt = false;
+
   static bool holds(const UniformRule<float>& rule) {
     return rule.raised_early < 0.0625f && rule.scale < 0x1p100f;
   }
@@ -43,6 +45,8 @@ class UniformPairs {
 
   bool in_doubt() const { return any_short_below(least_rest_, doubt_); }
 
+  void trust() { least_rest_ = ints(-1); }
+
  private:
   Ints units(Floats x) const {
     return nearest(clamp(mul(sub(x, low_), scale_), floats(-0.5f * kFixedUnit), most_));
@@ -58,6 +62,8 @@ class UniformPairs {
 template <bool kTies>
 class NarrowPairs {
  public:
+  static constexpr bool kOftenInDoubt = true;
+
   static bool holds(const UniformRule<float>& rule) {
     return rule.narrow_doubt < __builtin_inff() && rule.has_ties == kTies && rule.scale < 0x1p100f;
   }
@@ -87,6 +93,8 @@ class NarrowPairs {
 
   bool in_doubt() const { return any_above_unsigned(farthest_, kInfinityBits - doubt_); }
 
+  void trust() { farthest_ = ints(0); }
+
  private:
   Ints units(Floats x) {
     const Ints magnitude = both(bits(x), ints(0x7fffffff));
@@ -107,6 +115,8 @@ class NarrowPairs {
 // Dyadic bins, exactly; NaN is in doubt.
 class DyadicPairs {
  public:
+  static constexpr bool kOftenInDoubt = false;
+
   static bool holds(const DyadicRule& rule) {
     constexpr std::int64_t kFarthest = std::int64_t{1} << 14;  // half units exact in float
     const int power = 8 - rule.exponent;
@@ -130,6 +140,8 @@ class DyadicPairs {
 
   bool in_doubt() const { return any_smallest(smallest_); }
 
+  void trust() { smallest_ = ints(0); }
+
  private:
   static float power_of_two(int exponent) {
     const std::uint32_t bits = static_cast<std::uint32_t>(exponent + 127) << 23;
@@ -149,6 +161,8 @@ class DyadicPairs {
 // Log bins of the whole axis, exactly; NaN is in doubt.
 class LogPairs {
  public:
+  static constexpr bool kOftenInDoubt = false;
+
   static bool holds(const LogRule& rule) {
     // A normal 2^min_exponent, infinity beyond the grid, no window.
     return rule.min_exponent > -kBias && rule.first_bin == 0 && rule.bins == 2 * rule.half + 1 &&
@@ -168,6 +182,8 @@ class LogPairs {
   }
 
   bool in_doubt() const { return any_above_unsigned(largest_, kInfinityBits << 1); }
+
+  void trust() { largest_ = ints(0); }
 
  private:
   static constexpr int kBias = 127;

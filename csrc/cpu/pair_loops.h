@@ -19,15 +19,19 @@ struct Unwatched {
   void add(Lanes) {}
 };
 
-// Places in fixed point, and looks for doubtful groups, to place these with `Exact`, when the block
-// is done. Where most are doubtful, the next blocks are left to `Exact`.
+// Places in fixed point, and in doubtful groups with `Exact`, when the block is done. Where doubt
+// is rare the block is asked once, and its groups when it was in doubt; else each group. Where most
+// are doubtful, the next blocks are left to `Exact`.
 template <class Fixed, class Exact, class Rule, class T, class Watcher>
 class FixedBlocks {
  public:
   FixedBlocks(const Rule& rule, const Run<T>& run, Watcher& watcher)
       : rule_(rule), values_(run.values), fixed_(rule), exact_(rule), watcher_(watcher) {}
 
-  void start() { fixed_ = Fixed(rule_); }
+  void start() {
+    fixed_.trust();
+    doubtful_ = 0;
+  }
 
   template <class Index>
   void place(std::int32_t first, Index* indices) {
@@ -36,10 +40,13 @@ class FixedBlocks {
     for (int j = 0; j < kGroupValues; j += kPairLanes) {
       watcher_.add(load_lanes(values + j));
     }
-    if (rest_ == 0) {
-      place_fixed(fixed_, values, indices);
-    } else {
+    if (rest_ > 0) {
       place_cells(exact_, values, indices);
+      return;
+    }
+    place_fixed(fixed_, values, indices);
+    if constexpr (kAsksGroups<Index>) {
+      note_doubt(first);
     }
   }
 
@@ -47,17 +54,23 @@ class FixedBlocks {
   void finish(std::int32_t first, std::int32_t values, Index* indices) {
     if (rest_ > 0) {
       --rest_;
-    } else if (fixed_.in_doubt()) {
-      std::int32_t doubtful = 0;
-      for (std::int32_t j = 0; j < values; j += kGroupValues) {
-        Fixed fixed(rule_);
-        place_fixed(fixed, values_ + first + j, indices + j / kIndexValues<Index>);
-        if (fixed.in_doubt()) {
-          place_cells(exact_, values_ + first + j, indices + j / kIndexValues<Index>);
-          doubtful += kGroupValues;
+      return;
+    }
+    if constexpr (!kAsksGroups<Index>) {
+      if (fixed_.in_doubt()) {
+        fixed_.trust();
+        for (std::int32_t j = first; j < first + values; j += kGroupValues) {
+          place_fixed(fixed_, values_ + j, indices + (j - first) / kIndexValues<Index>);
+          note_doubt(j);
         }
       }
-      rest_ = 2 * doubtful > values ? kRestBlocks : 0;
+    }
+    const std::int32_t groups = __builtin_popcount(doubtful_);
+    rest_ = 2 * groups * kGroupValues > values ? kRestBlocks : 0;
+    for (; doubtful_ != 0; doubtful_ &= doubtful_ - 1) {
+      const std::int32_t group = __builtin_ctz(doubtful_) - first / kGroupValues % kMostGroups;
+      const std::int32_t j = group * kGroupValues;
+      place_cells(exact_, values_ + first + j, indices + j / kIndexValues<Index>);
     }
   }
 
@@ -68,12 +81,23 @@ class FixedBlocks {
 
  private:
   static constexpr std::int32_t kRestBlocks = 7;
+  static constexpr std::int32_t kMostGroups = 8;  // of a block
+
+  // Many bins are narrow beside the spacing of floats.
+  template <class Index>
+  static constexpr bool kAsksGroups = Fixed::kOftenInDoubt || sizeof(Index) == 2;
+
+  void note_doubt(std::int32_t first) {
+    doubtful_ |= std::uint32_t{fixed_.in_doubt()} << (first / kGroupValues % kMostGroups);
+    fixed_.trust();
+  }
 
   const Rule& rule_;
   const T* values_;
   Fixed fixed_;
   Exact exact_;
   Watcher& watcher_;
+  std::uint32_t doubtful_ = 0;  // a bit for each group
   std::int32_t rest_ = 0;
 };
 

@@ -15,7 +15,7 @@ namespace igfast {
 // few pairs come again and again, an increment would wait for the one before: eight copies of the
 // table, kCopyBytes apart, then take turns.
 struct Pairs {
-  static constexpr int kMostCells = static_cast<int>(Tuning::kMostPairedBins + kExtraCells);
+  static constexpr int kMostCells = static_cast<int>(Tuning::kMostPairedLogBins + kExtraCells);
   static constexpr int kStride = (kMostCells + 63) / 64 * 64;
   static constexpr int kCopies = 8;
   static constexpr int kCopyBytes = kMostCells * kStride;

@@ -20,8 +20,10 @@ struct Tuning {
   // Words of one thread. Packed words of more cells are filled in several passes over the data.
   static constexpr std::int64_t kWordBytes = std::int64_t{7} << 19;  // 3.5 MiB
   // Counts alone are counted in pairs where the table of all pairs nearly fits the first-level
-  // cache, one by one where a counter to a cell does, and in chunks that pay for emptying that.
+  // cache, one by one where a counter to a cell does, and in chunks that pay for emptying that. A
+  // log grid has bins far from all data: more of them do no harm.
   static constexpr std::int64_t kMostPairedBins = 256;
+  static constexpr std::int64_t kMostPairedLogBins = 512;
   static constexpr std::int64_t kMostSingleBins = std::int64_t{1} << 14;
   static constexpr std::int64_t kFewestFast = std::int64_t{1} << 14;
 };
