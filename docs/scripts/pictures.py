@@ -1,4 +1,4 @@
-"""Regenerate the README's picture from a run: ``python docs/scripts/pictures.py RUN.igf``."""
+"""The README's picture: ``python docs/scripts/pictures.py mnist.igf``, of real_training.py."""
 
 import sys
 from pathlib import Path
