@@ -12,6 +12,7 @@ namespace igfast {
 namespace {
 
 constexpr std::int32_t kGroupValues = 32;
+constexpr std::int32_t kMostGroups = 8;  // of a block
 
 // Pairs of the block's first group that may be alike before counting is spread.
 constexpr int kMostAlike = 1;
@@ -127,6 +128,7 @@ inline void count_and_place(const Counter& counter, const typename Counter::Inde
 template <class Counter, class Placer>
 inline void count_blocks(std::int32_t size, Counter counter, Placer& placer) {
   constexpr std::int32_t kBlock = Counter::kBlockValues;
+  static_assert(kBlock / kGroupValues <= kMostGroups);
   alignas(64) typename Counter::Index indices[2][kBlock / Counter::kValues];
   const std::int32_t values = size < kBlock ? size : kBlock;
   placer.start();

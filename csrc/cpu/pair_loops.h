@@ -81,7 +81,6 @@ class FixedBlocks {
 
  private:
   static constexpr std::int32_t kRestBlocks = 7;
-  static constexpr std::int32_t kMostGroups = 8;  // of a block
 
   // Many bins are narrow beside the spacing of floats.
   template <class Index>

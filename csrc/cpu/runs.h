@@ -55,7 +55,7 @@ void for_each_run(const igf_tensor& tensor, const Chunk& chunk, std::int64_t run
       const T padding = quiet_nan(TypeTag<T>{});
       std::fill_n(buffer, run.first, padding);
       std::memcpy(buffer + run.first, bytes, static_cast<std::size_t>(size) * sizeof(T));
-      std::fill(buffer + run.last, buffer + run.size, padding);
+      std::fill(buffer + run.last, buffer + kBlock, padding);  // loops may place beyond run.size
       run.values = buffer;
     }
     take(run);
