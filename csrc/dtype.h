@@ -124,6 +124,12 @@ struct TypeTag {
   using type = T;
 };
 
+// Of the largest magnitude that is no NaN.
+constexpr int largest_bits(TypeTag<Float16>) { return 0x7c00; }
+constexpr int largest_bits(TypeTag<BFloat16>) { return 0x7f80; }
+constexpr int largest_bits(TypeTag<Float8E4M3FN>) { return 0x7e; }
+constexpr int largest_bits(TypeTag<Float8E5M2>) { return 0x7c; }
+
 inline double quiet_nan(TypeTag<double>) { return std::numeric_limits<double>::quiet_NaN(); }
 inline float quiet_nan(TypeTag<float>) { return std::numeric_limits<float>::quiet_NaN(); }
 inline Float16 quiet_nan(TypeTag<Float16>) { return {0x7e00}; }

@@ -50,12 +50,13 @@ struct UniformRule {
   // For values of at most 11 significant bits, few of which lie near an edge: a guess from
   // `narrow_low`, raised a little, is on the right side of all thresholds, unless
   // |x| < narrow_doubt (infinite where no such bound was found), or it is at most narrow_tie above
-  // an integer whose bit is set in `narrow_ties`: then the value belongs to the bin below.
+  // an integer whose bit is set in `narrow_ties`: then the value belongs to the bin below. Where no
+  // bin has such ties, the bit of the last edge says nothing.
   V narrow_low;
   V narrow_doubt;
   V narrow_tie;
   bool has_ties;
-  std::uint32_t narrow_ties[8];
+  std::uint32_t narrow_ties[9];
   // Whether the margin is at most a quarter. Then any x lies between the neighbors of the threshold
   // nearest its guess, and one comparison with that threshold decides.
   bool guess_is_close;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <vector>
 
@@ -109,21 +110,23 @@ class UniformTable {
 
   // Raises the guess by the margin and more, so that no threshold is late, and looks for narrow
   // values below a threshold that are then early. Decimal edges have such ties: 0.5 lies below the
-  // edge that should be 0.5 and was rounded up. The closed last edge is compared with.
+  // edge that should be 0.5 and was rounded up. The closed last edge is one, too, where others are;
+  // else it is compared with.
   void find_narrow_guess() {
     constexpr V kInfinity = std::numeric_limits<V>::infinity();
     rule_.narrow_tie = 4 * rule_.margin;
     rule_.narrow_doubt = kInfinity;
     rule_.has_ties = false;
-    std::fill_n(rule_.narrow_ties, 8, 0u);
+    std::fill(std::begin(rule_.narrow_ties), std::end(rule_.narrow_ties), 0u);
     if (!(rule_.narrow_tie < V(kCloseGuess))) {
       return;
     }
+    constexpr std::int32_t kMostBins = 256;
     // A guess beyond a tie is so by a unit of the fixed-point loops.
     constexpr V kUnit = V(1) / 65536;
     const UniformRule<V> raised = this->raised();
     V doubt = 0;
-    for (std::int32_t b = 0; b < rule_.bins; ++b) {
+    for (std::int32_t b = 0; b < rule_.bins + (rule_.has_ties ? 1 : 0); ++b) {
       const V at = rule_.thresholds[b];
       const V below = std::nextafter(at, -kInfinity);
       const auto guess = static_cast<V>(b);
@@ -134,8 +137,11 @@ class UniformTable {
         const V tie = guess + rule_.narrow_tie;
         if (uniform_guess(raised, below) <= tie &&
             uniform_guess(raised, narrow(at, [](V x) { return std::ceil(x); })) >= tie + kUnit) {
+          if (rule_.bins > kMostBins) {
+            return;
+          }
           rule_.has_ties = true;
-          rule_.narrow_ties[b / 32 % 8] |= 1u << b % 32;
+          rule_.narrow_ties[b / 32] |= 1u << b % 32;
           continue;
         }
       }
@@ -149,7 +155,7 @@ class UniformTable {
         }
       }
     }
-    if (doubt * rule_.scale < V(kCloseGuess) && (!rule_.has_ties || rule_.bins <= 256)) {
+    if (doubt * rule_.scale < V(kCloseGuess)) {
       rule_.narrow_doubt = doubt;
     }
   }

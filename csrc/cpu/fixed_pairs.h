@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "cpu/pair_blocks.h"
+#include "dtype.h"
 #include "grid.h"
 
 namespace igfast {
@@ -34,6 +35,9 @@ class UniformPairs {
         most_(floats((static_cast<float>(rule.bins) + 0.5f) * kFixedUnit)),
         doubt_(static_cast<int>(rule.raised_early * kFixedUnit) + 2) {}  // 1 for rounding
 
+  template <class T>
+  void watch(const T*) {}
+
   Ints operator()(Floats x, Floats y) {
     const Ints a = units(x);
     const Ints b = units(y);
@@ -58,8 +62,8 @@ class UniformPairs {
 };
 
 // Uniform bins, values of at most 11 significant bits: the raised guess is right, but for ties. In
-// doubt near zero, and NaN.
-template <bool kTies>
+// doubt near zero, and NaN, which the stored bits say.
+template <class T, bool kTies>
 class NarrowPairs {
  public:
   static constexpr bool kOftenInDoubt = true;
@@ -71,14 +75,18 @@ class NarrowPairs {
   explicit NarrowPairs(const UniformRule<float>& rule)
       : low_(floats(rule.narrow_low)),
         scale_(floats(rule.scale * kFixedUnit)),
-        most_(floats((static_cast<float>(rule.bins) - 0.5f) * kFixedUnit)),
+        most_(floats((static_cast<float>(rule.bins) + (kTies ? 0.5f : -0.5f)) * kFixedUnit)),
         beyond_(floats(rule.thresholds[rule.bins])),
         tie_(static_cast<int>(rule.narrow_tie * kFixedUnit)),
-        ties_(rule.narrow_ties) {
-    __builtin_memcpy(&doubt_, &rule.narrow_doubt, sizeof doubt_);
+        ties_(rule.narrow_ties),
+        least_(rule.narrow_doubt > 0.0f ? least_bits(rule.narrow_doubt) : 0) {}
+
+  void watch(const T* values) {
+    const Ints magnitude = both(load_bits(values), shorts(kMagnitude));
+    farthest_ = max_shorts(farthest_, sub_shorts(magnitude, shorts(least_)));
   }
 
-  Ints operator()(Floats x, Floats y) {
+  Ints operator()(Floats x, Floats y) const {
     const Ints a = units(x);
     const Ints b = units(y);
     const Ints larger = max(a, b);
@@ -91,25 +99,45 @@ class NarrowPairs {
     return add_shorts(bins, shorts(kFirstBinCell));
   }
 
-  bool in_doubt() const { return any_above_unsigned(farthest_, kInfinityBits - doubt_); }
+  bool in_doubt() const { return any_short_above(farthest_, kInfinity - least_); }
 
   void trust() { farthest_ = ints(0); }
 
  private:
-  Ints units(Floats x) {
-    const Ints magnitude = both(bits(x), ints(0x7fffffff));
-    farthest_ = max_unsigned(farthest_, sub(magnitude, ints(static_cast<int>(doubt_))));
-    // Clamped half way between integers; the closed last edge is compared with.
+  static constexpr int kMagnitude = (1 << (8 * sizeof(T) - 1)) - 1;
+  static constexpr int kInfinity = largest_bits(TypeTag<T>{});
+
+  // Of the smallest magnitude that reaches `bound`.
+  static int least_bits(float bound) {
+    int least = 0;
+    for (int most = kInfinity; least < most;) {
+      const int middle = (least + most) / 2;
+      if (widen(T{static_cast<decltype(T::bits)>(middle)}) < bound) {
+        least = middle + 1;
+      } else {
+        most = middle;
+      }
+    }
+    return least;
+  }
+
+  // The closed last edge is one more tie, or compared with where there are none: clamped half way
+  // between integers.
+  Ints units(Floats x) const {
     const Floats guess = mul(sub(x, low_), scale_);
     const Ints inside = floor_of(clamp(guess, floats(-0.5f * kFixedUnit), most_));
-    return add_where_at_least(inside, x, beyond_, ints(static_cast<int>(kFixedUnit)));
+    if constexpr (kTies) {
+      return inside;
+    } else {
+      return add_where_at_least(inside, x, beyond_, ints(static_cast<int>(kFixedUnit)));
+    }
   }
 
   Floats low_, scale_, most_, beyond_;
   int tie_;
   BinBits ties_;
+  int least_;
   Ints farthest_ = ints(0);
-  std::uint32_t doubt_;
 };
 
 // Dyadic bins, exactly; NaN is in doubt.
@@ -129,6 +157,9 @@ class DyadicPairs {
         least_(floats(static_cast<float>(rule.origin) * 256 - 128)),
         most_(floats(static_cast<float>(rule.origin + rule.bins) * 256 + 128)),
         cell_zero_(shorts(static_cast<int>(kFirstBinCell - rule.origin))) {}
+
+  template <class T>
+  void watch(const T*) {}
 
   Ints operator()(Floats x, Floats y) {
     const Ints a = units(x);
@@ -175,6 +206,9 @@ class LogPairs {
         beyond_(ints(rule.half + 1)),
         center_(shorts(rule.half + static_cast<int>(kFirstBinCell))) {}
 
+  template <class T>
+  void watch(const T*) {}
+
   Ints operator()(Floats x, Floats y) {
     const Ints a = outward(x);
     const Ints b = outward(y);
@@ -212,6 +246,7 @@ constexpr int kIndexValues = sizeof(Index) == sizeof(std::uint32_t) ? 2 : 1;
 template <class Fixed, class T, class Index>
 inline void place_fixed(Fixed& fixed, const T* values, Index* indices) {
   for (int j = 0; j < kGroupValues; j += 2 * kPairLanes) {
+    fixed.watch(values + j);
     const Ints cells = fixed(load_lanes(values + j), load_lanes(values + j + kPairLanes));
     store(cells, indices + j / kIndexValues<Index>);
   }

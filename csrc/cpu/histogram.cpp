@@ -135,6 +135,9 @@ class HistogramWorker {
     takes_fast_ = fast_.take(size);
     dispatch_dtype("histogram", tensor.dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
+      if (takes_fast_) {
+        translate_pages<T>(tensor, chunk);
+      }
       if (partials_ == nullptr) {
         for_each_run<T>(tensor, chunk, kLongRunBlocks, [&](const auto& run) { add(run); });
       } else {

@@ -34,7 +34,9 @@ inline Ints min(Ints a, Ints b) { return _mm256_min_epi32(a, b); }
 inline Ints max(Ints a, Ints b) { return _mm256_max_epi32(a, b); }
 inline Ints max_unsigned(Ints a, Ints b) { return _mm256_max_epu32(a, b); }
 inline Ints min_shorts(Ints a, Ints b) { return _mm256_min_epu16(a, b); }  // unsigned
+inline Ints max_shorts(Ints a, Ints b) { return _mm256_max_epu16(a, b); }
 inline Ints add_shorts(Ints a, Ints b) { return _mm256_add_epi16(a, b); }
+inline Ints sub_shorts(Ints a, Ints b) { return _mm256_sub_epi16(a, b); }
 inline Ints both(Ints a, Ints b) { return _mm256_and_si256(a, b); }
 template <int kBits>
 inline Ints left(Ints x) {
@@ -63,6 +65,10 @@ inline bool any_short_below(Ints x, int bound) {  // unsigned
   return any(_mm256_cmpeq_epi16(_mm256_min_epu16(x, shorts(bound - 1)), x));
 }
 
+inline bool any_short_above(Ints x, int bound) {  // unsigned
+  return any(_mm256_cmpeq_epi16(_mm256_max_epu16(x, shorts(bound + 1)), x));
+}
+
 inline bool any_above_unsigned(Ints x, std::uint32_t bound) {
   return any(_mm256_cmpeq_epi32(_mm256_max_epu32(x, ints(static_cast<int>(bound + 1))), x));
 }
@@ -71,15 +77,26 @@ inline bool any_smallest(Ints x) {
   return any(_mm256_cmpeq_epi32(x, ints(static_cast<int>(0x80000000u))));
 }
 
-// A bit for each of 256 bins.
+// The stored bits of 16 values.
+template <class T>
+inline Ints load_bits(const T* values) {
+  if constexpr (sizeof(T) == sizeof(std::uint16_t)) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values));
+  } else {
+    return _mm256_cvtepu8_epi16(load16(values));
+  }
+}
+
+// A bit for each of 257 bins.
 class BinBits {
  public:
-  explicit BinBits(const std::uint32_t (&bits)[8])
+  explicit BinBits(const std::uint32_t (&bits)[9])
       : first_(_mm256_broadcastsi128_si256(load16(bits))),
-        second_(_mm256_broadcastsi128_si256(load16(bits + 4))) {}
+        second_(_mm256_broadcastsi128_si256(load16(bits + 4))),
+        last_(ints(bits[8] != 0 ? -1 : 0)) {}
 
   // -1 in the lanes of 16 bits where the bit of `bins` is set, and `rest` at most `most`, unsigned.
-  // No bit of bin -1 or 256 is asked for: their `rest` is larger.
+  // No bit of bin -1 is asked for: its `rest` is larger.
   Ints minus_one_where(Ints bins, Ints rest, int most) const {
     const Ints index = _mm256_srli_epi16(bins, 3);  // of a byte; the upper half of a lane is unused
     const Ints in_second = _mm256_slli_epi16(index, 3);  // bit 4 to bit 7
@@ -89,13 +106,14 @@ class BinBits {
     const Ints powers = _mm256_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2,
                                          4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0);
     const Ints wanted = both(_mm256_shuffle_epi8(powers, both(bins, shorts(7))), shorts(255));
-    const Ints set = _mm256_cmpeq_epi16(both(bytes, wanted), wanted);
+    const Ints set = _mm256_blendv_epi8(_mm256_cmpeq_epi16(both(bytes, wanted), wanted), last_,
+                                        _mm256_cmpeq_epi16(bins, shorts(256)));
     const Ints near = _mm256_cmpeq_epi16(_mm256_min_epu16(rest, shorts(most)), rest);
     return both(set, near);
   }
 
  private:
-  Ints first_, second_;
+  Ints first_, second_, last_;
 };
 
 // Cells of pairs, the larger in the upper half of a lane.

@@ -36,7 +36,9 @@ inline Ints min(Ints a, Ints b) { return _mm512_min_epi32(a, b); }
 inline Ints max(Ints a, Ints b) { return _mm512_max_epi32(a, b); }
 inline Ints max_unsigned(Ints a, Ints b) { return _mm512_max_epu32(a, b); }
 inline Ints min_shorts(Ints a, Ints b) { return _mm512_min_epu16(a, b); }  // unsigned
+inline Ints max_shorts(Ints a, Ints b) { return _mm512_max_epu16(a, b); }
 inline Ints add_shorts(Ints a, Ints b) { return _mm512_add_epi16(a, b); }
+inline Ints sub_shorts(Ints a, Ints b) { return _mm512_sub_epi16(a, b); }
 inline Ints both(Ints a, Ints b) { return _mm512_and_si512(a, b); }
 template <int kBits>
 inline Ints left(Ints x) {
@@ -66,6 +68,10 @@ inline bool any_short_below(Ints x, int bound) {  // unsigned
   return _mm512_cmplt_epu16_mask(x, shorts(bound)) != 0;
 }
 
+inline bool any_short_above(Ints x, int bound) {  // unsigned
+  return _mm512_cmpgt_epu16_mask(x, shorts(bound)) != 0;
+}
+
 inline bool any_above_unsigned(Ints x, std::uint32_t bound) {
   return _mm512_cmpgt_epu32_mask(x, ints(static_cast<int>(bound))) != 0;
 }
@@ -74,10 +80,20 @@ inline bool any_smallest(Ints x) {
   return _mm512_cmpeq_epi32_mask(x, ints(static_cast<int>(0x80000000u))) != 0;
 }
 
-// A bit for each of 256 bins.
+// The stored bits of 32 values.
+template <class T>
+inline Ints load_bits(const T* values) {
+  if constexpr (sizeof(T) == sizeof(std::uint16_t)) {
+    return _mm512_loadu_si512(values);
+  } else {
+    return _mm512_cvtepu8_epi16(load16(values));
+  }
+}
+
+// A bit for each of 257 bins.
 class BinBits {
  public:
-  explicit BinBits(const std::uint32_t (&bits)[8]) : bits_(_mm512_zextsi256_si512(load16(bits))) {}
+  explicit BinBits(const std::uint32_t (&bits)[9]) : bits_(_mm512_maskz_loadu_epi32(0x1ff, bits)) {}
 
   // -1 in the lanes of 16 bits where the bit of `bins` is set, and `rest` at most `most`, unsigned.
   Ints minus_one_where(Ints bins, Ints rest, int most) const {

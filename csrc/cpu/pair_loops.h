@@ -134,8 +134,8 @@ void count_uniform_fixed(const UniformRule<Widened<T>>& rule, const Run<T>& run,
   if constexpr (std::is_same_v<T, float>) {
     counted = try_uniform<UniformPairs>(rule, run, counters);
   } else if constexpr (kFixed<T>) {
-    counted = try_uniform<NarrowPairs<false>>(rule, run, counters) ||
-              try_uniform<NarrowPairs<true>>(rule, run, counters);
+    counted = try_uniform<NarrowPairs<T, false>>(rule, run, counters) ||
+              try_uniform<NarrowPairs<T, true>>(rule, run, counters);
   }
   if (!counted) {
     count_uniform(rule, run, counters.words);

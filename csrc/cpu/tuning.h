@@ -39,7 +39,7 @@ struct Prefetch {
 constexpr Prefetch kPrefetchOnIntel{4096, false};
 constexpr Prefetch kPrefetchOnAmd{1024, true};
 // Where the first level is full of counters.
-constexpr Prefetch kPrefetchOfPairs{4096, false};
+constexpr Prefetch kPrefetchOfPairs{8192, false};
 
 }  // namespace igfast
 
