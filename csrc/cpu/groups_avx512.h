@@ -22,9 +22,9 @@ inline SubHistograms sub_histograms(std::uint32_t rotation) {
 }
 
 // Places 32 values, placer(lanes) -> PlacedLanes for sixteen.
-template <class Placer, class T, class Word>
+template <class Placer, class T, class Word, class Between>
 inline void place_group(Placer& placer, const T* values, SubHistograms sub,
-                        WordGroup<Word>& group) {
+                        WordGroup<Word>& group, const Between& between) {
   for (std::int32_t j = 0; j < kWordGroup; j += 16) {
     const PlacedLanes placed = placer(load_lanes(values + j));
     const __m512i index = _mm512_add_epi32(_mm512_slli_epi32(placed.cell, 3), sub);
@@ -34,6 +34,7 @@ inline void place_group(Placer& placer, const T* values, SubHistograms sub,
       const __m512i increment = _mm512_or_si512(placed.digit, one);
       _mm512_store_si512(group.increments + j, increment);
     }
+    between(j, j + 16);
   }
 }
 

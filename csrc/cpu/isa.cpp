@@ -43,8 +43,9 @@ unsigned saved_state() {
 
 // __builtin_cpu_supports needs a run-time library that not every toolchain links: zig's says no.
 bool processor_has_avx2() {
-  constexpr unsigned kSaves = 1u << 27, kAvx = 1u << 28, kF16c = 1u << 29, kAvx2 = 1u << 5;
-  return all_of(cpuid(1).ecx, kSaves | kAvx | kF16c) && all_of(saved_state(), 0x06) &&
+  constexpr unsigned kFma = 1u << 12, kSaves = 1u << 27, kAvx = 1u << 28, kF16c = 1u << 29;
+  constexpr unsigned kAvx2 = 1u << 5;
+  return all_of(cpuid(1).ecx, kFma | kSaves | kAvx | kF16c) && all_of(saved_state(), 0x06) &&
          all_of(cpuid(7).ebx, kAvx2);
 }
 

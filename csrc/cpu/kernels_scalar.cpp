@@ -58,8 +58,8 @@ bool add_moments(const Run<T>& run, MomentSums& sums) {
       const double d2 = d * d;
       added.first[lane] += d;
       added.second[lane] += d2;
-      added.third[lane] += d2 * d;
-      added.fourth[lane] += d2 * d2;
+      added.third[lane] = std::fma(d2, d, added.third[lane]);
+      added.fourth[lane] = std::fma(d2, d2, added.fourth[lane]);
       added.minimum[lane] = x < added.minimum[lane] ? x : added.minimum[lane];
       added.maximum[lane] = x > added.maximum[lane] ? x : added.maximum[lane];
       added.zeros += x == 0.0 ? 1 : 0;

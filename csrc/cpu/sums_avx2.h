@@ -26,8 +26,8 @@ struct PowerSums {
     const __m256d d2 = _mm256_mul_pd(d, d);
     first = _mm256_add_pd(first, d);
     second = _mm256_add_pd(second, d2);
-    third = _mm256_add_pd(third, _mm256_mul_pd(d2, d));
-    fourth = _mm256_add_pd(fourth, _mm256_mul_pd(d2, d2));
+    third = _mm256_fmadd_pd(d2, d, third);
+    fourth = _mm256_fmadd_pd(d2, d2, fourth);
   }
 
   bool finite() const {  // inf - inf and NaN - NaN are not equal to zero

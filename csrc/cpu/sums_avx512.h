@@ -26,8 +26,8 @@ struct PowerSums {
     const __m512d d2 = _mm512_mul_pd(d, d);
     first = _mm512_add_pd(first, d);
     second = _mm512_add_pd(second, d2);
-    third = _mm512_add_pd(third, _mm512_mul_pd(d2, d));
-    fourth = _mm512_add_pd(fourth, _mm512_mul_pd(d2, d2));
+    third = _mm512_fmadd_pd(d2, d, third);
+    fourth = _mm512_fmadd_pd(d2, d2, fourth);
   }
 
   bool finite() const {  // inf - inf and NaN - NaN are not equal to zero

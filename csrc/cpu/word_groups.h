@@ -26,8 +26,8 @@ struct WordGroup {
   alignas(64) std::uint32_t increments[sizeof(Word) == 8 ? kWordGroup : 1];
 
   // Two indices to a load: these loads read from the store buffer, where each costs dearly.
-  void count(Word* words) const {
-    for (std::int32_t j = 0; j < kWordGroup; j += 2) {
+  void count(Word* words, std::int32_t from = 0, std::int32_t to = kWordGroup) const {
+    for (std::int32_t j = from; j < to; j += 2) {
       std::uint64_t pair;
       __builtin_memcpy(&pair, indices + j, sizeof pair);
       if constexpr (sizeof(Word) == 8) {
@@ -41,18 +41,47 @@ struct WordGroup {
   }
 };
 
-// place(first, group) places the values first .. first + 31 of a run of `size`, a multiple of 32.
+// Nothing to do between the parts of a group.
+struct Nothing {
+  void operator()(std::int32_t, std::int32_t) const {}
+};
+
+// place(first, group, between) places the values first .. first + 31 of a run of `size`, a multiple
+// of 32, and calls between(from, to) when some more of them are placed.
 // A group is placed while the one before is counted: neither half fills the processor.
 template <class Word, class Place>
 inline void count_groups(std::int32_t size, Word* words, const Place& place) {
   WordGroup<Word> groups[2];
-  place(0, groups[0]);
+  place(0, groups[0], Nothing{});
   for (std::int32_t first = 0; first < size; first += kWordGroup) {
     const std::int32_t next = first + kWordGroup;
     if (next < size) {
-      place(next, groups[next / kWordGroup & 1]);
+      place(next, groups[next / kWordGroup & 1], Nothing{});
     }
     groups[first / kWordGroup & 1].count(words);
+  }
+}
+
+// The same where placing takes as long as counting, as moments make it: a few values of each in
+// turn, and the group that was placed last but one, lest it waits for the last.
+template <class Word, class Place>
+inline void count_groups_in_turn(std::int32_t size, Word* words, const Place& place) {
+  constexpr std::int32_t kLead = 2 * kWordGroup;
+  WordGroup<Word> groups[4];
+  const auto group = [&](std::int32_t first) -> WordGroup<Word>& {
+    return groups[first / kWordGroup & 3];
+  };
+  for (std::int32_t first = 0; first < size && first < kLead; first += kWordGroup) {
+    place(first, group(first), Nothing{});
+  }
+  std::int32_t first = 0;
+  for (; first + kLead < size; first += kWordGroup) {
+    const WordGroup<Word>& counted = group(first);
+    place(first + kLead, group(first + kLead),
+          [&](std::int32_t from, std::int32_t to) { counted.count(words, from, to); });
+  }
+  for (; first < size; first += kWordGroup) {
+    group(first).count(words);
   }
 }
 

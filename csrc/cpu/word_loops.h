@@ -12,16 +12,21 @@ namespace {
 
 // Loops are flattened: compilers stop inlining in a file of this many.
 
-template <class Placer, class T, class Word>
+template <bool kInTurn, class Placer, class T, class Word>
 [[gnu::flatten]] inline void count_lanes(Placer& placer, const Run<T>& run, Word* words) {
   SubHistograms sub{};
-  count_groups(run.size, words, [&](std::int32_t first, WordGroup<Word>& group) {
+  const auto place = [&](std::int32_t first, WordGroup<Word>& group, const auto& between) {
     if (starts_block(first)) {
       sub = sub_histograms(rotation(run.block, first));
     }
     prefetch_ahead(run.values + first, kPrefetch);
-    place_group(placer, run.values + first, sub, group);
-  });
+    place_group(placer, run.values + first, sub, group, between);
+  };
+  if constexpr (kInTurn) {
+    count_groups_in_turn(run.size, words, place);
+  } else {
+    count_groups(run.size, words, place);
+  }
 }
 
 // Compares with the table only where the guess may be wrong: seldom, or often (values that sit on
@@ -33,7 +38,7 @@ template <class Guess, class T>
   const UniformLanes<Widened<T>> exact(rule);
   SubHistograms sub{};
   int patience = 0;
-  count_groups(run.size, words, [&](std::int32_t first, WordGroup<std::uint32_t>& group) {
+  const auto place = [&](std::int32_t first, WordGroup<std::uint32_t>& group, Nothing nothing) {
     if (starts_block(first)) {
       sub = sub_histograms(rotation(run.block, first));
       patience = block_patience;
@@ -42,14 +47,15 @@ template <class Guess, class T>
     prefetch_ahead(values, kPrefetch);
     if (patience > 0) {
       Guess guess(rule);
-      place_group(guess, values, sub, group);
+      place_group(guess, values, sub, group, nothing);
       if (!guess.in_doubt()) {
         return;
       }
       --patience;
     }
-    place_group(exact, values, sub, group);
-  });
+    place_group(exact, values, sub, group, nothing);
+  };
+  count_groups(run.size, words, place);
 }
 
 template <class T>
@@ -105,10 +111,10 @@ void count_dyadic(const DyadicRule& rule, const Run<T>& run, Word* words,
     }
   } else if (extents == nullptr) {
     const Placer placer(rule);
-    count_lanes(placer, run, words);
+    count_lanes<false>(placer, run, words);
   } else {
     Watched<Placer, ExtremeLanes<Widened<T>>> watched{Placer(rule), {}};
-    count_lanes(watched, run, words);
+    count_lanes<false>(watched, run, words);
     add_extremes(watched.watcher, run, *extents);
   }
 }
@@ -123,7 +129,7 @@ bool count_dyadic_moments(const DyadicRule& rule, const Run<T>& run, std::uint64
   }
   using Watcher = MomentLanes<Widened<T>>;
   Watched<Placer, Watcher> watched{Placer(rule), Watcher(sums)};
-  count_lanes(watched, run, words);
+  count_lanes<true>(watched, run, words);
   return watched.watcher.store(sums, run.size);
 }
 
@@ -131,7 +137,7 @@ template <class T, class Word>
 void count_log(const LogRule& rule, const Run<T>& run, Word* words) {
   if (LogLanes<Widened<T>>::holds(rule)) {
     const LogLanes<Widened<T>> placer(rule);
-    count_lanes(placer, run, words);
+    count_lanes<false>(placer, run, words);
   } else if constexpr (sizeof(Word) == sizeof(std::uint64_t)) {
     scalar_kernels().of(TypeTag<T>{}).log_digits(rule, run, words);
   } else {
