@@ -141,6 +141,7 @@ class LayoutReader:
     def unchanged(
         self, tensors: dict[str, Any], types: tuple[type, ...], before: bytes
     ) -> bool: ...
+    def table(self, tensors: dict[str, Any], types: tuple[type, ...]) -> _Int64 | None: ...
 
 class DevicePlan:
     def run(

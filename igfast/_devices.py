@@ -217,9 +217,9 @@ def cupy_device(index: int) -> Device:
 
 def device_of(home: str) -> Device | None:
     """The device behind a home such as ``"torch cuda:0"``; None for the host's."""
-    framework, _, where = home.partition(" cuda:")
-    if not where:
+    if " cuda:" not in home:
         return None
+    framework, _, where = home.partition(" cuda:")
     return (torch_device if framework == "torch" else cupy_device)(int(where))
 
 

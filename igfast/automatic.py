@@ -10,6 +10,7 @@ center; it then changes by whole octaves and aligned origins.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -22,7 +23,7 @@ Float = NDArray[np.float64]
 
 MAX_PASSES = 64
 
-_PRECISION = {  # significand bits, the hidden one included
+PRECISION = {  # significand bits, the hidden one included
     "float64": 53,
     "float32": 24,
     "float16": 11,
@@ -60,9 +61,12 @@ class FirstBins(Protocol):
     def observed(self, seen: Observed) -> Observed: ...
 
 
+@lru_cache(maxsize=64)
 def precisions(dtypes: tuple[str, ...]) -> Int:
-    """(L,) significand bits of each layer's dtype."""
-    return np.array([_PRECISION[dtype] for dtype in dtypes], dtype=np.int64)
+    """(L,) significand bits of each layer's dtype; read-only."""
+    bits = np.array([PRECISION[dtype] for dtype in dtypes], dtype=np.int64)
+    bits.setflags(write=False)
+    return bits
 
 
 def start(low: Float, high: Float, bins: int, precision: Int) -> tuple[Int, Int]:

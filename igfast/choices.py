@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .automatic import PRECISION
 from .grids import Grid, check_dyadic
 
 Int = NDArray[np.int64]
@@ -79,7 +80,10 @@ def warn_about_combs(
     """Warn where bins are narrower than the spacing of a layer's numbers."""
     if grid.automatic or not len(names):
         return
-    narrow = precision <= _lacking_precision(grid)
+    lacking = _lacking_precision(grid)
+    if isinstance(lacking, int) and min(map(PRECISION.__getitem__, set(dtypes))) > lacking:
+        return
+    narrow = precision <= lacking
     if narrow.any():
         row = int(np.argmax(narrow))
         warnings.warn(

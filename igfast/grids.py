@@ -77,6 +77,8 @@ class Grid:
         >>> igfast.Grid.uniform(bins=4, low=-1, high=1).edges()
         array([-1. , -0.5,  0. ,  0.5,  1. ])
         """
+        if type(bins) is int and {type(low), type(high)} <= {int, float}:
+            return _uniform(bins, float(low), float(high))  # at every step the same
         grid = cls("uniform", _bins(bins), low=_reals(low, "low"), high=_reals(high, "high"))
         grid.edges()  # refuses what linspace cannot resolve
         return grid
@@ -203,6 +205,13 @@ def check_dyadic(exponents: NDArray[Any], origins: NDArray[Any], bins: int) -> N
             )
         if math.log2(max(abs(o), abs(o + bins), 1)) + k >= 1024:
             raise ValueError(f"exponent={k} with origin={o} puts bin edges beyond float64")
+
+
+@lru_cache(maxsize=64)
+def _uniform(bins: int, low: float, high: float) -> Grid:
+    grid = Grid("uniform", _bins(bins), low=low, high=high)
+    grid.edges()
+    return grid
 
 
 @lru_cache(maxsize=64)

@@ -41,7 +41,8 @@ class Request:
     @property
     def edge_rows(self) -> NDArray[np.float64] | None:
         """Edges as the kernels take them, (1 or L, B+1)."""
-        return None if self.edges is None else np.atleast_2d(self.edges)
+        edges = self.edges
+        return edges[np.newaxis] if edges is not None and edges.ndim == 1 else edges
 
     @property
     def log(self) -> tuple[int, int, int] | None:

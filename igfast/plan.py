@@ -71,7 +71,7 @@ class Plan:
             )
         self._starts = starts
         self._batch = self._lay_out()
-        self._signature = _arrays.signature(self._tensors)
+        self._signature: _arrays.Signature = None  # of the first call to come: one call needs none
         self._precision = automatic.precisions(self._batch.dtypes)
         rows = len(self.names)
         edges = choices.uniform_edges(self.grid, rows)
@@ -286,8 +286,9 @@ class Plan:
 
     def _check_capture(self) -> None:
         """Refuse what a graph would freeze: a table of tensors that have moved, or no table."""
-        moved = not _arrays.unchanged(self._tensors, self._signature)
-        if self._counter is None or self._batch.copied or moved:
+        laid_out = self._counter is not None
+        moved = laid_out and not _arrays.unchanged(self._tensors, self._signature)
+        if not laid_out or self._batch.copied or moved:
             why = "reads a copy of a tensor" if self._batch.copied else "is not laid out"
             raise RuntimeError(
                 f"{self._operation}: this plan {why if not moved else 'has tensors that moved'}; "

@@ -274,3 +274,53 @@ def test_layouts_are_read_of_plain_tensors_alone():
     for table in (0, torch.zeros(1).__dlpack__()):
         with pytest.raises((TypeError, ValueError)):
             _core.LayoutReader(table)
+
+
+ODD = {
+    "float64": lambda: torch.rand(3, 4, dtype=torch.float64),
+    "float16": lambda: torch.rand(3).half(),
+    "bfloat16": lambda: torch.rand(3).bfloat16(),
+    "float8_e4m3fn": lambda: torch.rand(3).to(torch.float8_e4m3fn),
+    "float8_e5m2": lambda: torch.rand(3).to(torch.float8_e5m2),
+    "a parameter": lambda: torch.nn.Parameter(torch.rand(2, 3)),
+    "no dimension": lambda: torch.tensor(0.5),
+    "a slice": lambda: torch.rand(9)[3:7],
+    "strides of one element": lambda: torch.rand(2, 3).as_strided((1, 2, 1), (9, 1, 5)),
+    "transposed": lambda: torch.rand(3, 4).t(),
+    "expanded": lambda: torch.rand(1).expand(3),
+    "empty": lambda: torch.rand(0, 3),
+    "negative view": lambda: torch._neg_view(torch.rand(3)),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_the_kernels_table_is_the_same_by_both_readers(monkeypatch, kind):
+    tensors = {"w": torch.zeros(4, 6), "odd": ODD[kind]()}
+    through_table = _arrays.batch(tensors, "test")
+    monkeypatch.setattr(_devices, "layout_reader", lambda tensor_type: None)
+    by_attributes = _arrays.batch(tensors, "test")
+    assert through_table.dtypes == by_attributes.dtypes
+    assert through_table.copied == by_attributes.copied
+    same = slice(1 if through_table.copied else 0, None)  # each has its own copy
+    np.testing.assert_array_equal(through_table.table[:, same], by_attributes.table[:, same])
+
+
+@pytest.mark.parametrize(
+    "kind", ["float8_e4m3fnuz", "int32", "complex64", "bool", "sparse", "meta", "freed", "wrapped"]
+)
+def test_tensors_without_a_table_are_refused_as_ever(kind):
+    x = torch.rand(4)
+    if kind == "sparse":
+        x = x.to_sparse()
+    elif kind == "meta":
+        x = x.to("meta")
+    elif kind == "freed":
+        x.untyped_storage().resize_(0)
+    elif kind == "wrapped":  # of the plain type, but without memory
+        with pytest.raises(RuntimeError):
+            torch.func.vmap(lambda row: igfast.histogram(row, bins=4))(x.reshape(2, 2))
+        return
+    else:
+        x = x.to(getattr(torch, kind))
+    with pytest.raises((TypeError, ValueError), match="tensor 'w'"):
+        igfast.histogram({"w": x}, bins=4)
