@@ -93,10 +93,9 @@ class NarrowPairs {
     const Ints less = min(a, b);
     Ints bins = upper_halves(larger, less);
     if constexpr (kTies) {  // keeps the order of a pair
-      const Ints rest = halves(left<16>(larger), less);
-      bins = add_shorts(bins, ties_.minus_one_where(bins, rest, tie_));
+      bins = ties_.less_one_where(bins, halves(left<16>(larger), less), tie_);
     }
-    return add_shorts(bins, shorts(kFirstBinCell));
+    return add_shorts(max_signed_shorts(bins, ints(-1)), shorts(kFirstBinCell));
   }
 
   bool in_doubt() const { return any_short_above(farthest_, kInfinity - least_); }
@@ -122,10 +121,9 @@ class NarrowPairs {
   }
 
   // The closed last edge is one more tie, or compared with where there are none: clamped half way
-  // between integers.
+  // between integers. Far below the bins integers end, with the smallest.
   Ints units(Floats x) const {
-    const Floats guess = mul(sub(x, low_), scale_);
-    const Ints inside = floor_of(clamp(guess, floats(-0.5f * kFixedUnit), most_));
+    const Ints inside = floor_of(at_most(mul(sub(x, low_), scale_), most_));
     if constexpr (kTies) {
       return inside;
     } else {

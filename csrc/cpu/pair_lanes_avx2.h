@@ -22,6 +22,7 @@ inline Floats mul(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
 inline Floats clamp(Floats x, Floats least, Floats most) {
   return _mm256_min_ps(most, _mm256_max_ps(least, x));
 }
+inline Floats at_most(Floats x, Floats most) { return _mm256_min_ps(most, x); }
 inline Ints nearest(Floats x) { return _mm256_cvtps_epi32(x); }
 inline Ints floor_of(Floats x) { return _mm256_cvttps_epi32(_mm256_floor_ps(x)); }
 inline Ints bits(Floats x) { return _mm256_castps_si256(x); }
@@ -34,6 +35,7 @@ inline Ints min(Ints a, Ints b) { return _mm256_min_epi32(a, b); }
 inline Ints max(Ints a, Ints b) { return _mm256_max_epi32(a, b); }
 inline Ints max_unsigned(Ints a, Ints b) { return _mm256_max_epu32(a, b); }
 inline Ints min_shorts(Ints a, Ints b) { return _mm256_min_epu16(a, b); }  // unsigned
+inline Ints max_signed_shorts(Ints a, Ints b) { return _mm256_max_epi16(a, b); }
 inline Ints max_shorts(Ints a, Ints b) { return _mm256_max_epu16(a, b); }
 inline Ints add_shorts(Ints a, Ints b) { return _mm256_add_epi16(a, b); }
 inline Ints sub_shorts(Ints a, Ints b) { return _mm256_sub_epi16(a, b); }
@@ -95,9 +97,9 @@ class BinBits {
         second_(_mm256_broadcastsi128_si256(load16(bits + 4))),
         last_(ints(bits[8] != 0 ? -1 : 0)) {}
 
-  // -1 in the lanes of 16 bits where the bit of `bins` is set, and `rest` at most `most`, unsigned.
-  // No bit of bin -1 is asked for: its `rest` is larger.
-  Ints minus_one_where(Ints bins, Ints rest, int most) const {
+  // Takes one from the lanes of 16 bits where the bit of `bins` is set, and `rest` at most `most`,
+  // unsigned. Of negative bins at random, which stay so.
+  Ints less_one_where(Ints bins, Ints rest, int most) const {
     const Ints index = _mm256_srli_epi16(bins, 3);  // of a byte; the upper half of a lane is unused
     const Ints in_second = _mm256_slli_epi16(index, 3);  // bit 4 to bit 7
     const Ints low = _mm256_and_si256(index, shorts(15));
@@ -109,7 +111,7 @@ class BinBits {
     const Ints set = _mm256_blendv_epi8(_mm256_cmpeq_epi16(both(bytes, wanted), wanted), last_,
                                         _mm256_cmpeq_epi16(bins, shorts(256)));
     const Ints near = _mm256_cmpeq_epi16(_mm256_min_epu16(rest, shorts(most)), rest);
-    return both(set, near);
+    return _mm256_adds_epi16(bins, both(set, near));
   }
 
  private:

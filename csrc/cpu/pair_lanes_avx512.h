@@ -22,6 +22,7 @@ inline Floats mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
 inline Floats clamp(Floats x, Floats least, Floats most) {
   return _mm512_min_ps(most, _mm512_max_ps(least, x));
 }
+inline Floats at_most(Floats x, Floats most) { return _mm512_min_ps(most, x); }
 inline Ints nearest(Floats x) { return _mm512_cvtps_epi32(x); }
 inline Ints floor_of(Floats x) {
   return _mm512_cvt_roundps_epi32(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
@@ -36,6 +37,7 @@ inline Ints min(Ints a, Ints b) { return _mm512_min_epi32(a, b); }
 inline Ints max(Ints a, Ints b) { return _mm512_max_epi32(a, b); }
 inline Ints max_unsigned(Ints a, Ints b) { return _mm512_max_epu32(a, b); }
 inline Ints min_shorts(Ints a, Ints b) { return _mm512_min_epu16(a, b); }  // unsigned
+inline Ints max_signed_shorts(Ints a, Ints b) { return _mm512_max_epi16(a, b); }
 inline Ints max_shorts(Ints a, Ints b) { return _mm512_max_epu16(a, b); }
 inline Ints add_shorts(Ints a, Ints b) { return _mm512_add_epi16(a, b); }
 inline Ints sub_shorts(Ints a, Ints b) { return _mm512_sub_epi16(a, b); }
@@ -93,18 +95,25 @@ inline Ints load_bits(const T* values) {
 // A bit for each of 257 bins.
 class BinBits {
  public:
-  explicit BinBits(const std::uint32_t (&bits)[9]) : bits_(_mm512_maskz_loadu_epi32(0x1ff, bits)) {}
+  explicit BinBits(const std::uint32_t (&bits)[9]) {
+    for (int word = 0; word < 9; ++word) {
+      const Ints more = _mm512_or_si512(bits_, shorts(1 << word));
+      bits_ = _mm512_mask_mov_epi16(bits_, bits[word], more);
+    }
+  }
 
-  // -1 in the lanes of 16 bits where the bit of `bins` is set, and `rest` at most `most`, unsigned.
-  Ints minus_one_where(Ints bins, Ints rest, int most) const {
-    const Ints word = _mm512_permutexvar_epi16(_mm512_srli_epi16(bins, 4), bits_);
-    const Ints bit = _mm512_srlv_epi16(word, _mm512_and_si512(bins, shorts(15)));
+  // Takes one from the lanes of 16 bits where the bit of `bins` is set, and `rest` at most `most`,
+  // unsigned. Nothing of negative bins, whose bits are beyond the words.
+  Ints less_one_where(Ints bins, Ints rest, int most) const {
+    const Ints word = _mm512_permutexvar_epi16(bins, bits_);  // by the lowest five bits
+    const Ints bit = _mm512_srlv_epi16(word, _mm512_srli_epi16(bins, 5));
     const __mmask32 near = _mm512_cmple_epu16_mask(rest, shorts(most));
-    return _mm512_movm_epi16(_mm512_mask_test_epi16_mask(near, bit, shorts(1)));
+    const __mmask32 takes = _mm512_mask_test_epi16_mask(near, bit, shorts(1));
+    return _mm512_mask_sub_epi16(bins, takes, bins, shorts(1));
   }
 
  private:
-  Ints bits_;
+  Ints bits_ = _mm512_setzero_si512();
 };
 
 // Cells of pairs, the larger in the upper half of a lane.

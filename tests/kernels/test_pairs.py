@@ -54,6 +54,17 @@ def test_narrow_values_on_and_beside_decimal_edges(kernel, isa, patterns, name, 
     counted(kernel, shuffled(ordinary), kernel.Uniform(np.linspace(*low_high, 257)))
 
 
+@pytest.mark.parametrize("low_high", [(1 + 2**-52, 2 - 2**-52), (1, 2), (-2, -1), (-0.7, 0.9)])
+@pytest.mark.parametrize("bins", [5, 64, 255, 256])
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+def test_narrow_values_at_both_ends(kernel, isa, patterns, name, bins, low_high):
+    """Ties of the first and the last edge, and values far beyond, infinite ones too."""
+    x = patterns(FLOATS[name])
+    wide = x.astype(np.float32)
+    for values in (x[np.abs(wide) > 0.25], x[wide < 0.1], x[~np.isnan(wide)]):
+        counted(kernel, shuffled(values), kernel.Uniform(np.linspace(*low_high, bins + 1)))
+
+
 @pytest.mark.parametrize(
     ("exponent", "origin"), [(-7, -128), (-9, 300), (3, -100), (8, -1), (-3, 20_000)]
 )
