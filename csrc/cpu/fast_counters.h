@@ -40,10 +40,10 @@ class FastCounters {
   FastCounters(const FastCounters&) = delete;
   FastCounters& operator=(const FastCounters&) = delete;
 
-  // Whether the next `size` elements are to be counted here.
+  // Whether the next `size` elements are to be counted here: enough of them, or the row's last.
   bool take(std::int64_t size) {
-    const bool takes =
-        size >= Tuning::kFewestFast && (pairs_.bytes != nullptr || singles_.cells != nullptr);
+    const bool takes = (used_ || size >= Tuning::kFewestFast) &&
+                       (pairs_.bytes != nullptr || singles_.cells != nullptr);
     used_ = used_ || takes;
     return takes;
   }
