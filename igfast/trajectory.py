@@ -485,7 +485,9 @@ class Trajectory:
         Of the error of a split L counts what is not a factor that all of L shares.
         """
         steps = self.steps_of(quantity)
-        names = (layer,) if layer else (*self._source.layers(quantity), MODEL)
+        first = self.histograms(quantity)[:1]
+        model = (MODEL,) if all(one.poolable for one in first) else ()
+        names = (layer,) if layer else (*self._source.layers(quantity), *model)
         found = {name: self._estimate(name, quantity, estimator) for name in names}
         lengths = {
             name: (one.length, getattr(one, "independent_error", one.length_error))
