@@ -5,16 +5,17 @@
 
 #include <cmath>
 #include <map>
-#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
 
+#include "array_checks.h"
 #include "backend.h"
 #include "cpu/isa.h"
 #include "device_bindings.h"
 #include "dtype.h"
 #include "layout_bindings.h"
+#include "measures_bindings.h"
 #include "numbers_bindings.h"
 #include "record_bindings.h"
 #include "rows_bindings.h"
@@ -23,60 +24,11 @@ namespace py = pybind11;
 
 namespace {
 
-using Shape = std::vector<py::ssize_t>;
+using igfast::leading_size;
+using igfast::require;
+using igfast::require_output;
+using igfast::require_range;
 using Used = std::tuple<std::string, std::int64_t>;
-
-std::string describe(const Shape& shape) {
-  std::string text = "(";
-  for (const py::ssize_t size : shape) {
-    text += (text.size() > 1 ? ", " : "") + std::to_string(size);
-  }
-  return text + ")";
-}
-
-// A C-contiguous array of exactly this element type and shape: never a silent copy.
-template <class T>
-py::array_t<T> require(const char* name, const py::object& object, const Shape& shape) {
-  const auto wanted = [&] {
-    return std::string(py::str(py::dtype::of<T>())) + " array of shape " + describe(shape);
-  };
-  if (!py::isinstance<py::array>(object)) {
-    throw py::type_error(std::string(name) + " must be a NumPy " + wanted() + ", not " +
-                         std::string(py::str(py::type::of(object))));
-  }
-  const auto array = py::reinterpret_borrow<py::array>(object);
-  const Shape actual(array.shape(), array.shape() + array.ndim());
-  const bool contiguous = (array.flags() & py::array::c_style) != 0;
-  if (!py::isinstance<py::array_t<T>>(object) || actual != shape || !contiguous) {
-    throw py::value_error(std::string(name) + " must be a C-contiguous " + wanted() + ", not " +
-                          std::string(py::str(array.dtype())) + " " + describe(actual) +
-                          (contiguous ? "" : " (not contiguous)"));
-  }
-  return py::reinterpret_borrow<py::array_t<T>>(object);
-}
-
-template <class T>
-T* require_output(const char* name, const py::object& object, const Shape& shape) {
-  auto array = require<T>(name, object, shape);
-  if (!array.writeable()) {
-    throw py::value_error(std::string(name) + " must be writable: it is an output");
-  }
-  return array.mutable_data();
-}
-
-void require_range(const char* name, std::int64_t value, std::int64_t low, std::int64_t high) {
-  if (value < low || value > high) {
-    throw py::value_error(std::string(name) + " must be in [" + std::to_string(low) + ", " +
-                          std::to_string(high) + "], not " + std::to_string(value));
-  }
-}
-
-py::ssize_t leading_size(const char* name, const py::object& object) {
-  if (!py::isinstance<py::array>(object) || py::reinterpret_borrow<py::array>(object).ndim() < 1) {
-    throw py::type_error(std::string(name) + " must be a NumPy array with a leading axis");
-  }
-  return py::reinterpret_borrow<py::array>(object).shape(0);
-}
 
 struct Tensors {
   const igf_tensor* data;
@@ -253,67 +205,6 @@ Used moments(const py::object& tensors, const py::object& integers, const py::ob
   return {args.isa_used, args.threads_used};
 }
 
-const std::map<std::string, igf_divergence_kind> kDivergences = {
-    {"hellinger_squared", IGF_HELLINGER_SQUARED},
-    {"kl", IGF_KL},
-    {"js", IGF_JS},
-    {"fisher_rao", IGF_FISHER_RAO},
-    {"chi2", IGF_CHI2},
-    {"alpha", IGF_ALPHA},
-    {"js_weighted", IGF_JS_WEIGHTED},
-    {"squared_euclidean", IGF_SQUARED_EUCLIDEAN},
-    {"itakura_saito", IGF_ITAKURA_SAITO}};
-const std::map<std::string, igf_entropy_kind> kEntropies = {{"shannon", IGF_SHANNON},
-                                                            {"complexity", IGF_COMPLEXITY}};
-
-template <class Kind>
-Kind require_kind(const char* operation, const std::string& name,
-                  const std::map<std::string, Kind>& kinds) {
-  const auto found = kinds.find(name);
-  if (found == kinds.end()) {
-    std::string known;
-    for (const auto& entry : kinds) {
-      known += (known.empty() ? "" : ", ") + entry.first;
-    }
-    throw py::value_error(std::string(operation) + " kind must be one of " + known + ", not '" +
-                          name + "'");
-  }
-  return found->second;
-}
-
-void divergence(const std::string& kind, double parameter, const py::object& p,
-                const py::object& p_outside, const py::object& q, const py::object& q_outside,
-                const py::object& out) {
-  igf_divergence_args args{};
-  args.kind = require_kind("divergence", kind, kDivergences);
-  args.parameter = parameter;
-  args.rows = leading_size("out", out);
-  args.bins = py::isinstance<py::array>(p) && py::reinterpret_borrow<py::array>(p).ndim() == 2
-                  ? py::reinterpret_borrow<py::array>(p).shape(1)
-                  : 0;
-  args.p = require<std::int64_t>("p", p, {args.rows, args.bins}).data();
-  args.p_outside = require<std::int64_t>("p_outside", p_outside, {args.rows, 2}).data();
-  args.q = require<std::int64_t>("q", q, {args.rows, args.bins}).data();
-  args.q_outside = require<std::int64_t>("q_outside", q_outside, {args.rows, 2}).data();
-  args.out = require_output<double>("out", out, {args.rows});
-  py::gil_scoped_release release;
-  igfast::operations().divergence(&args);
-}
-
-void entropy(const std::string& kind, const py::object& counts, const py::object& out) {
-  igf_entropy_args args{};
-  args.kind = require_kind("entropy", kind, kEntropies);
-  args.rows = leading_size("out", out);
-  args.bins =
-      py::isinstance<py::array>(counts) && py::reinterpret_borrow<py::array>(counts).ndim() == 2
-          ? py::reinterpret_borrow<py::array>(counts).shape(1)
-          : 0;
-  args.counts = require<std::int64_t>("counts", counts, {args.rows, args.bins}).data();
-  args.out = require_output<double>("out", out, {args.rows});
-  py::gil_scoped_release release;
-  igfast::operations().entropy(&args);
-}
-
 std::vector<std::string> available_isas() {
   std::vector<std::string> names;
   for (const igfast::Isa isa : igfast::available_isas()) {
@@ -335,15 +226,6 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
     dtypes[dtype.name] = static_cast<std::int64_t>(dtype.tag);
   }
   module.attr("DTYPES") = dtypes;
-  const auto tags = [](const auto& kinds) {
-    std::map<std::string, int> found;
-    for (const auto& [name, kind] : kinds) {
-      found[name] = static_cast<int>(kind);
-    }
-    return found;
-  };
-  module.attr("DIVERGENCES") = tags(kDivergences);
-  module.attr("ENTROPIES") = tags(kEntropies);
   module.attr("GRID_UNIFORM") = static_cast<int>(IGF_UNIFORM);
   module.attr("GRID_DYADIC") = static_cast<int>(IGF_DYADIC);
   module.attr("GRID_LOG") = static_cast<int>(IGF_LOG);
@@ -354,9 +236,6 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
              arg("split_outside"), arg("nan"), arg("offsets"), arg("moments"), arg("threads"),
              arg("extents") = py::none());
   module.def("moments", &moments, arg("tensors"), arg("integers"), arg("floats"), arg("threads"));
-  module.def("divergence", &divergence, arg("kind"), arg("parameter"), arg("p"), arg("p_outside"),
-             arg("q"), arg("q_outside"), arg("out"));
-  module.def("entropy", &entropy, arg("kind"), arg("counts"), arg("out"));
   module.def("set_isa", &igfast::set_isa, arg("name"));
   module.def("isa", [] {
     const std::string backend = igfast::operations().name;
@@ -366,6 +245,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   module.def("build_info", &build_info);
   igfast::bind_devices(module);
   igfast::bind_layouts(module);
+  igfast::bind_measures(module);
   igfast::bind_records(module);
   igfast::bind_numbers(module);
   igfast::bind_rows(module);

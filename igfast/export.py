@@ -28,9 +28,13 @@ CURVES = ("velocity", "velocity_error", "length", "length_error", "entropy", "co
 
 
 def layer_names(run: Trajectory, quantity: str) -> tuple[str, ...]:
-    """The layers of a run's export: its own, and the pooled ``model`` if there are several."""
-    names = run.histograms(quantity)[0].names
-    return (*names, MODEL) if len(names) > 1 and MODEL not in names else names
+    """The layers of a run's export: its own, and the pooled ``model`` if there are several.
+
+    Layers with a range of their own each cannot be pooled.
+    """
+    first = run.histograms(quantity)[0]
+    several = len(first) > 1 and MODEL not in first.names and first.poolable
+    return (*first.names, MODEL) if several else first.names
 
 
 def curves(run: Trajectory, quantity: str, estimator: str) -> dict[str, NDArray[Any]]:
@@ -208,6 +212,8 @@ def _table(
         raise ValueError(
             f"quantity={quantity!r}: this run recorded {', '.join(run.quantities) or 'nothing'}"
         )
+    if not len(run.steps_of(quantity)):
+        raise ValueError(f"quantity={quantity!r}: this run holds no record of it yet")
     names = layer_names(run, quantity)
     return names, run.steps_of(quantity), curves(run, quantity, estimator)
 

@@ -254,6 +254,11 @@ class Histogram:
             found[:, row] = _invert(running, edges[row], target) if total else np.nan
         return found.reshape((*wanted.shape, len(self)))
 
+    @property
+    def poolable(self) -> bool:
+        """Whether :meth:`pooled` works: not where every layer has a uniform range of its own."""
+        return self.uniform_edges is None or self.uniform_edges.ndim == 1
+
     def pooled(self, name: str = "model") -> Histogram:
         """All layers in one, on the finest dyadic grid that spans every layer's.
 
@@ -262,7 +267,7 @@ class Histogram:
         """
         if not len(self):
             raise ValueError("pooled needs at least one layer, this histogram has none")
-        if self.uniform_edges is not None and self.uniform_edges.ndim == 2:
+        if not self.poolable:
             raise ValueError(
                 "pooled needs one range for all layers of a uniform grid; pass scalar low and high"
             )

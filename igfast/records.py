@@ -50,6 +50,8 @@ class Records:
         key = (quantity, layer)
         if key not in self._pooled:
             rows = self._members(layer, quantity)
+            if not len(self._source.steps_of(quantity)):
+                return []
             held = self._part_with(self._source.layers(quantity)[0], quantity)
             whole = held.names == self._source.layers(quantity)
             records = held.records if whole else self._source.histogram_series(quantity)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import igfast
-from igfast.export import WRITERS
+from igfast.export import WRITERS, layer_names
 from igfast.store import RunWriter
 
 pytest.importorskip("pyarrow")
@@ -117,3 +117,33 @@ def test_a_run_in_memory_has_numbers_too(run, tmp_path):
     assert len(every) == 2 * len(run.steps)
     assert "mean" not in every
     assert np.isfinite(every.running_complexity).all()
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_layers_that_cannot_be_pooled_have_no_model(format, tmp_path):
+    """Every layer on a range of its own: what a run says of its layers is there all the same."""
+    grid = igfast.Grid.uniform(bins=16, low=[-1, 0], high=[1, 5])
+    arrays = {"a": np.linspace(-1, 1, 50), "b": np.linspace(1, 4, 30)}
+    with igfast.Monitor(arrays, grid=grid, offsets=False, store=tmp_path / "run.igf") as monitor:
+        for step in range(3):
+            monitor.record(step)
+            arrays["a"] *= 0.9
+    run = igfast.open(tmp_path / "run.igf")
+    assert layer_names(run, "param") == ("a", "b")
+    assert run.transitions() == {}
+    WRITERS[format](run, tmp_path / f"run.{format}", "param", "split")
+    assert run.report(tmp_path / "report.html").is_file()
+    with pytest.raises(ValueError, match="one range for all layers"):
+        run.length("model")
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_a_run_without_records(format, tmp_path):
+    with igfast.Monitor({"w": np.ones(3)}, store=tmp_path / "run.igf"):
+        pass
+    run = igfast.open(tmp_path / "run.igf")
+    with pytest.raises(ValueError, match="holds no record of it yet"):
+        WRITERS[format](run, tmp_path / f"run.{format}", "param", "split")
+    with pytest.raises(ValueError, match="this run has none yet"):
+        run.divergence("kl")
+    assert run.length("model").tolist() == []

@@ -39,6 +39,7 @@ ROOMS = [
     "schedules",
     "health",
     "groups",
+    "printing",
     "store",
     "sources",
     "records",

@@ -251,7 +251,10 @@ def _solve(
     else:
         varied = variations.solve(inner, fit.data)
         freedom, residual, c, z = varied.freedom, varied.residual, varied.fixed, varied.free
-    scatter = residual / (fit.data.size - freedom)
+    left = fit.data.size - freedom
+    if chosen_by == "given" and left < 1e-6 * fit.data.size:
+        raise ValueError(f"strength={strength:g} leaves no residual to tell errors by; raise it")
+    scatter = residual / left
     kept = fit.triangle.shape[0]  # one less than the degree where the constant is not fitted
     at_fixed, at_free = basis(s_at, knots, degree, order)
     at_fixed = at_fixed[:, -kept:] / width**order

@@ -75,6 +75,8 @@ def divergence_along(
         raise ValueError(f"kind must be one of {', '.join(map(repr, DIVERGENCES))}, got {kind!r}")
     _check(kind, found, parameters)
     count = len(records)
+    if not count:
+        raise ValueError("a divergence needs at least one record; this run has none yet")
     if reference == "previous":
         p, q = np.arange(count - 1), np.arange(1, count)
     else:

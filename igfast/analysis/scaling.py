@@ -16,6 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 Float = NDArray[np.float64]
 
 LEAST_OVERLAP = 0.3  # share of points that another size must reach: curves torn apart fit trivially
+REACH, STEP = 3.0, 0.25  # of b, looked at on either side of the start
+BETTER = 0.5  # of the least distance near the start: a minimum farther away must go below
+WIDER = 0.5  # and leave this share of points within the range of another size
 SIMPLEX = 0.15  # first steps in a and b
 NEAR = 0.03  # the same for bootstrap samples, which start at the best fit
 TOLERANCE = 1e-5
@@ -106,7 +109,7 @@ def collapse(
     errors : sequence of R array_like, optional
         Standard errors of y.
     start : (float, float)
-        Where the search for (a, b) starts.
+        Where the search for (a, b) starts; what is clearly better up to 3 away in b is found too.
     draws : int
         Bootstrap samples.
     resample : {"auto", "runs", "points"}
@@ -139,7 +142,7 @@ def collapse(
     if resample not in ("auto", "runs", "points"):
         raise ValueError(f'resample must be "auto", "runs" or "points", got {resample!r}')
     resampled = ("runs" if several else "points") if resample == "auto" else resample
-    best = _minimize(curves, np.asarray(start, dtype=np.float64), SIMPLEX, TOLERANCE)
+    best = _best(curves, np.asarray(start, dtype=np.float64))
     value, overlap = _distance(curves, best)
     rng = np.random.default_rng(SEED)
     found = np.array(
@@ -165,6 +168,26 @@ def collapse(
         x=given[0],
         y=given[1],
     )
+
+
+def _best(curves: _Curves, start: Float) -> Float:
+    """The minimum near the start, or one that is clearly better, of a scan over b."""
+    near = _minimize(curves, start, SIMPLEX, TOLERANCE)
+    scanned = [_with_best_a(curves, b) for b in start[1] + np.arange(-REACH, REACH + STEP, STEP)]
+    seed = min(scanned, key=lambda point: _distance(curves, point)[0])
+    if not math.isfinite(_distance(curves, seed)[0]):
+        return near
+    far = _minimize(curves, seed, SIMPLEX, TOLERANCE)
+    distance, overlap = _distance(curves, far)
+    better = distance < BETTER * _distance(curves, near)[0] and overlap > WIDER
+    return far if better else near
+
+
+def _with_best_a(curves: _Curves, b: float) -> Float:
+    """(a, b) with the a that suits b best: for one b the distance is a parabola in a."""
+    low, middle, high = (_distance(curves, np.array([a, b]))[0] for a in (-1.0, 0.0, 1.0))
+    bend = low - 2 * middle + high if math.isfinite(middle) else 0.0
+    return np.array([(low - high) / (2 * bend) if bend > 0 else 0.0, b])
 
 
 def _minimize(curves: _Curves, start: Float, step: float, tolerance: float) -> Float:

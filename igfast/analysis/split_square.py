@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import _core
 from .split_cells import join_outside
 
 Float = NDArray[np.float64]
@@ -65,11 +66,15 @@ def interval_squares(
     (3, L) float64
         Γ²Δt², its standard error, ΓΔt of the noise floor; NaN with one split, or an empty one.
     """
-    before, after = join_outside(counts_before, outside_before), join_outside(counts, outside)
-    found = np.full((3, len(after)), np.nan)
-    held = (before.sum(axis=-1).min(axis=1) > 0) & (after.sum(axis=-1).min(axis=1) > 0)
-    if after.shape[1] > 1 and held.any():
-        found[:, held] = _from_products(products(before[held], after[held]))
+    given = (counts_before, outside_before), (counts, outside)
+    before, after = (
+        _core.shares(*(np.ascontiguousarray(part, np.int64) for part in pair)) for pair in given
+    )
+    held = before[2] & after[2]  # no split is empty
+    found = np.full((3, len(held)), np.nan)
+    if before[0].shape[1] > 1 and held.any():
+        matrix = _core.motion(before[0], before[1], after[0], after[1])[0]
+        found[:, held] = _from_products(matrix[held])
     return found
 
 

@@ -19,6 +19,7 @@ Float = NDArray[np.float64]
 THRESHOLD = 2.5  # standard errors that a minimum must be deep
 BAND = 2.0  # standard errors that an interval allows
 ONSET_POINTS = 400
+FEWEST = 5  # evaluations of a loss
 
 
 @dataclass(frozen=True)
@@ -187,10 +188,15 @@ def overfitting_onset(steps: ArrayLike, loss: ArrayLike, *, strength: float | st
         raise ValueError(f"steps and loss must be of one shape (N,), got {s.shape} and {y.shape}")
     keep = (s > 0) & np.isfinite(y)
     s, y = s[keep], y[keep]
+    if s.size < FEWEST or (np.diff(s) <= 0).any():
+        raise ValueError(
+            f"steps and loss must hold {FEWEST} evaluations or more at positive, increasing steps, "
+            f"got {s.size}"
+        )
     if (y <= 0).any():
         raise ValueError(f"loss must be positive for its logarithm, the least is {y.min():.6g}")
     x = np.log(s)
-    grid = np.union1d(x, np.linspace(x[0], x[-1], ONSET_POINTS)) if s.size else x
+    grid = np.union1d(x, np.linspace(x[0], x[-1], ONSET_POINTS))
     curve = smooth(x, np.log(y), strength=strength, at=grid)
     index = int(np.argmin(curve.value))
     spread = curve.difference_error(index)

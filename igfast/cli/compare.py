@@ -11,6 +11,7 @@ from rich.table import Table
 
 import igfast
 from igfast.cli.terminal import console_for, print_table
+from igfast.printing import printable
 
 
 def compare(
@@ -38,7 +39,7 @@ def compare(
         table.add_column(title, justify="left" if left else "right", overflow="fold")
     before = ""
     for layer, *cells in rows(found):
-        table.add_row("" if layer == before else escape(layer), *map(escape, cells))
+        table.add_row("" if layer == before else escape(printable(layer)), *map(escape, cells))
         before = layer
     print_table(table, console)
     for text in (sentence(found), *(f"! {note}" for note in found.notes)):

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from igfast.cli.terminal import print_table
 from igfast.export import curves, layer_names
+from igfast.printing import printable
 from igfast.report.collect import LEAST_LIMITED, moved, scrutinized
 from igfast.report.scrutiny import growth_of, onset_sentence, scrutinize
 from igfast.report.windows import window_ends
@@ -25,7 +26,8 @@ def print_summary(run: Trajectory, console: Console) -> None:
         console.print(line, highlight=False, soft_wrap=True)
     for name, (steps, values) in run.scalars().items():
         if len(steps):
-            console.print(f"{name}: {values[-1]:.4g} at step {steps[-1]:,}", highlight=False)
+            line = f"{printable(name)}: {values[-1]:.4g} at step {steps[-1]:,}"
+            console.print(line, highlight=False, markup=False)
     if run.path is not None:
         for line in size_lines(run.path):
             console.print(line, highlight=False)
@@ -50,7 +52,7 @@ def growth_lines(run: Trajectory) -> list[str]:
             time, start, stop = (
                 f"{t + found.origin:,.0f}" for t in (one.time, one.start, one.stop)
             )
-            line = f"transition of {layer} at step {time} [{start}, {stop}]"
+            line = f"transition of {printable(layer)} at step {time} [{start}, {stop}]"
             if not any(found.persists(layer, number)):
                 line += ", at this λ only"
             if lag is not None and np.isfinite(lag.decades):
@@ -69,7 +71,7 @@ def sampling_lines(run: Trajectory) -> list[str]:
     layers = scrutinized(moved(run, quantity))
     found = scrutinize(run, quantity, layers)
     return [
-        f"{layer.name}: {statement}"
+        f"{printable(layer.name)}: {statement}"
         for layer in layers
         for one in (found[layer.column],)
         for statement in (one.scales.statement, one.sampling.statement)
@@ -140,7 +142,7 @@ def layer_table(run: Trajectory) -> Table:
         shown = length_text(length, error, sizes[index])
         moved = len(slopes) > 0 and "<" not in shown and shown != "–"
         table.add_row(
-            escape(layer),
+            escape(printable(layer)),
             _slopes(slopes[0, index], slopes[-1, index]) if moved else "–",
             shown,
             _pair(value["entropy"][0], value["entropy"][-1], ".3f"),

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..health import Flag
+from ..printing import printable
 from .following import State
 
 SHOWN_SCALARS = 6
@@ -33,7 +34,7 @@ def picture(state: State, path: Path, rows: int) -> Group:
         name = state.layers[row]
         flags = _of_layer(state.flags, name)
         table.add_row(
-            escape(name),
+            escape(printable(name)),
             f"{int(state.numel[row]):,}",
             *numbers(state, row),
             f"[bold red]{escape('; '.join(flags))}[/]" if flags else "[green]ok[/]",
@@ -54,7 +55,7 @@ def line(state: State) -> str:
     shown.append(f"H {entropy}  C {complexity}")
     shown += _scalars(state)
     shown += [f"! {flag.quantity} {flag.layer}: {flag.condition}" for flag in state.flags]
-    return "  ".join(shown)
+    return printable("  ".join(shown))
 
 
 def numbers(state: State, row: int) -> list[str]:
@@ -98,7 +99,7 @@ def _header(state: State, path: Path) -> str:
 
 def _scalars(state: State) -> list[str]:
     shown = list(state.scalars.items())[:SHOWN_SCALARS]
-    return [f"{name} {value:.4g}" for name, (_, value) in shown]
+    return [f"{printable(name)} {value:.4g}" for name, (_, value) in shown]
 
 
 def _of_layer(flags: Sequence[Flag], layer: str) -> list[str]:

@@ -123,7 +123,7 @@ def number(name: str, value: Any) -> float:
     """A scalar to be logged."""
     try:
         return float(value)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise TypeError(f"log: {name}={value!r} is not one number") from error
 
 

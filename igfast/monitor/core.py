@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from ..grids import Grid
 from ..groups import Groups, group_layers
@@ -167,6 +167,10 @@ class Monitor:
                     else parts.entries_of(adapter, dtypes)
                 )
         if self._group is not None:
+            interval = "a function" if callable(every) else every
+            self._group.check_same(
+                every=interval, quantities=chosen, resume=bool(resume), **vars(settings)
+            )
             layout = sharding.agreed(self._group, shares)
         stepped = {name for names in self._stepped for name in names}
         source = Quantities(tensors, self._optimizers, stepped, adapter, self._group, layout)
@@ -221,8 +225,7 @@ class Monitor:
     @one_at_a_time
     def start(self) -> Monitor:
         """Attach to the optimizer and record the state at entry; ``with`` does this."""
-        if self._closed:
-            raise RuntimeError("this Monitor is closed; make a new one, with resume=True to go on")
+        self._check_open()
         if self._started:
             return self
         self._started = True
@@ -237,7 +240,7 @@ class Monitor:
         after = untraced(self._after_step)
         self._handles.append(self._optimizers[0].register_step_post_hook(after))
         known = self._recorder.recorded == self._step
-        if not known and (not self._resumed or self._schedule(self._step)):
+        if not known and (not self._resumed or self._asked(self._step)):
             self._measure(("param",))
         return self
 
@@ -251,8 +254,7 @@ class Monitor:
             Needed without an optimizer; there, the same step again replaces its record. With an
             optimizer it is :attr:`step`, and a step that is recorded already stays as it is.
         """
-        if self._closed:
-            raise RuntimeError("this Monitor is closed; make a new one, with resume=True to go on")
+        self._check_open()
         self.start()
         if step is not None and self._optimizers and step != self._step:
             raise ValueError(
@@ -277,6 +279,7 @@ class Monitor:
 
         Reading a number from a GPU tensor waits for the GPU: log what you have at hand.
         """
+        self._check_open()
         if self._optimizers and not self._started:
             raise RuntimeError(
                 "this Monitor has not started and would record nothing; use it in a with "
@@ -294,6 +297,8 @@ class Monitor:
         Call it before saving a checkpoint, so that the store reaches as far. What could not be
         stored is said by a :class:`igfast.store.StoreWarning`, never raised.
         """
+        if self._closed:
+            return
         if self._unseen is not None:
             self._unseen(self._step)
         self._recorder.flush()
@@ -316,6 +321,12 @@ class Monitor:
         self._recorder.close()
         if self._unseen is not None:
             self._unseen(self._step)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Monitor follows one training and can be neither copied nor pickled; keep it outside "
+            "of the model, or leave it out of what is copied"
+        )
 
     def __enter__(self) -> Monitor:
         try:
@@ -361,11 +372,21 @@ class Monitor:
         elif self._updates is not None:
             self._updates.drop()
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("this Monitor is closed; make a new one, with resume=True to go on")
+
     def _wanted(self) -> bool:
         """Whether the step under way will be recorded; a schedule is asked once for each step."""
         if self._wanted_next is None:
-            self._wanted_next = bool(self._schedule(self._step + 1))
+            self._wanted_next = self._asked(self._step + 1)
         return self._wanted_next
+
+    def _asked(self, step: int) -> bool:
+        """What the schedule says; if it fails on one of several ranks, all stop at this record."""
+        said: list[bool] = []
+        self._recorder.guard(lambda: said.append(bool(self._schedule(step))))
+        return all(said)
 
     def _measure(self, quantities: Sequence[str]) -> None:
         if self._replaced is not None:

@@ -9,6 +9,7 @@ of it at their next one, and all raise.
 from __future__ import annotations
 
 import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
@@ -68,6 +69,29 @@ class Group:
         given[0] = 1
         self._reduce(given, self._dist.ReduceOp.MAX)
         self._raise(error)
+
+    def check_same(self, **settings: Any) -> None:
+        """Refuse what is not the same on all ranks: their collectives would not fit together.
+
+        Raises
+        ------
+        ValueError
+            On all ranks.
+        """
+        own = {name: repr(value) for name, value in settings.items()}
+        mark = zlib.crc32(repr(own).encode())
+        self.make_room(2)
+        largest, least = self.agree(np.array([mark, -mark], dtype=np.int64))
+        if largest == -least:
+            return
+        first, *others = self.gather(own)
+        for rank, other in enumerate(others, 1):
+            for name, value in other.items():
+                if value != first[name]:
+                    raise ValueError(
+                        f"{name} must be the same on all ranks, got {first[name]} on rank 0 and "
+                        f"{value} on rank {rank}"
+                    )
 
     def sum(self, arrays: Sequence[Int]) -> list[Int]:
         """Sums over the ranks, in one collective; integers, so that their order is no matter."""

@@ -204,4 +204,7 @@ def _dense(gradient: Any) -> Any:
 def check_tensors(tensors: Tensors) -> tuple[str, ...]:
     """Refuse what cannot be measured, at construction; returns the dtypes."""
     parts = {name: local_of(tensor) for name, tensor in tensors.items()}
-    return _arrays.batch(parts, "Monitor", ordered=False).dtypes
+    try:
+        return _arrays.batch(parts, "Monitor", ordered=False).dtypes
+    except TypeError as error:
+        raise TypeError(f"{error}; exclude= leaves tensors out") from error

@@ -11,6 +11,7 @@ import numpy as np
 from . import parts
 from .group import Group
 from .measuring import Measurement, Settings, Tensors, read_gradients, read_parameters
+from .replacing import Joined
 from .second_moments import SecondMoments
 from .sharding import Layout
 from .updates import Updates
@@ -48,6 +49,7 @@ class Quantities:
         self._tensors, self._optimizers, self._stepped = tensors, optimizers, stepped
         self._adapter, self._group, self._layout = adapter, group, layout
         self.updates: Updates | None = None
+        self._joined = Joined(tensors, optimizers)
 
     def measurement(self, quantity: str, settings: Settings) -> Measurement:
         """Measures a quantity, record after record; every rank asks for the same ones.
@@ -69,12 +71,17 @@ class Quantities:
                 read = self.updates.read
             else:
                 read = SecondMoments(own, self._optimizers).read
+            read = partial(self._of_those_known, read)
         elif self._adapter is not None:
             read = partial(parts.tensors_of, self._adapter, quantity)
         elif quantity == "grad":
             read = partial(read_gradients, self._tensors)
         whole = quantity == "param"
         return Measurement(read, layers, settings, layout, whole=whole, lasting=whole)
+
+    def _of_those_known(self, read: Callable[[], Tensors | None]) -> Tensors | None:
+        self._joined()
+        return read()
 
     def _changing(self, quantity: str, layers: tuple[str, ...]) -> tuple[str, ...]:
         changes = np.array([name in self._stepped for name in layers], dtype=np.int64)

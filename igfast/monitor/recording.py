@@ -12,6 +12,7 @@ from functools import partial
 from ..counted import Counted
 from ..health import TOTAL, Examination, Examiner, Flag
 from ..histograms import Histogram
+from ..printing import printable
 from ..sinks.outlets import Outlets
 from ..sinks.record import Record
 from ..store import BackgroundWriter
@@ -142,7 +143,7 @@ class Recorder:
         if not self._leads:
             return
         for flag in found.raised:
-            _LOG.warning("igfast: %s", flag)
+            _LOG.warning("igfast: %s", printable(str(flag)))
         if not self._sinks:
             return
         if self._examiner is not None:

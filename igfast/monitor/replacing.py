@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .selection import Patterns, is_chosen, named_tensors
@@ -71,6 +71,41 @@ class Replaced:
                 "is not measured by it; make a new Monitor after adding parameters"
             )
         return ""
+
+
+class Joined:
+    """Tells that optimizers have taken on parameters of which they change more than is measured.
+
+    Parameters
+    ----------
+    tensors : mapping of str to tensor
+        Those that are selected.
+    optimizers : sequence of torch optimizers
+    """
+
+    def __init__(self, tensors: Mapping[str, Any], optimizers: Sequence[Any]) -> None:
+        self._tensors, self._optimizers = tensors, optimizers
+        self._known = self._now()
+
+    def __call__(self) -> None:
+        """Warn of it, once."""
+        if sum(len(group["params"]) for group in self._groups()) == len(self._known):
+            return
+        new, self._known = self._now() - self._known, self._now()
+        names = [name for name, tensor in self._tensors.items() if id(tensor) in new]
+        if names:
+            warnings.warn(
+                f"parameter {names[0]!r} (of {len(names)}) was given to the optimizer since this "
+                "Monitor was made, which does not measure its updates and second moments; make a "
+                "new Monitor after adding parameters to the optimizer",
+                stacklevel=5,
+            )
+
+    def _groups(self) -> list[Any]:
+        return [group for optimizer in self._optimizers for group in optimizer.param_groups]
+
+    def _now(self) -> set[int]:
+        return {id(parameter) for group in self._groups() for parameter in group["params"]}
 
 
 class UnseenSteps:

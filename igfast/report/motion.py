@@ -94,9 +94,9 @@ def _lengths_and_slopes(
         style.depth_bar(figure, axes, colors)
 
 
-def is_drawn(name: str) -> bool:
-    """Whether `overview` draws a logged value of this name."""
-    return any(kind in name.lower() for kind in SCALARS)
+def drawn_scalars(curves: Curves) -> set[str]:
+    """Names of the logged values that `overview` draws."""
+    return {name for kind in SCALARS for name, *_ in _named(curves, kind)}
 
 
 def velocity(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True) -> Figure:

@@ -11,7 +11,7 @@ from igfast.report import figures, headline, prose, sections
 from igfast.report.collect import Curves, Motion
 from igfast.report.counted import MOST_LAYERS
 from igfast.report.document import data_links, document
-from igfast.report.motion import is_drawn
+from igfast.report.motion import drawn_scalars
 from igfast.report.render import figure_block
 from igfast.report.tables import config_table, grid_table, layer_table
 
@@ -100,7 +100,7 @@ def _regrids(motion: Motion, matrices: bool) -> str:
 
 def _overview(curves: Curves) -> str:
     shown = curves.main.group(True) or curves.main.layers
-    names = {name for name in curves.scalars if is_drawn(name)}
+    names = drawn_scalars(curves)
     others = sorted(set(curves.scalars) - names)
     if len(curves.main.steps) < 2 and not names:
         return "<p>There is one record and no loss: nothing to draw over steps.</p>"

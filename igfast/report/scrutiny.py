@@ -93,7 +93,7 @@ def growth_of(
         curvatures = run.log_derivative(None, 2, estimator, quantity)
     transitions = {name: find_transitions(one) for name, one in curvatures.items()}
     origin = int(steps[0])
-    loss = held_out_loss(scalars)
+    loss = held_out_loss(scalars, origin)
     return Growth(
         origin=origin,
         exponents=exponents,
@@ -152,11 +152,11 @@ def onset_sentence(found: Growth) -> str:
     )
 
 
-def held_out_loss(scalars: Mapping[str, tuple[Int, Float]]) -> str:
-    """Name of the loss on data not trained on, "" if there is none with enough evaluations."""
+def held_out_loss(scalars: Mapping[str, tuple[Int, Float]], origin: int) -> str:
+    """Name of a loss on data not trained on, with enough evaluations after the origin, or ""."""
     for part in ("test", "val", "eval"):
         for name, (steps, values) in scalars.items():
-            known = np.isfinite(values) & (steps > steps[0])
+            known = np.isfinite(values) & (steps > origin)
             enough = known.sum() >= LEAST_EVALUATIONS and (values[known] > 0).all()
             if part in name.lower() and "loss" in name.lower() and enough:
                 return name

@@ -18,6 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
+from igfast.printing import printable
+
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
@@ -51,7 +53,7 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def literal(text: str) -> str:
     """Text that matplotlib must not read as mathematics: layer names may hold a dollar sign."""
-    return text.replace("$", r"\$")
+    return printable(text).replace("$", r"\$")
 
 
 def shorten(name: str, limit: int = 30) -> str:

@@ -49,8 +49,8 @@ class Grouped:
         return found
 
     def _members(self, histogram: Histogram) -> Iterator[tuple[str, list[int]]]:
-        names, edges = histogram.names, histogram.uniform_edges
-        if edges is not None and edges.ndim == 2:  # every layer has a range of its own
+        names = histogram.names
+        if not histogram.poolable:
             return
         if len(names) > 1 and MODEL not in names:
             yield MODEL, list(range(len(names)))

@@ -49,7 +49,7 @@ class JSONL:
         self, path: str | os.PathLike[str], *, histograms: bool = False, resume: bool = False
     ) -> None:
         self._records, self._histograms = Lines(Path(path)), histograms
-        self._scalars = Lines(beside(Path(path)))
+        self._scalars = Lines(beside(Path(path)), again=True)
         for lines in (self._records, self._scalars):
             if lines.path.exists() and not resume:
                 raise FileExistsError(
@@ -71,17 +71,24 @@ class JSONL:
 
 
 class Lines:
-    """A file of JSON lines that each have a step."""
+    """A file of JSON lines that each have a step.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._begun = False
+    Parameters
+    ----------
+    path : Path
+    again : bool
+        Whether a step may come again; else the second one replaces the first.
+    """
+
+    def __init__(self, path: Path, *, again: bool = False) -> None:
+        self.path, self._again = path, again
+        self._last: int | None = None
 
     def add(self, step: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append whole lines, or none."""
-        if not self._begun:
+        if self._last is None or (step <= self._last and not self._again):
             self._begin(step)
-            self._begun = True
+        self._last = step
         text = "".join(
             json.dumps({name: _plain(value) for name, value in row.items()}) + "\n" for row in rows
         )

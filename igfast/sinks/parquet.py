@@ -95,14 +95,14 @@ class Files:
     ----------
     folder : Path
     again : bool
-        Whether a step may begin two files; else the second one replaces the first.
+        Whether a step may come again; else the second one replaces the first.
     """
 
     def __init__(self, folder: Path, *, again: bool = False) -> None:
         self.folder, self._again = folder, again
         self.held: list[Any] = []
         self._begun = False
-        self._first = 0
+        self._first = self._last = 0
 
     def hold(self, step: int, columns: Mapping[str, Sequence[Any]]) -> None:
         """Keep rows for the next file."""
@@ -112,6 +112,10 @@ class Files:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._drop_from(step)
             self._begun = True
+        elif step <= self._last and not self._again:
+            self.held = [one for one in self.held if one["step"][0].as_py() < step]
+            self._drop_from(step)
+        self._last = step
         if not self.held:
             self._first = step
         self.held.append(pyarrow.table(dict(columns)))

@@ -258,6 +258,8 @@ def test_informative_records_and_resolution():
         ({"method": "spline"}, "method must be one of"),
         ({"strength": "aic"}, "strength must be a number or one of"),
         ({"strength": -1.0}, "strength must be positive"),
+        ({"strength": 1e-30}, "strength=1e-30 leaves no residual"),
+        ({"strength": 1e-30, "method": "total_variation"}, "strength=1e-30 leaves no residual"),
         ({"strength": "risk"}, 'strength="risk" needs error'),
         ({"cumulative": True}, "cumulative=True needs error"),
         ({"error": [1.0, 2.0]}, r"error must be \(T,\) standard errors"),

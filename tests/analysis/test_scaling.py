@@ -46,6 +46,16 @@ def test_noisy_curves_within_errors():
     assert np.sqrt(np.mean(np.square(off))) < 2
 
 
+@pytest.mark.parametrize(("a", "b"), [(2.0, -2.0), (-1.5, 2.0), (0.3, -2.5)])
+def test_exponents_far_from_the_start(a, b):
+    sizes, x, y = curves(0)
+    at = [v * n ** (B - b) for n, v in zip(sizes, x, strict=True)]
+    level = [v * n ** (a - A) for n, v in zip(sizes, y, strict=True)]
+    found = collapse(sizes, at, level, draws=2)
+    assert (found.a, found.b) == (pytest.approx(a, abs=0.02), pytest.approx(b, abs=0.03))
+    assert found.quality < 0.03
+
+
 def test_noise_shared_along_runs_needs_runs_resampled():
     sizes, x, y = curves(0, sizes=[32, 128, 512] * 3, noise=0.005, shared=0.05, points=20)
     by_run = collapse(sizes, x, y, draws=10)

@@ -141,6 +141,21 @@ def test_lag_holds_every_pair_of_times():
     assert falling.low > 1.5  # the loss fell until step 10,000
 
 
+@pytest.mark.parametrize(
+    ("steps", "loss", "message"),
+    [
+        ([0, 1, 2, 3, 4], np.ones(5), "5 evaluations or more at positive, increasing steps, got 4"),
+        (range(1, 10), np.full(9, np.nan), "steps and loss must hold .* got 0"),
+        (range(9, 0, -1), np.ones(9), "increasing"),
+        (range(1, 10), -np.ones(9), "loss must be positive"),
+        (range(1, 10), np.ones(8), "one shape"),
+    ],
+)
+def test_losses_without_an_onset_to_find(steps, loss, message):
+    with pytest.raises(ValueError, match=message):
+        overfitting_onset(steps, loss)
+
+
 def test_along_a_run():
     """Weights that move at an even pace until step 100, then as t^0.2."""
     x = np.random.default_rng(0).normal(size=40_000)

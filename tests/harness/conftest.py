@@ -12,6 +12,8 @@ import pytest
 from igfast.harness import data
 from igfast.harness.data import Dataset
 
+from .commands import SMALL, call
+
 
 @pytest.fixture(autouse=True)
 def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
@@ -55,3 +57,11 @@ def small_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def mnist(small_mnist: Path) -> Dataset:
     return data.load("mnist", download=False)
+
+
+@pytest.fixture
+def run(small_mnist: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "run.igf"
+    result = call("train", *SMALL, "--output", path)
+    assert result.exit_code == 0, result.output
+    return path

@@ -216,6 +216,8 @@ def test_arrays_without_an_optimizer(tmp_path):
             monitor.record()
         with pytest.raises(TypeError, match="log: loss='low' is not one number"):
             monitor.log(6, loss="low")
+        with pytest.raises(TypeError, match=r"log: loss=1000+ is not one number"):
+            monitor.log(6, loss=10**400)
     with RunReader(tmp_path / "run.igf") as run:
         assert run.steps.tolist() == [0, 3, 5]
         assert run.moments("param")["mean"][:, 0].tolist() == [0.0, 3.0, 5.0]

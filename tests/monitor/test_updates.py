@@ -112,3 +112,18 @@ def test_half_precision_is_copied():
     updates.prepare(("first.weight",), optimizer)
     assert not updates._derived
     assert updates._before["first.weight"].dtype == torch.float32
+
+
+def test_parameters_given_to_the_optimizer_later_are_named():
+    model = Net()
+    names = dict(model.named_parameters())
+    first, *others = names.values()
+    optimizer = torch.optim.SGD([first], lr=0.1)
+    with igfast.Monitor(model, optimizer, every=1, quantities=("update",)) as monitor:
+        for late in others[:2]:
+            optimizer.add_param_group({"params": [late]})
+        second = list(names)[1]
+        with pytest.warns(UserWarning, match=rf"'{second}' \(of 2\) was given to the optimizer"):
+            train(model, optimizer, steps=1)
+        train(model, optimizer, steps=1)  # said once
+        assert monitor.last["update"].names == (next(iter(names)),)

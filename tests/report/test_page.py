@@ -12,6 +12,7 @@ from igfast import Grid, Trajectory
 from igfast.report import figures, style
 from igfast.report.collect import collect
 from igfast.report.headline import half_way, notes, summary
+from igfast.report.page import render_page
 from igfast.report.tables import layer_table
 from igfast.store import RunWriter
 
@@ -232,3 +233,9 @@ def test_flags_of_health_are_a_note_at_the_top(tmp_path):
         "block.2.weight; NaN from step 3 on in 6 layers." in notes(curves)
     )
     assert "L of its weight matrices, 6 in all, is undefined." in summary(curves)
+
+
+def test_one_record_whose_loss_has_no_place_on_a_logarithmic_axis():
+    record = igfast.histogram({"w": X}, bins=64, splits=4)
+    run = Trajectory.from_histograms([0], [record], {"train_loss": ([0], [1.0])})
+    assert "nothing to draw over steps" in render_page(collect(run), [])

@@ -138,7 +138,11 @@ def test_coarse_sampling_is_a_note_at_the_top(curves):
 def test_held_out_loss_is_found_by_its_name():
     steps = np.arange(10)
     good, short = (steps, np.ones(10)), (steps[:4], np.ones(4))
-    assert held_out_loss({"train_loss": good, "val_loss": good, "test_loss": good}) == "test_loss"
-    assert held_out_loss({"test_loss": short, "val/loss": good}) == "val/loss"
-    assert held_out_loss({"test_accuracy": good, "train_loss": good}) == ""
-    assert held_out_loss({"test_loss": (steps, np.zeros(10))}) == ""
+    assert (
+        held_out_loss({"train_loss": good, "val_loss": good, "test_loss": good}, 0) == "test_loss"
+    )
+    assert held_out_loss({"test_loss": short, "val/loss": good}, 0) == "val/loss"
+    assert held_out_loss({"test_accuracy": good, "train_loss": good}, 0) == ""
+    assert held_out_loss({"test_loss": (steps, np.zeros(10))}, 0) == ""
+    assert held_out_loss({"test_loss": good}, int(steps[-4])) == ""  # a run that begins later
+    assert held_out_loss({"test_loss": (steps[:0], np.zeros(0))}, 0) == ""

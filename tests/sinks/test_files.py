@@ -125,3 +125,29 @@ def test_parquet_goes_on(tmp_path):
     assert pandas.read_parquet(folder)["step"].tolist()[::4] == [0, 5, 20]
     with pytest.raises(ValueError, match="every must be at least 1, got 0"):
         Parquet(folder, every=0)
+
+
+def recorded_again(sink):
+    """Records at 0, 1, 2 and once more at 2 and 3, with other weights; logs twice at a step."""
+    weights = np.arange(4.0)
+    with igfast.Monitor({"w": weights}, sinks=[sink]) as monitor:
+        for step in (0, 1, 2, 2, 3, 3):
+            monitor.record(step)
+            monitor.log(step, loss=1.0)
+            weights += 1.0
+
+
+def test_a_step_that_is_recorded_again_replaces_its_rows(tmp_path):
+    recorded_again(JSONL(tmp_path / "run.jsonl"))
+    recorded_again(Parquet(tmp_path / "held.parquet", every=100))
+    recorded_again(Parquet(tmp_path / "saved.parquet", every=2))
+    lines = pandas.read_json(tmp_path / "run.jsonl", lines=True)
+    for table in (
+        lines,
+        pandas.read_parquet(tmp_path / "held.parquet"),
+        pandas.read_parquet(tmp_path / "saved.parquet"),
+    ):
+        assert table["step"].tolist() == [0, 1, 2, 3]
+        assert table["mean"].tolist() == [1.5, 2.5, 4.5, 6.5]
+    logged = pandas.read_json(tmp_path / "run.scalars.jsonl", lines=True)
+    assert logged["step"].tolist() == [0, 1, 2, 2, 3, 3]

@@ -7,6 +7,7 @@ import contextlib
 import numpy as np
 import torch
 import torch.distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
 
 import igfast
 
@@ -39,6 +40,11 @@ class Keep:
 
     def flush(self): ...
     def close(self): ...
+
+
+def mesh_of_two():
+    """The mesh of both ranks."""
+    return init_device_mesh("cpu", (2,))
 
 
 def full(tensor):

@@ -22,6 +22,8 @@ CASES = (
     "adapted",
     "three_collectives",
     "ranks_out_of_step",
+    "arguments_that_differ",
+    "a_schedule_fails",
 )
 
 

@@ -1,0 +1,133 @@
+"""A run's histograms over time, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..groups import Groups, group_layers
+from ..histograms import Histogram
+from ..sources import Memory
+from ..store import RunReader
+from .distributions import Distributions
+from .motion import Motion
+
+__all__ = ["Trajectory", "open"]
+
+
+class Trajectory(Motion, Distributions):
+    """T records of L layers: velocity, length, entropy and complexity along a run.
+
+    Open one with :func:`igfast.open`, or make one with :meth:`from_histograms`. Wherever a method
+    takes ``layer``, ``None`` returns all layers (last axis L), a name drops that axis, and
+    ``"model"`` is the pooled histogram of all layers.
+
+    Examples
+    --------
+    >>> import numpy as np, igfast
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=100_000)
+    >>> grid = igfast.Grid.dyadic(256, exponent=-4)
+    >>> steps = range(0, 101, 2)
+    >>> records = [igfast.histogram({"w": x + 0.01 * t}, grid=grid, splits=8) for t in steps]
+    >>> run = igfast.Trajectory.from_histograms(steps, records)
+    >>> length, error = run.length(layer="w", error=True)
+    >>> bool(abs(length[-1] - 1.0) < 0.03)  # moved by one standard deviation
+    True
+    """
+
+    @classmethod
+    def from_histograms(
+        cls,
+        steps: Any,
+        histograms: Sequence[Histogram],
+        scalars: Mapping[str, tuple[Any, Any]] | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> Trajectory:
+        """A trajectory without a store.
+
+        Parameters
+        ----------
+        steps : (T,) array_like of int
+            Strictly increasing.
+        histograms : sequence of T Histogram
+            Of the same layers.
+        scalars : mapping of name to (steps, values), optional
+        config : mapping, optional
+        """
+        return cls(Memory(steps, list(histograms), scalars, config))
+
+    def grouped(self, groups: Groups) -> Trajectory:
+        """The same run with other module groups.
+
+        Parameters
+        ----------
+        groups : int, mapping of str to patterns, or function name -> str
+            As for :class:`igfast.Monitor`: see :func:`igfast.groups.group_layers`.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> grid = igfast.Grid.dyadic(8, exponent=-1)
+        >>> tensors = {"a.w": np.ones(3), "a.b": np.zeros(2), "c.w": np.ones(4)}
+        >>> h = igfast.histogram(tensors, grid=grid)
+        >>> run = igfast.Trajectory.from_histograms([0], [h]).grouped(1)
+        >>> run.groups
+        {'a': ('a.w', 'a.b'), 'c': ('c.w',)}
+        >>> run.entropy("a").shape
+        (1,)
+        """
+        return Trajectory(self._source, group_layers(groups, self.layers))
+
+    def report(self, path: str | Path = "report.html") -> Path:
+        """Write a static HTML report; needs matplotlib (``pip install 'igfast[report]'``)."""
+        from ..report import write_report
+
+        self.check_target(path)
+        return write_report(self, path)
+
+    def check_target(self, path: str | Path) -> None:
+        """Refuse to write over the run file itself.
+
+        Raises
+        ------
+        ValueError
+        """
+        if self.path is not None and Path(path).resolve() == self.path.resolve():
+            raise ValueError(f"path={str(path)!r} is the run file itself; choose another name")
+
+    def to_parquet(
+        self, path: str | Path, quantity: str = "param", estimator: str = "split"
+    ) -> Path:
+        """Write curves and counts, a row per step and layer; needs pyarrow.
+
+        See :func:`igfast.export.write_parquet` for the columns.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If pyarrow is not installed (``pip install 'igfast[parquet]'``).
+        """
+        from ..export import write_parquet
+
+        target = Path(path)
+        self.check_target(target)
+        write_parquet(self, target, quantity, estimator)
+        return target
+
+
+def open(path: str | Path) -> Trajectory:
+    """Open a run that a :class:`igfast.Monitor` or ``igfast train`` recorded.
+
+    Parameters
+    ----------
+    path : str or Path
+        A run file; it may still be written to.
+
+    Raises
+    ------
+    igfast.store.StoreError
+        If the file is missing, not a run, damaged, or from a newer version.
+    """
+    return Trajectory(RunReader(path))

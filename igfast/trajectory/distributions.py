@@ -1,0 +1,119 @@
+"""What the distributions of a run's layers are like: entropy, complexity, divergences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import analysis, measures
+from ..analysis import Common
+from .recorded import Recorded
+
+Float = NDArray[np.float64]
+
+
+class Distributions(Recorded):
+    """Measures of the records of every layer, one by one or against each other."""
+
+    def entropy(
+        self,
+        layer: str | None = None,
+        quantity: str = "param",
+        normalized: bool = True,
+        correction: str | None = None,
+    ) -> Float:
+        """Shannon entropy H of the layer's bins, all records on one grid.
+
+        Returns
+        -------
+        (T, L) or (T,) float64
+            Divided by ln(bins) by default, else in nats; ``correction="miller_madow"`` adds
+            (K − 1)/(2n) nats. H depends on the grid: :meth:`common` names it.
+        """
+        return self._each(
+            layer,
+            quantity,
+            lambda name: measures.shannon_entropy(
+                self._records.stacked(name, quantity), normalized, correction
+            ),
+        )
+
+    def differential_entropy(
+        self, layer: str | None = None, quantity: str = "param", correction: str | None = None
+    ) -> Float:
+        """Differential entropy of the values, comparable across grids.
+
+        Every record on its own grid, given that a value lies on it; see
+        :func:`igfast.differential_entropy`.
+
+        Returns
+        -------
+        (T, L) or (T,) float64
+            Nats, relative to the unit of the values.
+        """
+        return self._each(
+            layer,
+            quantity,
+            lambda name: measures.differential_entropy(
+                analysis.stack(self._records.histograms(name, quantity)), correction
+            ),
+        )
+
+    def complexity(
+        self, layer: str | None = None, quantity: str = "param", correction: str | None = None
+    ) -> Float:
+        """Jensen–Shannon statistical complexity C in [0, 1], all records on one grid.
+
+        Returns
+        -------
+        (T, L) or (T,) float64
+            With ``correction="miller_madow"`` less what sampling noise adds; see
+            :func:`igfast.statistical_complexity`.
+        """
+        return self._each(
+            layer,
+            quantity,
+            lambda name: measures.statistical_complexity(
+                self._records.stacked(name, quantity), correction
+            ),
+        )
+
+    def divergence(
+        self,
+        kind: str,
+        layer: str | None = None,
+        reference: str | int = "previous",
+        quantity: str = "param",
+        **parameters: Any,
+    ) -> Float:
+        """Divergence D(p‖q) along the run: p is the reference record, q each other record.
+
+        Parameters
+        ----------
+        kind : str
+            "kl", "reverse_kl", "js" (``weight=``), "hellinger", "fisher_rao", "chi2" (Pearson's,
+            Σ(p − q)²/q), "reverse_chi2", "alpha" (``alpha=``), "renyi" (``order=``), "bregman"
+            (``generator=``) or "wasserstein" (``p=1`` or 2): see :mod:`igfast.measures`.
+        reference : "previous", "first" or int
+            "previous": each record against the one before. Else against the first, or the one of
+            that index.
+        **parameters
+            Of the measure.
+
+        Returns
+        -------
+        (T−1, L) for "previous", else (T, L) float64; without the last axis for one ``layer``
+        """
+        return self._each(
+            layer,
+            quantity,
+            lambda name: analysis.divergence_along(
+                self._records.histograms(name, quantity), kind, reference, parameters
+            ),
+        )
+
+    def common(self, layer: str, quantity: str = "param") -> Common:
+        """All records of a layer merged to one grid, for pictures, H and C."""
+        return self._records.common(layer, quantity)

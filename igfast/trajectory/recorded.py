@@ -1,0 +1,140 @@
+"""What was recorded of a run: steps, layers, histograms, moments, logged numbers, flags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..health import Flag, flags_of, is_flag
+from ..histograms import Histogram
+from ..records import Records
+from ..sources import Source
+
+Int = NDArray[np.int64]
+Float = NDArray[np.float64]
+
+
+class Recorded:
+    """T records of L layers, read from a store or held in memory."""
+
+    def __init__(self, source: Source, groups: Mapping[str, Sequence[str]] | None = None) -> None:
+        recorded = source.config.get("monitor", {}).get("groups", {})
+        self._groups = {k: tuple(v) for k, v in (recorded if groups is None else groups).items()}
+        self._source = source
+        self._records = Records(source, self._groups)
+
+    def __repr__(self) -> str:
+        steps = self.steps
+        span = f", steps {steps[0]:,} to {steps[-1]:,}" if len(steps) else ""
+        return f"Trajectory({len(steps):,} records of {len(self.layers)} layers{span})"
+
+    @property
+    def path(self) -> Path | None:
+        """The run file, or None."""
+        return self._source.path
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the run was configured with."""
+        return self._source.config
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """What was recorded: ``"param"``, ``"grad"``, ``"update"``."""
+        return self._source.quantities
+
+    @property
+    def steps(self) -> Int:
+        """(T,) steps of the recorded parameters; optimizer steps done before each record."""
+        return self.steps_of(self.quantities[0]) if self.quantities else self._source.steps
+
+    def steps_of(self, quantity: str = "param") -> Int:
+        """(T,) steps of the records of one quantity, as far as their histograms are kept."""
+        return self._source.steps_of(quantity)
+
+    def recorded_steps(self, quantity: str = "param") -> Int:
+        """(T',) steps of all records of one quantity: those of :meth:`moments`, :meth:`running`."""
+        return self._source.recorded_steps(quantity)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the L layers."""
+        return self._source.layers(self.quantities[0]) if self.quantities else ()
+
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """Layers of each module group; a group's name may stand wherever a layer's does."""
+        return dict(self._groups)
+
+    def shapes(self, quantity: str = "param") -> tuple[tuple[int, ...] | None, ...]:
+        """Shapes of the L layers; None where they are not known, as in memory."""
+        return tuple(self._source.shapes(quantity))
+
+    def histograms(self, quantity: str = "param") -> Sequence[Histogram]:
+        """The T histograms, decoded when they are asked for."""
+        return self._source.histogram_series(quantity)
+
+    def moments(self, quantity: str = "param", steps: Int | None = None) -> dict[str, NDArray[Any]]:
+        """(T', L) arrays by the names of the fields of :class:`igfast.Moments`.
+
+        At :meth:`recorded_steps`, or at some of them; empty where none were recorded.
+        """
+        return self._source.moments(quantity, steps) if self.has_moments(quantity) else {}
+
+    def has_moments(self, quantity: str = "param") -> bool:
+        """Whether moments were recorded."""
+        return bool(len(self._source.moment_steps(quantity)))
+
+    def running(self, layer: str | None = None, quantity: str = "param") -> dict[str, Float]:
+        """What was measured of every record when it was taken, whether its histograms were kept.
+
+        Returns
+        -------
+        dict
+            (T', L) or (T',) arrays at :meth:`recorded_steps`, by the names of the fields of
+            :class:`igfast.analysis.online.Running`: signed Γ² since the record before, its noise
+            floor, a running length, entropy and complexity on the record's own bins.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> rng = np.random.default_rng(0)
+        >>> x, grid = rng.normal(size=100_000), igfast.Grid.dyadic(256, exponent=-4)
+        >>> records = [igfast.histogram({"w": x + t / 10}, grid=grid, splits=4) for t in range(11)]
+        >>> run = igfast.Trajectory.from_histograms(range(11), records)
+        >>> bool(abs(run.running("w")["length"][-1] - 1) < 0.1)
+        True
+        """
+        if layer is None:
+            return self._source.running(quantity)
+        found = self._source.running(quantity, None, [layer])
+        return {name: values[:, 0] for name, values in found.items()}
+
+    def scalars(self) -> dict[str, tuple[Int, Float]]:
+        """Logged scalars by name: steps and values."""
+        found = self._source.scalars()
+        return {name: series for name, series in found.items() if not is_flag(name)}
+
+    def health(self) -> list[Flag]:
+        """What was flagged, by step; see :mod:`igfast.health`."""
+        found = [
+            (int(step), name, float(value))
+            for name, series in self._source.scalars().items()
+            if is_flag(name)
+            for step, value in zip(*series, strict=True)
+        ]
+        return flags_of((name, step, value) for step, name, value in sorted(found))
+
+    def _each(self, layer: str | None, quantity: str, one: Callable[[str], Float]) -> Float:
+        if layer is not None:
+            if not isinstance(layer, str):
+                raise TypeError(
+                    f"layer must be a name, got {layer!r}; the layers are {', '.join(self.layers)}"
+                )
+            return one(layer)
+        columns = [one(name) for name in self._source.layers(quantity)]
+        return np.stack(columns, axis=1) if columns else np.empty((len(self.steps), 0))

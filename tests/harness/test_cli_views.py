@@ -1,0 +1,135 @@
+"""igfast info, report and compare: what they say of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import igfast
+from igfast.cli.summary import length_text
+from igfast.report.collect import collect
+from igfast.report.windows import average
+from igfast.store import RunWriter
+
+from .commands import SMALL, call, error_of
+
+
+def test_table_is_that_of_the_trajectory(run: Path) -> None:
+    result = call("info", run)
+    assert result.exit_code == 0
+    line = next(one for one in result.stdout.splitlines() if one.startswith("linear.0.weight"))
+    trajectory = igfast.open(run)
+    length, error = trajectory.length("linear.0.weight", error=True)
+    entropy = trajectory.entropy("linear.0.weight")
+    assert length[-1] > 2 * error[-1]
+    assert f"{length[-1]:.3f}±{error[-1]:.3f}" in line
+    motion = collect(trajectory).main
+    column = next(one.column for one in motion.layers if one.name == "linear.0.weight")
+    slope = average(motion).slope[:, column]
+    assert "→".join(f"{end:.1e}" if end > 0 else "–" for end in (slope[0], slope[-1])) in line
+    bias = next(one for one in result.stdout.splitlines() if one.startswith("linear.1.bias"))
+    assert bias.split()[1:3] == ["–", "–"]
+    assert result.stdout.count(igfast.__version__) == 1
+    assert result.stdout.index("seed 0") < result.stdout.index("installed here")
+    assert all(one == one.rstrip() for one in result.stdout.splitlines())
+    assert f"{entropy[0]:.3f}→{entropy[-1]:.3f}" in line
+    assert "seed 0; mnist from" in result.stdout
+
+
+def test_info_tells_transitions_onset_and_sampling(tmp_path: Path) -> None:
+    x, grid = np.random.default_rng(0).normal(size=(100, 60)), igfast.Grid.dyadic(64, exponent=-3)
+    path = tmp_path / "drift.igf"
+    weight = x.copy()
+    with igfast.Monitor({"net.weight": weight}, store=path, grid=grid, splits=8) as monitor:
+        for step in range(0, 101, 2):
+            weight[:] = x + step / 100
+            monitor.record(step)
+            monitor.log(step, test_loss=1 + (step - 60) ** 2 / 1e3)
+    result = call("info", path, "--sampling")
+    assert result.exit_code == 0, result.output
+    opened = igfast.open(path)
+    assert "no transition: no minimum" in result.stdout
+    assert "Overfitting begins at step" in result.stdout
+    assert f"net.weight: {opened.length_scales('net.weight').statement}" in result.stdout
+    assert f"net.weight: {opened.sampling('net.weight').statement}" in result.stdout
+    assert opened.sampling("net.weight").statement not in call("info", path).stdout
+
+
+def test_info_without_a_run_shows_the_installation() -> None:
+    result = call("info")
+    assert result.exit_code == 0
+    assert igfast.__version__ in result.stdout
+    assert "isa" in result.stdout
+
+
+def test_report_page_and_its_default_name(run: Path) -> None:
+    pytest.importorskip("matplotlib")
+    result = call("report", run)
+    assert result.exit_code == 0, result.output
+    page = run.with_suffix(".html")
+    assert f"report: {page}" in result.stdout
+    assert "linear.0.weight" in page.read_text()
+
+
+def test_compare_prints_a_table_and_writes_a_page(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    other, page = tmp_path / "other.igf", tmp_path / "both.html"
+    assert call("train", *SMALL, "--seed", "1", "--output", other).exit_code == 0
+    result = call("compare", run, other, "--output", page)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("linear.0.weight"))
+    assert lines[first].split()[1] == "run"
+    assert lines[first + 1].split()[0] == "other"
+    assert f"page: {page}" in result.stdout
+    assert "seed" in page.read_text()
+    assert "needs two runs or more, got 1" in error_of("compare", run)
+    assert "is the run file itself" in error_of("compare", run, other, "--output", other)
+    assert "the same to three digits" in call("compare", run, run, "--no-page").stdout
+    table = call("compare", run, other, "--no-page")
+    assert table.stdout.splitlines()[: len(lines) - 1] == lines[:-1]
+
+
+@pytest.mark.parametrize(
+    ("length", "error", "numel", "text"),
+    [
+        (0.7, 0.01, 1000, "0.700±0.010"),
+        (0.01, 0.19, 1000, "< 0.39"),
+        (0.1, 0.01, 10, "0.100±0.010"),
+        (0.1, 0.1, 10, "–"),
+        (0.0, 0.0, 1000, "–"),
+        (0.5, np.nan, 199, "–"),
+        (0.5, np.nan, 200, "0.500"),
+    ],
+)
+def test_unresolved_lengths(length: float, error: float, numel: int, text: str) -> None:
+    assert length_text(length, error, numel) == text
+
+
+def test_run_without_records(tmp_path: Path) -> None:
+    path = tmp_path / "empty.igf"
+    with RunWriter(path, config={}) as writer:
+        writer.define_layers("param", ["w"], [(100,)], ["float64"])
+    result = call("info", path)
+    assert result.exit_code == 0, result.output
+    assert "the run holds no record yet" in result.stdout
+    assert "the run holds no record yet" in error_of("export", path)
+
+
+def test_run_of_another_program_has_no_settings(tmp_path: Path) -> None:
+    path = tmp_path / "own.igf"
+    with RunWriter(path, config={"anything": 1}) as writer:
+        writer.define_layers("param", ["w"], [(100,)], ["float64"])
+        for step in (0, 1):
+            histogram = igfast.histogram({"w": np.linspace(-1, 1, 100) + step})
+            writer.write_record(step, 0.0, {"param": (histogram, None)})
+    result = call("info", path)
+    assert result.exit_code == 0, result.output
+    assert "hellinger estimator" in result.stdout  # one split: no split estimate
+    assert call("export", path, "--estimator", "hellinger").exit_code == 0
+    assert "quantity='grad': this run recorded param" in error_of(
+        "export", path, "--quantity", "grad", "--overwrite"
+    )
+    assert "add --format csv|json|npz|parquet" in error_of("export", path, "-o", "curves.xls")
