@@ -89,8 +89,8 @@ class LayoutReader {
     return py::bytes(reinterpret_cast<const char*>(words.data()), words.size() * sizeof(Word));
   }
 
-  // The kernels' table of all values of a dict, (N, 5) int64 (see igf_tensor); None where one is not
-  // exactly of one of the types, on the host, contiguous and of a dtype that kernels read.
+  // The kernels' table of all values of a dict, (N, 5) int64 (see igf_tensor); None where one is
+  // not exactly of one of the types, on the host, contiguous and of a dtype that kernels read.
   py::object table(const py::dict& tensors, const py::tuple& types) const {
     const auto count = static_cast<py::ssize_t>(tensors.size());
     py::array_t<Word> table({count, py::ssize_t{5}});

@@ -23,8 +23,8 @@ inline SubHistograms sub_histograms(std::uint32_t rotation) {
 
 // Places 32 values, placer(lanes) -> PlacedLanes for sixteen.
 template <class Placer, class T, class Word, class Between>
-inline void place_group(Placer& placer, const T* values, SubHistograms sub,
-                        WordGroup<Word>& group, const Between& between) {
+inline void place_group(Placer& placer, const T* values, SubHistograms sub, WordGroup<Word>& group,
+                        const Between& between) {
   for (std::int32_t j = 0; j < kWordGroup; j += 16) {
     const PlacedLanes placed = placer(load_lanes(values + j));
     const __m512i index = _mm512_add_epi32(_mm512_slli_epi32(placed.cell, 3), sub);

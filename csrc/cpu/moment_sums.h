@@ -2,10 +2,11 @@
 // conversion to central sums.
 //
 // Precision policy: float64 throughout, third and fourth powers by fused multiply-add, lanes and
-// groups added in one fixed order, so that results are the same bits at every thread count and instruction set. The shift is
-// near the running mean of the chunk, so the conversion to central sums cancels little: where a
-// group lies far from the shift, that distance is itself part of the chunk's central sums. The
-// shift has 20 significant bits: count * shift^2 is exact, and sums of small integers stay exact.
+// groups added in one fixed order, so that results are the same bits at every thread count and
+// instruction set. The shift is near the running mean of the chunk, so the conversion to central
+// sums cancels little: where a group lies far from the shift, that distance is itself part of the
+// chunk's central sums. The shift has 20 significant bits: count * shift^2 is exact, and sums of
+// small integers stay exact.
 #ifndef IGFAST_CPU_MOMENT_SUMS_H
 #define IGFAST_CPU_MOMENT_SUMS_H
 
