@@ -152,7 +152,9 @@ def _measured(
     scale = np.sqrt(1 + np.clip(remainder.value, *tuning.BELIEVED_REMAINDER))
     scale *= 1 + lost
     width = np.asarray(np.median(followed.widths, axis=0))
-    corner = corners(chords * scale, followed.turned * scale, followed.across, width == 1, counts)
+    corner = corners(
+        times, chords * scale, followed.turned * scale, followed.across, width == 1, counts
+    )
     lengths = np.zeros((splits, records))
     lengths[:, 1:] = np.cumsum(followed.increments * scale * corner.gain, axis=1)
     strides = np.asarray(np.round(width), dtype=np.int64)

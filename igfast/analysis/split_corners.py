@@ -45,16 +45,20 @@ class Corners:
     doubtful: float
 
 
-def corners(chords: Float, turned: Float, across: Float, single: Bool, counts: Float) -> Corners:
+def corners(
+    times: Float, chords: Float, turned: Float, across: Float, single: Bool, counts: Float
+) -> Corners:
     """Arc over chord, where single records resolve the motion.
 
     An arc that turns by 2h along its chord is longer by h/sin h, and a path on the sphere of radius
     2 turns at least as a great circle does. Where motion reverses within an interval, its speed is
-    taken to change linearly there, as those around tell. Where the direction is lost between long
+    taken to change linearly in time there, as those around tell. Where the direction is lost between long
     steps, as at a reversal, elements are taken to keep their order: the path of moving quantiles.
 
     Parameters
     ----------
+    times : (K+1,) float64
+        Of the records.
     chords : (K,) float64
         Length per interval.
     turned : (K−1,) float64
@@ -83,7 +87,7 @@ def corners(chords: Float, turned: Float, across: Float, single: Bool, counts: F
     total = float(chords.sum())
     if not total > 0:
         return Corners(gain, turning, 0.0, 0.0, 0.0)
-    added, sudden = _reversals(chords, turned, across, single)
+    added, sudden = _reversals(np.diff(times), chords, turned, across, single)
     gain = gain * (1 + added)
     whole = float((chords * gain).sum()) / total - 1
     return Corners(gain, turning, whole, guessed / total, float(np.hypot(doubt, sudden)) / total)
@@ -112,7 +116,9 @@ def _bend(chords: Float, before: Float, after: Float) -> tuple[Float, Float]:
     return _mean_of_known(left, right), uneven
 
 
-def _reversals(chords: Float, turned: Float, across: Float, single: Bool) -> tuple[Float, float]:
+def _reversals(
+    durations: Float, chords: Float, turned: Float, across: Float, single: Bool
+) -> tuple[Float, float]:
     """(K,) relative length of turning round within intervals, and what length is in doubt in all.
 
     Between velocities a > 0 > −b at its ends that change linearly, a path of chord |a − b|/2 has
@@ -123,28 +129,30 @@ def _reversals(chords: Float, turned: Float, across: Float, single: Bool) -> tup
     """
     added, doubt = np.zeros(len(chords)), 0.0
     positive = np.maximum(chords, 0.0)
-    turns = (np.flatnonzero(across < tuning.REVERSED) + 1).tolist()
+    speeds = positive / durations
     within: dict[int, tuple[float, float]] = {}
-    for at in turns:
-        left, here, right = positive[at - 1 : at + 2].tolist()
+    for at in (np.flatnonzero(across < tuning.REVERSED) + 1).tolist():
+        before, time, after = durations[at - 1 : at + 2].tolist()
+        left, here, right = speeds[at - 1 : at + 2].tolist()
         forth = here if turned[at - 1] > 0 else -here
-        start, stop = 0.5 * (left + forth), 0.5 * (right - forth)
+        start, stop = _between(left, before, forth, time), _between(right, after, -forth, time)
         if min(start, stop) > 0:  # else it turns round in a neighbor
-            smooth = min(start, stop) ** 2 / (start + stop)
-            within[at] = smooth, max(0.5 * (left + right) - here - smooth, 0.0)
-    for end, beside, between in ((0, 1, 0), (len(chords) - 1, -2, -1)):
-        if len(chords) < _FEWEST or not single[beside]:
+            within[at] = _hidden(time * start, time * stop, time * (left + right) / 2, chords[at])
+    for at, step in ((0, 1), (len(chords) - 1, -1)):
+        if len(chords) < _FEWEST or not single[at + step]:
             continue
-        near, here = float(positive[beside]), float(positive[end])
-        forth = here if turned[between] > 0 else -here
-        start, stop = 0.5 * (near + forth), 0.5 * near - 1.5 * forth
+        inward = [at, at + step, at + 2 * step]
+        times, (here, near, _) = durations[inward], speeds[inward].tolist()
+        signs = np.sign(turned[[0, 1] if step > 0 else [-1, -2]])
+        start = _between(near, times[1], signs[0] * here, times[0])
+        stop = -_at_end(times, speeds[inward] * (signs[0], 1.0, signs[1]))
         if here < near and min(start, stop) > 0:
-            smooth = min(start, stop) ** 2 / (start + stop)
-            within[end] = smooth, max(near - here - smooth, 0.0)
+            time = float(times[0])
+            within[at] = _hidden(time * start, time * stop, time * near, chords[at])
     for at, (smooth, sudden) in within.items():
         alone = within.keys().isdisjoint(at + apart for apart in (-3, -2, 2, 3))
         share, error = tuning.SUDDEN if alone else tuning.SUDDEN_OF_MANY
-        fall = _fall(positive, at)
+        fall = _fall(speeds, at)
         share *= max(1 - fall / tuning.FALL_OF_SUDDEN, 0.0)
         around = slice(max(at - 1, 0), at + 2)
         added[around] += (smooth + share * sudden) / positive[around].sum()
@@ -153,10 +161,36 @@ def _reversals(chords: Float, turned: Float, across: Float, single: Bool) -> tup
     return added, doubt
 
 
-def _fall(chords: Float, at: int) -> float:
-    """How much longer chords are two intervals from ``at`` than in the next ones, relatively."""
+def _between(one: float, before: float, other: float, after: float) -> float:
+    """Velocity where two intervals meet, linear in time between their middles."""
+    return (one * after + other * before) / (before + after)
+
+
+def _at_end(durations: Float, velocities: Float) -> float:
+    """Velocity at the outer end of the first of three intervals.
+
+    Linear in time, and quadratic: what is nearer to that of the second interval, which is positive.
+    A speed that grows ever faster from rest is not taken for one that has turned round.
+    """
+    middle = np.cumsum(durations) - durations / 2
+    first, second, third = middle.tolist()
+    change = (velocities[1] - velocities[0]) / (second - first)
+    next_change = (velocities[2] - velocities[1]) / (third - second)
+    linear = velocities[0] - change * first
+    bend = (next_change - change) / (third - first)
+    return float(max(linear, linear + bend * first * second))
+
+
+def _hidden(start: float, stop: float, around: float, chord: float) -> tuple[float, float]:
+    """What turning round hides if velocities change linearly, and how much more if suddenly."""
+    smooth = min(start, stop) ** 2 / (start + stop)
+    return smooth, max(around - max(chord, 0.0) - smooth, 0.0)
+
+
+def _fall(speeds: Float, at: int) -> float:
+    """How much faster it is two intervals from ``at`` than in the next ones, relatively."""
     near, outer = (
-        np.mean([chords[i] for i in (at - apart, at + apart) if 0 <= i < len(chords)] or [0.0])
+        np.mean([speeds[i] for i in (at - apart, at + apart) if 0 <= i < len(speeds)] or [0.0])
         for apart in (1, 2)
     )
     return float(max(outer / near - 1, 0.0))

@@ -50,7 +50,7 @@ def test_turning_round_within_an_interval(turn):
     turned = 0.5 * (np.abs(moved[1:]) + np.abs(moved[:-1])) * forth[1:] * forth[:-1]
     across = forth[2:] * forth[:-2]
     single = np.ones(6, dtype=bool)
-    found = corners(np.abs(moved), turned, across, single, np.ones((7, 8, 4)))
+    found = corners(np.arange(7.0), np.abs(moved), turned, across, single, np.ones((7, 8, 4)))
     true = 0.01 * (turn**2 + (6 - turn) ** 2)
     assert np.abs(moved).sum() < 0.9999 * true
     assert (np.abs(moved) * found.gain).sum() == pytest.approx(true, rel=2e-3)
@@ -63,7 +63,7 @@ def along(at, records):
     size = np.abs(moved)
     turned = 0.5 * (size[1:] + size[:-1]) * forth[1:] * forth[:-1]
     single = np.ones(len(size), dtype=bool)
-    return size, corners(size, turned, forth[2:] * forth[:-2], single, np.ones((records, 8, 4)))
+    return size, corners(np.arange(1.0 * records), size, turned, forth[2:] * forth[:-2], single, np.ones((records, 8, 4)))
 
 
 @pytest.mark.parametrize("turn", [3.5, 3.8, 4.05, 6.3])
@@ -94,7 +94,7 @@ def test_an_arc_of_two_records_at_the_end():
     chords = np.full(6, 2 * np.sin(half))
     turned = chords[1:] * np.cos(2 * half)
     across = np.full(4, np.cos(4 * half))
-    found = corners(chords, turned, across, chords > 0, np.ones((7, 8, 4)))
+    found = corners(np.arange(7.0), chords, turned, across, chords > 0, np.ones((7, 8, 4)))
     np.testing.assert_allclose(chords * found.gain, 2 * half, rtol=2e-3)
     # all that is added beyond a great circle at two ends, a tenth of it in four intervals between
     added = chords * (found.gain - (c := np.arcsin(chords / 4)) / np.sin(c))
