@@ -142,13 +142,17 @@ def _reversals(
         if len(chords) < _FEWEST or not single[at + step]:
             continue
         inward = [at, at + step, at + 2 * step]
-        times, (here, near, _) = durations[inward], speeds[inward].tolist()
-        signs = np.sign(turned[[0, 1] if step > 0 else [-1, -2]])
-        start = _between(near, times[1], signs[0] * here, times[0])
-        stop = -_at_end(times, speeds[inward] * (signs[0], 1.0, signs[1]))
-        if here < near and min(start, stop) > 0:
-            time = float(times[0])
-            within[at] = _hidden(time * start, time * stop, time * near, chords[at])
+        times, signs = durations[inward], np.sign(turned[[0, 1] if step > 0 else [-1, -2]])
+        three = speeds[inward] * (signs[0], 1.0, signs[1])
+        near, time = float(three[1]), float(times[0])
+        start = _between(near, times[1], three[0], time)
+        if not (abs(three[0]) < near and start > 0):
+            continue
+        linear, others = _at_end(times, three)
+        if max(linear, others if three[0] >= 0 else linear) < 0:
+            within[at] = _hidden(time * start, -time * linear, time * near, chords[at])
+        elif linear < 0:  # slow at rest, or there and back by chance
+            doubt += tuning.SUDDEN[1] * (time * near - max(chords[at], 0.0))
     for at, (smooth, sudden) in within.items():
         alone = within.keys().isdisjoint(at + apart for apart in (-3, -2, 2, 3))
         share, error = tuning.SUDDEN if alone else tuning.SUDDEN_OF_MANY
@@ -166,19 +170,20 @@ def _between(one: float, before: float, other: float, after: float) -> float:
     return (one * after + other * before) / (before + after)
 
 
-def _at_end(durations: Float, velocities: Float) -> float:
-    """Velocity at the outer end of the first of three intervals.
+def _at_end(durations: Float, velocities: Float) -> tuple[float, float]:
+    """Velocity at the outer end of the first of three intervals, as it changes between two of them.
 
-    Linear in time, and quadratic: what is nearer to that of the second interval, which is positive.
-    A speed that grows ever faster from rest is not taken for one that has turned round.
+    Of the first and the second; and at most, of the second and the third, or of all if the change
+    itself changes. A start from rest is slower than what follows, but not on a line that leads
+    through zero.
     """
     middle = np.cumsum(durations) - durations / 2
     first, second, third = middle.tolist()
-    change = (velocities[1] - velocities[0]) / (second - first)
-    next_change = (velocities[2] - velocities[1]) / (third - second)
-    linear = velocities[0] - change * first
-    bend = (next_change - change) / (third - first)
-    return float(max(linear, linear + bend * first * second))
+    change = float(velocities[1] - velocities[0]) / (second - first)
+    further = float(velocities[2] - velocities[1]) / (third - second)
+    linear = float(velocities[0]) - change * first
+    bent = linear + (further - change) / (third - first) * first * second
+    return linear, max(bent, float(velocities[1]) - further * second)
 
 
 def _hidden(start: float, stop: float, around: float, chord: float) -> tuple[float, float]:
