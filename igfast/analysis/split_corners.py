@@ -77,7 +77,9 @@ def corners(
     within = np.minimum(chords * np.nan_to_num(bend), tuning.MOST_WITHIN)
     least, half = (np.maximum(h, _SMALL_ANGLE) for h in (circle, np.maximum(within / 2, circle)))
     gain = half / np.sin(half)
-    doubt = float((chords * (gain - least / np.sin(least)) * uneven).sum())
+    sure = least / np.sin(least)
+    sure[[0, -1]] = 1.0  # at an end it may be any
+    doubt = float((chords * (gain - sure) * uneven).sum())
     guessed = 0.0
     for at in np.flatnonzero(single & np.isnan(bend) & (chords > tuning.LONG_STEP)).tolist():
         factor = _transport(counts[at].sum(axis=0), counts[at + 1].sum(axis=0))
@@ -113,7 +115,12 @@ def _bend(chords: Float, before: Float, after: Float) -> tuple[Float, Float]:
     left, right = np.where(before > back, np.nan, left), np.where(after > back, np.nan, right)
     uneven = np.abs(left - right) / np.maximum(left + right, _TINY)
     uneven = np.where(np.isnan(uneven), tuning.END_ERROR, np.maximum(uneven, tuning.CHORD_ERROR))
-    return _mean_of_known(left, right), uneven
+    bend = _mean_of_known(left, right)
+    if len(chords) > _FEWEST:
+        for at, near, far, chord in ((0, right[0], right[1], 1), (-1, left[-1], left[-2], -2)):
+            growing = 0.5 * chords[at] / max(chords[chord], _TINY) * (near - far)
+            bend[at] += np.clip(np.nan_to_num(growing), 0.0, near)  # it goes on, as at fast starts
+    return bend, uneven
 
 
 def _reversals(
