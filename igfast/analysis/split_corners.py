@@ -105,7 +105,7 @@ def _bend(chords: Float, before: Float, after: Float) -> tuple[Float, Float]:
     """Angle per length in each interval, from those to its neighbors, and how sure it is.
 
     NaN where the path turns back on both sides, or nothing is known. How much the two sides differ,
-    relatively, is the error; a fixed share where only one side tells.
+    relatively, is the error; at the ends, how much it changes to the next record.
     """
     apart = np.maximum(0.5 * (chords[1:] + chords[:-1]), _TINY)
     nothing = np.full(min(len(chords), 1), np.nan)
@@ -113,14 +113,22 @@ def _bend(chords: Float, before: Float, after: Float) -> tuple[Float, Float]:
     right = after / np.concatenate([apart, nothing])
     back = np.arccos(tuning.REVERSED)
     left, right = np.where(before > back, np.nan, left), np.where(after > back, np.nan, right)
-    uneven = np.abs(left - right) / np.maximum(left + right, _TINY)
-    uneven = np.where(np.isnan(uneven), tuning.END_ERROR, np.maximum(uneven, tuning.CHORD_ERROR))
     bend = _mean_of_known(left, right)
+    uneven = _uneven(left, right)
+    uneven = np.where(np.isnan(uneven), tuning.END_ERROR, np.maximum(uneven, tuning.CHORD_ERROR))
     if len(chords) > _FEWEST:
-        for at, near, far, chord in ((0, right[0], right[1], 1), (-1, left[-1], left[-2], -2)):
-            growing = 0.5 * chords[at] / max(chords[chord], _TINY) * (near - far)
-            bend[at] += np.clip(np.nan_to_num(growing), 0.0, near)  # it goes on, as at fast starts
+        for at, beside, known in ((0, 1, right), (-1, -2, left)):
+            near, far = known[at], known[beside]
+            # a bend that grows toward the end goes on
+            growing = 0.5 * chords[at] / max(chords[beside], _TINY) * (near - far)
+            bend[at] += np.clip(np.nan_to_num(growing), 0.0, near)
+            doubt = tuning.END_OF_UNEVEN * _uneven(near, far)
+            uneven[at] = np.clip(np.nan_to_num(doubt, nan=1.0), tuning.CHORD_ERROR, tuning.END_ERROR)
     return bend, uneven
+
+
+def _uneven(one: Float, other: Float) -> Float:
+    return np.asarray(np.abs(one - other) / np.maximum(one + other, _TINY))
 
 
 def _reversals(

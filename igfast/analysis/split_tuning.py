@@ -92,11 +92,13 @@ FALL_OF_SMOOTH = 0.5
 LONG_STEP = 0.4
 # What moving quantiles may add to a great circle; beyond, the guess is not believed.
 MOST_TRANSPORT = 0.15
-# Share of the added length that is taken as its standard error: for a path that bends evenly, in an
-# interval of which only one side is known (a start is often faster and more bent than what
-# follows), and for a guess.
+# Share of the added length that is taken as its standard error: at least, for a path that bends
+# evenly; at most, in an interval of which only one side is known (a start is often faster and more
+# bent than what follows); so many times what the bend there changes by to the next record, in
+# between; and for a guess.
 CHORD_ERROR = 0.1
 END_ERROR = 1.0
+END_OF_UNEVEN = 10.0
 TRANSPORT_ERROR = 0.5
 
 # A segment of the piecewise linear L ends where its length stands this many errors clear.
