@@ -199,12 +199,14 @@ def _systematic_error(
 ) -> float:
     """Standard error over length: what modes leave out, noise in tangents, cells, arcs.
 
-    Modes that noise hides are as weak as noise, of which ``known`` is the error.
+    Modes that noise hides are as weak as noise, of which ``known`` is the error; what was found
+    outside the modes is hidden no more.
     """
+    hidden = max(modes.hidden - max(remainder.value, 0.0) / 2, 0.0)
     parts = (
         tuning.REMAINDER_ERROR * remainder.error,
         tuning.UNSEEN_ERROR * remainder.unseen + tuning.GROWING_ERROR * remainder.growing,
-        min(tuning.HIDDEN_ERROR * modes.hidden, tuning.MOST_HIDDEN * known),
+        min(tuning.HIDDEN_ERROR * hidden, tuning.MOST_HIDDEN * known),
         tuning.TANGENT_ERROR * straightened,
         tuning.LOST_IN_CELLS_ERROR * lost,
         tuning.TRANSPORT_ERROR * corner.guessed,

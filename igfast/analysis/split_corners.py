@@ -105,7 +105,8 @@ def _bend(chords: Float, before: Float, after: Float) -> tuple[Float, Float]:
     """Angle per length in each interval, from those to its neighbors, and how sure it is.
 
     NaN where the path turns back on both sides, or nothing is known. How much the two sides differ,
-    relatively, is the error; at the ends, how much it changes to the next record.
+    relatively, is the error. Where one side tells, as at the ends, a bend that grows from the next
+    record to it goes on, as at a fast start, and how much it changes there is the error.
     """
     apart = np.maximum(0.5 * (chords[1:] + chords[:-1]), _TINY)
     nothing = np.full(min(len(chords), 1), np.nan)
@@ -113,18 +114,16 @@ def _bend(chords: Float, before: Float, after: Float) -> tuple[Float, Float]:
     right = after / np.concatenate([apart, nothing])
     back = np.arccos(tuning.REVERSED)
     left, right = np.where(before > back, np.nan, left), np.where(after > back, np.nan, right)
-    bend = _mean_of_known(left, right)
-    uneven = _uneven(left, right)
-    uneven = np.where(np.isnan(uneven), tuning.END_ERROR, np.maximum(uneven, tuning.CHORD_ERROR))
-    if len(chords) > _FEWEST:
-        for at, beside, known in ((0, 1, right), (-1, -2, left)):
-            near, far = known[at], known[beside]
-            # a bend that grows toward the end goes on
-            growing = 0.5 * chords[at] / max(chords[beside], _TINY) * (near - far)
-            bend[at] += np.clip(np.nan_to_num(growing), 0.0, near)
-            doubt = tuning.END_OF_UNEVEN * _uneven(near, far)
-            uneven[at] = np.clip(np.nan_to_num(doubt, nan=1.0), tuning.CHORD_ERROR, tuning.END_ERROR)
-    return bend, uneven
+    ends = np.isnan(left) | np.isnan(right)
+    first = np.isnan(left)
+    near = np.where(first, right, left)
+    far = np.where(first, np.append(right, np.nan)[1:], np.append(np.nan, left)[:-1])
+    beside = np.where(first, np.append(chords, np.nan)[1:], np.append(np.nan, chords)[:-1])
+    grows = np.nan_to_num(0.5 * chords / np.maximum(beside, _TINY) * (near - far))
+    bend = _mean_of_known(left, right) + np.where(ends, np.clip(grows, 0.0, near), 0.0)
+    changes = np.nan_to_num(tuning.END_OF_UNEVEN * _uneven(near, far), nan=tuning.END_ERROR)
+    uneven = np.where(ends, np.minimum(changes, tuning.END_ERROR), _uneven(left, right))
+    return bend, np.maximum(uneven, tuning.CHORD_ERROR)
 
 
 def _uneven(one: Float, other: Float) -> Float:
