@@ -52,8 +52,9 @@ def corners(
 
     An arc that turns by 2h along its chord is longer by h/sin h, and a path on the sphere of radius
     2 turns at least as a great circle does. Where motion reverses within an interval, its speed is
-    taken to change linearly in time there, as those around tell. Where the direction is lost between long
-    steps, as at a reversal, elements are taken to keep their order: the path of moving quantiles.
+    taken to change linearly in time there, as those around tell. Where the direction is lost
+    between long steps, as at a reversal, elements are taken to keep their order: the path of moving
+    quantiles.
 
     Parameters
     ----------

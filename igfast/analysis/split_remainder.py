@@ -23,8 +23,8 @@ class Remainder:
     """Squared length outside the modes over that inside, its error, and what may be left out.
 
     ``unseen`` is the change of ``value`` at its last refinement: a still finer one would be the
-    next. ``growing`` is how much of that, or of the next one, which is less sure, stands clear of its
-    error: there the path bends more than the finest displacements show, as where a cusp moves.
+    next. ``growing`` is how much of that, or of the next one, which is less sure, stands clear of
+    its error: there the path bends more than the finest displacements show, as where a cusp moves.
     """
 
     value: float

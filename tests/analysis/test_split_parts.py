@@ -80,7 +80,7 @@ def test_uneven_records_are_no_reversals(at):
 
 @pytest.mark.parametrize("first", [0.0, 0.005, 0.03])
 def test_a_start_from_rest_is_no_reversal(first):
-    """A slow first interval, then one speed; that it may have gone there and back is in the error."""
+    """A slow first interval, then one speed: that it went there and back is in the error only."""
     chords, ones = np.array([first, *[0.1] * 5]), np.ones(6)
     turned = 0.5 * (chords[1:] + chords[:-1])
     found = corners(np.arange(7.0), chords, turned, ones[:4], ones > 0, np.ones((7, 8, 4)))
