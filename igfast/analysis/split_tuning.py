@@ -52,13 +52,14 @@ BELIEVED_REMAINDER = (-0.1, 1.0)
 # Half of an error in the squared length is one in the length.
 REMAINDER_ERROR = 0.5
 # Share of the last refinement of the squared length that is one standard error of the length.
-# Where that refinement stands clear of noise, as at cusps, what follows is not less: so much of
-# what is clear is added to the error.
+# Where that refinement, or the next one in spite of its noise, stands clear of it, as at cusps,
+# what follows is not less: so much of what is clear is added to the error.
 UNSEEN_ERROR = 0.75
 GROWING_ERROR = 1.5
 # Share of what the next mode would add, were it as strong as it may be, that is its standard error:
-# it matters where elements are too few to measure motion outside the modes. A mode that noise hides
-# is about as weak as noise: so many statistical errors are the most.
+# it matters where elements are too few to measure motion outside the modes, and is less by what was
+# measured. A mode that noise hides is about as weak as noise: so many statistical errors are the
+# most.
 HIDDEN_ERROR = 0.5
 MOST_HIDDEN = 2.0
 # Share of the length added for the noise in tangents that is its standard error.

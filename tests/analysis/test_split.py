@@ -64,6 +64,16 @@ def test_a_thousand_records():
     assert abs(found.length[-1] - 1) < 3 * found.standard_error[-1]
 
 
+def test_records_need_not_be_evenly_spaced():
+    """A short first interval is no sign of a reversal: once 0.1 was added here."""
+    records = simulate(KNOWN["shift"], N, 64)
+    kept = [0, 2, 16, 24, 32, 40, 48, 64]
+    found = split_length(*(part[kept] for part in records))
+    assert found.length[-1] == pytest.approx(1.0, abs=0.015)
+    assert found.added < 0.01
+    assert abs(found.length[-1] - 1) < 3 * found.standard_error[-1]
+
+
 def test_length_grows_with_the_path():
     process = KNOWN["return"]
     found = split_length(*simulate(process, N, 40))
