@@ -63,7 +63,7 @@ def measure_remainder(curve: Roots, path: Float, modes: Modes, known: float) -> 
         means = _of_others(found)
         ratio, small = means.mean(axis=1), statistical_error(means.T, found.transpose(1, 2, 0))
         fine = small / 2 <= tuning.FINEST_LEVEL * known
-        beyond = np.where(open_ & ~fine, ratio - value - small, beyond)
+        beyond = np.where(open_ & ~fine, ratio - value - tuning.CLEAR_BEYOND * small, beyond)
         open_ &= fine
         before = np.where(open_, value, before)
         value, error = np.where(open_, ratio, value), np.where(open_, small, error)

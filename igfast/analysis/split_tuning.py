@@ -56,6 +56,9 @@ REMAINDER_ERROR = 0.5
 # what follows is not less: so much of what is clear is added to the error.
 UNSEEN_ERROR = 0.75
 GROWING_ERROR = 1.5
+# Errors by which the next refinement is clear: those of three widths of cells are looked at, and
+# with fewer noise alone would often add to the error.
+CLEAR_BEYOND = 2.0
 # Share of what the next mode would add, were it as strong as it may be, that is its standard error:
 # it matters where elements are too few to measure motion outside the modes, and is less by what was
 # measured. A mode that noise hides is about as weak as noise: so many statistical errors are the
