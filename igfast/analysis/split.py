@@ -203,9 +203,10 @@ def _systematic_error(
     outside the modes is hidden no more.
     """
     hidden = max(modes.hidden - max(remainder.value, 0.0) / 2, 0.0)
+    unseen = tuning.UNSEEN_ERROR * remainder.unseen + tuning.GROWING_ERROR * remainder.growing
     parts = (
         tuning.REMAINDER_ERROR * remainder.error,
-        tuning.UNSEEN_ERROR * remainder.unseen + tuning.GROWING_ERROR * remainder.growing,
+        min(unseen, np.sqrt(1 + tuning.BELIEVED_REMAINDER[1]) - 1),
         min(tuning.HIDDEN_ERROR * hidden, tuning.MOST_HIDDEN * known),
         tuning.TANGENT_ERROR * straightened,
         tuning.LOST_IN_CELLS_ERROR * lost,

@@ -48,6 +48,7 @@ FINEST_LEVEL = 0.5
 # Displacements of the ladder overlap by this factor, to use every record.
 LADDER_OVERLAP = 4
 # What the ladder may change the squared length by: modes hold part of it, so it is not much less.
+# Nor may its next refinements be in doubt by more.
 BELIEVED_REMAINDER = (-0.1, 1.0)
 # Half of an error in the squared length is one in the length.
 REMAINDER_ERROR = 0.5
