@@ -76,6 +76,7 @@ def corners(
     circle = np.where(single, np.arcsin(np.clip(chords / 4, 0.0, np.sqrt(0.5))), 0.0)
     bend, uneven = _bend(chords, before, after)
     within = np.minimum(chords * np.nan_to_num(bend), tuning.MOST_WITHIN)
+    uneven = np.where(within < tuning.MOST_WITHIN, uneven, tuning.END_ERROR)
     least, half = (np.maximum(h, _SMALL_ANGLE) for h in (circle, np.maximum(within / 2, circle)))
     gain = half / np.sin(half)
     sure = least / np.sin(least)

@@ -99,8 +99,8 @@ LONG_STEP = 0.4
 MOST_TRANSPORT = 0.15
 # Share of the added length that is taken as its standard error: at least, for a path that bends
 # evenly; at most, in an interval of which only one side is known (a start is often faster and more
-# bent than what follows); so many times what the bend there changes by to the next record, in
-# between; and for a guess.
+# bent than what follows) or that turns as much as is allowed; so many times what the bend there
+# changes by to the next record, in between; and for a guess.
 CHORD_ERROR = 0.1
 END_ERROR = 1.0
 END_OF_UNEVEN = 10.0
