@@ -23,9 +23,8 @@ import igfast
 from igfast import _arrays, _core, automatic
 from igfast.analysis.online import RUNNING_FIELDS, Counts, Online
 from igfast.health import Examiner, Rule
-from igfast.store import RunWriter, codec, columns
+from igfast.store import Pending, RunWriter, codec, columns
 from igfast.store.encoding import moment_arrays, to_cells
-from igfast.store.given import Pending
 
 from .overhead import WORKLOADS
 from .timing import machine, side_by_side
@@ -51,6 +50,7 @@ def parts(model: torch.nn.Module, folder: Path) -> dict[str, Callable[[], object
     seen, precision = outputs.observed(), automatic.precisions(("float32",) * len(layers))
     counted = plan.settle(outputs)
     sums, names = (counted.sums.integers, counted.sums.floats), counted.names
+    signature = _arrays.Signature(layers)
     examiner, online, steps = Examiner(Rule()), Online(), iter(range(1, 1 << 60))
     online(0, before)
     counts = Counts.of(counted.histogram)
@@ -66,17 +66,15 @@ def parts(model: torch.nn.Module, folder: Path) -> dict[str, Callable[[], object
         return columns.encode(kept, 0, 0)
 
     def stored(records: int) -> None:
-        given, bins = {"param": counted}, {"param": plan.bins}
-        writer.write_all(
-            [Pending(next(steps), time.time(), given, next_bins=bins) for _ in range(records)]
-        )
+        given = {"param": counted}
+        writer.write_all([Pending(next(steps), time.time(), given) for _ in range(records)])
 
     return {
-        "tensors looked after": lambda: _arrays.signature(layers),
+        "tensors looked after": lambda: signature.holds(layers),
         "counting": plan.count,
         "next bins": lambda: automatic.follow(exponents, origins, seen, precision),
         "moments from sums": lambda: _core.moment_floats(*sums),
-        "health": lambda: examiner.examine_sums(0, {"param": (names, sums)}),
+        "health": lambda: examiner.examine_counted(0, {"param": counted}),
         "running measures": lambda: online.measure(next(steps), counts),
         "packing of histograms": lambda: codec.encode(cells, 0, 0),
         "packing of numbers": numbers_of_layers,

@@ -1,19 +1,21 @@
-// The Python side of the kernels: checks arrays, releases the GIL, calls the backend table.
+// The Python side of the kernels: each call runs one entry of the backend table without the GIL.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include <cmath>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "array_checks.h"
 #include "backend.h"
+#include "counting_bindings.h"
 #include "cpu/isa.h"
 #include "device_bindings.h"
 #include "dtype.h"
+#include "kernel_arguments.h"
 #include "layout_bindings.h"
 #include "measures_bindings.h"
 #include "numbers_bindings.h"
@@ -22,120 +24,10 @@
 
 namespace py = pybind11;
 
+namespace igfast {
 namespace {
 
-using igfast::leading_size;
-using igfast::require;
-using igfast::require_output;
-using igfast::require_range;
 using Used = std::tuple<std::string, std::int64_t>;
-
-struct Tensors {
-  const igf_tensor* data;
-  std::int64_t count;
-};
-
-Tensors require_tensors(const char* operation, const py::object& object, std::int64_t rows) {
-  const py::ssize_t count = leading_size("tensors", object);
-  const auto table = require<std::int64_t>("tensors", object, {count, 5});
-  const auto* tensors = reinterpret_cast<const igf_tensor*>(table.data());
-  for (py::ssize_t t = 0; t < count; ++t) {
-    const auto where = [&] { return "tensors[" + std::to_string(t) + "]"; };
-    const auto require_field = [&](const char* field, std::int64_t value, std::int64_t most) {
-      if (value < 0 || value > most) {
-        require_range((where() + field).c_str(), value, 0, most);
-      }
-    };
-    constexpr std::int64_t kMost = std::int64_t{1} << 56;
-    require_field(" numel", tensors[t].numel, kMost);
-    require_field(" start", tensors[t].start, kMost);
-    require_field(" row", tensors[t].row, rows - 1);
-    igfast::dispatch_dtype(operation, tensors[t].dtype, [](auto) {});
-    if (tensors[t].numel > 0 && tensors[t].pointer == 0) {
-      throw py::value_error(where() + " has " + std::to_string(tensors[t].numel) +
-                            " elements but a null pointer (a meta or fake tensor?)");
-    }
-  }
-  return {tensors, count};
-}
-
-igf_moments_output require_moments(const py::object& integers, const py::object& floats,
-                                   std::int64_t rows) {
-  return {require_output<std::int64_t>("moments integers", integers, {rows, 4}),
-          require_output<double>("moments floats", floats, {rows, 8})};
-}
-
-void require_uniform(igf_grid& grid, const py::object& object, std::int64_t rows) {
-  if (object.is_none()) {
-    throw py::value_error("edges must be given for a uniform grid");
-  }
-  const py::ssize_t edge_rows = leading_size("edges", object);
-  if (edge_rows != 1 && edge_rows != rows) {
-    throw py::value_error("edges must have 1 or " + std::to_string(rows) + " rows, not " +
-                          std::to_string(edge_rows));
-  }
-  const auto edges = require<double>("edges", object, {edge_rows, grid.bins + 1});
-  for (py::ssize_t row = 0; row < edge_rows; ++row) {
-    const double* edge = edges.data() + row * (grid.bins + 1);
-    for (std::int64_t b = 0; b < grid.bins; ++b) {
-      if (!(edge[b] < edge[b + 1])) {
-        throw py::value_error("edges must be strictly increasing and not NaN; row " +
-                              std::to_string(row) + " is not at index " + std::to_string(b));
-      }
-    }
-    if (!std::isfinite(edge[grid.bins] - edge[0])) {
-      throw py::value_error("edges must span a finite range; row " + std::to_string(row) +
-                            " does not");
-    }
-  }
-  grid.edges = edges.data();
-  grid.edge_rows = edge_rows;
-}
-
-void require_dyadic(igf_grid& grid, const py::object& exponents, const py::object& origins,
-                    std::int64_t rows) {
-  const auto k = require<std::int64_t>("exponents", exponents, {rows});
-  const auto o = require<std::int64_t>("origins", origins, {rows});
-  constexpr std::int64_t kFarthest = std::int64_t{1} << 44;
-  for (std::int64_t row = 0; row < rows; ++row) {
-    require_range("exponents", k.data()[row], -1100, 1023);
-    require_range("origins", o.data()[row], grid.bins - kFarthest, kFarthest - grid.bins);
-  }
-  grid.exponents = k.data();
-  grid.origins = o.data();
-}
-
-void require_log(igf_grid& grid, const py::object& object) {
-  if (object.is_none()) {
-    throw py::value_error("log must be (mantissa_bits, min_exponent, max_exponent) for a log grid");
-  }
-  const auto [mantissa_bits, min_exponent, max_exponent] =
-      object.cast<std::tuple<std::int64_t, std::int64_t, std::int64_t>>();
-  require_range("mantissa_bits", mantissa_bits, 0, 14);
-  require_range("min_exponent", min_exponent, -1100, 1023);
-  require_range("max_exponent", max_exponent, min_exponent + 1, 1024);
-  const std::int64_t bins = 2 * ((max_exponent - min_exponent) << mantissa_bits) + 1;
-  if (grid.bins != bins) {
-    throw py::value_error("bins must be " + std::to_string(bins) + " for this log grid, not " +
-                          std::to_string(grid.bins));
-  }
-  grid.mantissa_bits = mantissa_bits;
-  grid.min_exponent = min_exponent;
-  grid.max_exponent = max_exponent;
-}
-
-// Runs one entry of the table without the GIL; its error text becomes RuntimeError.
-template <class Args>
-void run(int (*operation)(Args*), Args& args) {
-  int status;
-  {
-    py::gil_scoped_release release;
-    status = operation(&args);
-  }
-  if (status != 0) {
-    throw std::runtime_error(args.error);
-  }
-}
 
 Used histogram(const py::object& tensors, std::int64_t grid, std::int64_t bins, std::int64_t splits,
                const py::object& edges, const py::object& exponents, const py::object& origins,
@@ -144,24 +36,17 @@ Used histogram(const py::object& tensors, std::int64_t grid, std::int64_t bins, 
                const py::object& moments, std::int64_t threads, const py::object& extents) {
   const std::int64_t rows = leading_size("nan", nan);
   igf_histogram_args args{};
-  require_range("grid", grid, IGF_UNIFORM, IGF_LOG);
-  require_range("bins", bins, 1, IGF_MAX_BINS);
-  if (splits != 1 && splits != 2 && splits != 4 && splits != 8) {
-    throw py::value_error("splits must be 1, 2, 4 or 8, not " + std::to_string(splits));
-  }
+  require_grid(args.grid, grid, bins, edges, log, rows);
+  require_splits(splits);
   require_range("threads", threads, 0, IGF_MAX_THREADS);
   const Tensors list = require_tensors("histogram", tensors, rows);
   args.tensors = list.data;
   args.tensor_count = list.count;
   args.rows = rows;
-  args.grid.kind = static_cast<igf_grid_kind>(grid);
-  args.grid.bins = bins;
   args.splits = splits;
   args.threads = threads;
-  switch (args.grid.kind) {
-    case IGF_UNIFORM: require_uniform(args.grid, edges, rows); break;
-    case IGF_DYADIC: require_dyadic(args.grid, exponents, origins, rows); break;
-    case IGF_LOG: require_log(args.grid, log); break;
+  if (args.grid.kind == IGF_DYADIC) {
+    require_dyadic(args.grid, exponents, origins, rows);
   }
   args.split_counts =
       require_output<std::int64_t>("split_counts", split_counts, {rows, splits, bins});
@@ -186,7 +71,7 @@ Used histogram(const py::object& tensors, std::int64_t grid, std::int64_t bins, 
     args.extents = {require_output<std::int64_t>("extents zeros", zeros, {rows}),
                     require_output<double>("extents extremes", extremes, {rows, 2})};
   }
-  run(igfast::operations().histogram, args);
+  run(operations().histogram, args);
   return {args.isa_used, args.threads_used};
 }
 
@@ -201,14 +86,14 @@ Used moments(const py::object& tensors, const py::object& integers, const py::ob
   args.rows = rows;
   args.output = require_moments(integers, floats, rows);
   args.threads = threads;
-  run(igfast::operations().moments, args);
+  run(operations().moments, args);
   return {args.isa_used, args.threads_used};
 }
 
-std::vector<std::string> available_isas() {
+std::vector<std::string> isa_names() {
   std::vector<std::string> names;
-  for (const igfast::Isa isa : igfast::available_isas()) {
-    names.emplace_back(igfast::isa_name(isa));
+  for (const Isa isa : available_isas()) {
+    names.emplace_back(isa_name(isa));
   }
   return names;
 }
@@ -217,12 +102,10 @@ std::map<std::string, std::string> build_info() {
   return {{"compiler", IGFAST_COMPILER}, {"version", IGFAST_VERSION}, {"cuda", IGFAST_CUDA_STATUS}};
 }
 
-}  // namespace
-
-PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
+void fill(py::module_& module) {
   module.doc() = "Compiled kernels of igfast: batched histograms, moments and measures.";
   std::map<std::string, std::int64_t> dtypes;
-  for (const igfast::DtypeName& dtype : igfast::kDtypes) {
+  for (const DtypeName& dtype : kDtypes) {
     dtypes[dtype.name] = static_cast<std::int64_t>(dtype.tag);
   }
   module.attr("DTYPES") = dtypes;
@@ -236,17 +119,23 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
              arg("split_outside"), arg("nan"), arg("offsets"), arg("moments"), arg("threads"),
              arg("extents") = py::none());
   module.def("moments", &moments, arg("tensors"), arg("integers"), arg("floats"), arg("threads"));
-  module.def("set_isa", &igfast::set_isa, arg("name"));
+  module.def("set_isa", &set_isa, arg("name"));
   module.def("isa", [] {
-    const std::string backend = igfast::operations().name;
-    return backend == "cpu" ? igfast::isa_name(igfast::current_isa()) : backend;
+    const std::string backend = operations().name;
+    return backend == "cpu" ? isa_name(current_isa()) : backend;
   });
-  module.def("available_isas", &available_isas);
+  module.def("available_isas", &isa_names);
   module.def("build_info", &build_info);
-  igfast::bind_devices(module);
-  igfast::bind_layouts(module);
-  igfast::bind_measures(module);
-  igfast::bind_records(module);
-  igfast::bind_numbers(module);
-  igfast::bind_rows(module);
+  bind_devices(module);
+  bind_counting(module);
+  bind_layouts(module);
+  bind_measures(module);
+  bind_records(module);
+  bind_numbers(module);
+  bind_rows(module);
 }
+
+}  // namespace
+}  // namespace igfast
+
+PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) { igfast::fill(module); }

@@ -205,6 +205,24 @@ class LayoutReader {
   const DlExchangeTable* table_ = nullptr;
 };
 
+// Whether every slot, a (dict, key, value), still holds its value.
+bool slots_hold(const py::list& slots) {
+  for (const py::handle& slot : slots) {
+    PyObject* const one = slot.ptr();
+    if (PyTuple_Check(one) == 0 || PyTuple_GET_SIZE(one) != 3 ||
+        PyDict_Check(PyTuple_GET_ITEM(one, 0)) == 0) {
+      throw py::type_error("slots must be tuples of a dict, a key and a value");
+    }
+    PyObject* const found =
+        PyDict_GetItemWithError(PyTuple_GET_ITEM(one, 0), PyTuple_GET_ITEM(one, 1));
+    if (found != PyTuple_GET_ITEM(one, 2)) {
+      PyErr_Clear();
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 void bind_layouts(py::module_& module) {
@@ -214,6 +232,7 @@ void bind_layouts(py::module_& module) {
       .def("table", &LayoutReader::table, py::arg("tensors"), py::arg("types"))
       .def("unchanged", &LayoutReader::unchanged, py::arg("tensors"), py::arg("types"),
            py::arg("before"));
+  module.def("slots_hold", &slots_hold, py::arg("slots"));
 }
 
 }  // namespace igfast

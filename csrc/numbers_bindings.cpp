@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "array_shapes.h"
+#include "counted_block.h"
 #include "record/health.h"
 #include "record/numbers.h"
 
@@ -50,7 +51,20 @@ class Health {
     }
     require_shape("integers", integers, {health_.layers(), 4});
     require_shape("floats", floats, {health_.layers(), width});
-    const auto found = health_.examine(integers.data(), floats.data(), width);
+    return examine(integers.data(), floats.data(), width);
+  }
+
+  py::object examine_block(const Block& block) {
+    if (block.places().layers != health_.layers()) {
+      throw py::value_error("the record has other layers than were examined before");
+    }
+    const igf_moments_output sums = block.sums();
+    return examine(sums.integers, sums.floats, record::kSums);
+  }
+
+ private:
+  py::object examine(const std::int64_t* integers, const double* floats, std::int64_t width) {
+    const auto found = health_.examine(integers, floats, width);
     if (found.empty()) {
       return py::none();
     }
@@ -61,7 +75,6 @@ class Health {
     return conditions;
   }
 
- private:
   record::Health health_;
 };
 
@@ -105,7 +118,9 @@ void bind_numbers(py::module_& module) {
                     std::int64_t, bool>(),
            arg("free").noconvert(), arg("patience"), arg("growth"), arg("window"),
            arg("parameters"))
-      .def("examine", &Health::examine, arg("integers").noconvert(), arg("floats").noconvert());
+      .def("examine", py::overload_cast<const Integers&, const Floats&>(&Health::examine),
+           arg("integers").noconvert(), arg("floats").noconvert())
+      .def("examine_block", &Health::examine_block, arg("block"));
   module.def("units", &units, arg("offsets").noconvert());
   module.def("to_positions", &to_positions, arg("units").noconvert());
 }

@@ -7,9 +7,11 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <vector>
 
 #include "array_shapes.h"
+#include "kernel_arguments.h"
 #include "record/automatic.h"
 #include "record/coding.h"
 #include "record/motion.h"
@@ -55,11 +57,19 @@ py::tuple shares(const Integers& counts, const Integers& outside) {
   py::array_t<bool> known(Shape{shape[0]});
   double* const to_splits = splits.mutable_data();
   double* const to_pooled = pooled.mutable_data();
-  auto* const to_known = reinterpret_cast<std::uint8_t*>(known.mutable_data());
+  bool* const to_known = known.mutable_data();
+  const std::int64_t* const of_counts = counts.data();
+  const std::int64_t* const of_outside = outside.data();
   {
     const py::gil_scoped_release release;
-    record::take_shares(shape[0], shape[1], shape[2], counts.data(), outside.data(), to_splits,
-                        to_pooled, to_known);
+    const py::ssize_t cells = shape[2] + 2;
+    std::vector<std::int64_t> joined(static_cast<std::size_t>(cells));
+    for (py::ssize_t layer = 0; layer < shape[0]; ++layer) {
+      const py::ssize_t first = layer * shape[1];
+      const record::Shares<double> to{to_splits + first * cells, to_pooled + layer * cells};
+      to_known[layer] = record::take_shares(shape[1], shape[2], of_counts + first * shape[2],
+                                            of_outside + first * 2, to, joined.data());
+    }
   }
   return py::make_tuple(splits, pooled, known);
 }
@@ -67,6 +77,7 @@ py::tuple shares(const Integers& counts, const Integers& outside) {
 py::tuple motion(const Floats& before, const Floats& pooled_before, const Floats& now,
                  const Floats& pooled_now) {
   const Shape shape = shape3("before", before);
+  require_splits(shape[1]);
   require_shape("now", now, shape);
   require_shape("pooled_before", pooled_before, {shape[0], shape[2]});
   require_shape("pooled_now", pooled_now, {shape[0], shape[2]});
@@ -74,10 +85,18 @@ py::tuple motion(const Floats& before, const Floats& pooled_before, const Floats
   Integers occupied(Shape{shape[0]});
   double* const to_products = products.mutable_data();
   std::int64_t* const to_occupied = occupied.mutable_data();
+  const double* const from = before.data();
+  const double* const from_pooled = pooled_before.data();
+  const double* const to = now.data();
+  const double* const to_pooled = pooled_now.data();
   {
     const py::gil_scoped_release release;
-    record::multiply_motion(shape[0], shape[1], shape[2], {before.data(), pooled_before.data()},
-                            {now.data(), pooled_now.data()}, to_products, to_occupied);
+    for (py::ssize_t layer = 0; layer < shape[0]; ++layer) {
+      const py::ssize_t row = layer * shape[2];
+      to_occupied[layer] = record::multiply_motion<double>(
+          shape[1], shape[2], record::Pairs::kAll, {from + shape[1] * row, from_pooled + row},
+          {to + shape[1] * row, to_pooled + row}, to_products + layer * shape[1] * shape[1]);
+    }
   }
   return py::make_tuple(products, occupied);
 }
@@ -93,8 +112,13 @@ py::tuple judge(const Floats& products, const Integers& occupied, std::int64_t f
   }
   Floats shared(Shape{shape[0]});
   Floats clearness(Shape{shape[0]});
-  record::judge_motion(shape[0], shape[1], products.data(), occupied.data(), first, end,
-                       independent, shared.mutable_data(), clearness.mutable_data());
+  for (py::ssize_t layer = 0; layer < shape[0]; ++layer) {
+    const record::Judged found =
+        record::judge_motion(shape[1], products.data() + layer * shape[1] * shape[1],
+                             occupied.at(layer), first, end, independent);
+    shared.mutable_at(layer) = found.shared;
+    clearness.mutable_at(layer) = found.clearness;
+  }
   return py::make_tuple(shared, clearness);
 }
 
@@ -129,18 +153,12 @@ py::object follow_bins(const Integers& exponents, const Integers& origins, const
   require_shape("high", high, rows);
   require_shape("precision", precision, rows);
   Integers found(Shape{2, rows[0]});
-  std::vector<std::int64_t> sums(static_cast<std::size_t>(shape[2]));
-  bool moved = false;
-  for (py::ssize_t row = 0; row < rows[0]; ++row) {
-    const record::DyadicBins now{exponents.at(row), origins.at(row)};
-    const record::Observed seen{counts.data(row), outside.data(row), shape[1],
-                                shape[2],         zeros.at(row),     low.at(row),
-                                high.at(row),     precision.at(row)};
-    const record::DyadicBins next = record::follow_bins(now, seen, first, sums.data());
-    moved = moved || next.exponent != now.exponent || next.origin != now.origin;
-    found.mutable_at(0, row) = next.exponent;
-    found.mutable_at(1, row) = next.origin;
-  }
+  const auto step = [](const py::array& array) { return array.strides(0) / array.itemsize(); };
+  const bool moved = record::follow_layers(
+      exponents.data(), origins.data(),
+      {rows[0], shape[1], shape[2], counts.data(), outside.data(), zeros.data(), low.data(),
+       high.data(), step(zeros), step(low), step(high), precision.data()},
+      first, found.mutable_data());
   return moved ? py::object(found) : py::object(py::none());
 }
 

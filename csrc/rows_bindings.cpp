@@ -12,10 +12,12 @@
 #include <vector>
 
 #include "array_shapes.h"
+#include "kernel_arguments.h"
 #include "record/bell.h"
 #include "record/numbers.h"
 #include "record/online.h"
 #include "record/rows.h"
+#include "row_arguments.h"
 
 namespace py = pybind11;
 
@@ -30,11 +32,6 @@ py::bytes to_python(const record::Bytes& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-template <class Array>
-auto* data_of(const std::optional<Array>& array) {
-  return array ? array->data() : nullptr;
-}
-
 void require_sound(record::Found found) {
   if (found == record::Found::kCountsDoNotAddUp) {
     throw py::value_error("counts + underflow + overflow + nan must be numel, none negative");
@@ -44,44 +41,19 @@ void require_sound(record::Found found) {
   }
 }
 
-// All integers of a record's histograms, and where their checksums start.
-struct Histograms {
-  Integers counts, outside, nan, numel;
-  std::optional<Integers> offsets, exponents, origins;
-  std::int64_t difference_from;
-  std::uint32_t start;
-
-  void check() const {
-    const Shape shape = shape3("counts", counts);
-    const Shape rows{shape[0]};
-    require_shape("outside", outside, {shape[0], shape[1], 2});
-    require_shape("nan", nan, rows);
-    require_shape("numel", numel, rows);
-    if (offsets) {
-      require_shape("offsets", *offsets, shape);
-    }
-    for (const auto& bins : {exponents, origins}) {
-      if (bins) {
-        require_shape("exponents and origins", *bins, rows);
-      }
-    }
-  }
-
-  record::Cells cells() const {
-    return {counts.shape(0), counts.shape(1), counts.shape(2), counts.data(),
-            outside.data(),  nan.data(),      numel.data(),    data_of(offsets)};
-  }
-
-  record::Bins bins() const { return {data_of(exponents), data_of(origins)}; }
-};
-
 py::tuple pack_histograms(const Integers& counts, const Integers& outside, const Integers& nan,
                           const Integers& numel, const std::optional<Integers>& offsets,
                           const std::optional<Integers>& exponents,
                           const std::optional<Integers>& origins, std::int64_t difference_from,
                           std::uint32_t start) {
-  const Histograms given{counts,  outside,         nan,  numel, offsets, exponents,
-                         origins, difference_from, start};
+  const Histograms given{CountedRecord::of_arrays(counts, outside),
+                         nan,
+                         numel,
+                         offsets,
+                         exponents,
+                         origins,
+                         difference_from,
+                         start};
   given.check();
   const record::Cells cells = given.cells();
   const record::Bins bins = given.bins();
@@ -95,27 +67,6 @@ py::tuple pack_histograms(const Integers& counts, const Integers& outside, const
   require_sound(found);
   return py::make_tuple(to_python(directory), to_python(segments));
 }
-
-// Moments and bins of a record, and where their checksums start.
-struct Rest {
-  std::optional<Integers> integers;
-  std::optional<Floats> floats;
-  std::optional<Integers> bins;
-  std::uint32_t start;
-
-  void check(py::ssize_t layers) const {
-    if (integers.has_value() != floats.has_value()) {
-      throw py::value_error("integers and floats of moments must be given together");
-    }
-    if (integers) {
-      require_shape("integers", *integers, {record::kMomentIntegers, layers});
-      require_shape("floats", *floats, {record::kMomentFloats, layers});
-    }
-    if (bins) {
-      require_shape("bins", *bins, {2, layers});
-    }
-  }
-};
 
 py::tuple pack_numbers(const py::array_t<float, py::array::c_style>& running,
                        const std::optional<Integers>& integers, const std::optional<Floats>& floats,
@@ -136,28 +87,27 @@ class Online {
  public:
   Online(std::int64_t layers, std::int64_t splits, std::int64_t bins, double clear, double likely,
          double independent)
-      : online_(layers, splits, bins, {clear, likely, independent}) {}
+      : online_((require_splits(splits), layers), splits, bins, {clear, likely, independent}) {}
 
   Floats begin(const Integers& counts, const Integers& outside,
                const std::optional<Floats>& lengths) {
-    check(counts, outside);
+    const CountedRecord of = checked(CountedRecord::of_arrays(counts, outside));
     if (lengths) {
       require_shape("lengths", *lengths, {online_.layers()});
     }
     Floats found(Shape{kMeasures, online_.layers()});
     double* const out = found.mutable_data();
-    const std::int64_t* of_counts = counts.data();
-    const std::int64_t* of_outside = outside.data();
     const double* of_lengths = data_of(lengths);
     const py::gil_scoped_release release;
-    begin(of_counts, of_outside, of_lengths, out);
+    begin(of.counts, of.outside, of_lengths, out);
     return found;
   }
 
   // `same` is None where no bins moved.
   Floats follow(const Integers& counts, const Integers& outside, double interval,
                 const std::optional<Same>& same, const std::optional<Floats>& aligned) {
-    const record::Step step = checked(counts, outside, same, aligned);
+    const auto of = checked(CountedRecord::of_arrays(counts, outside));
+    const record::Step step = step_of(of, same, aligned);
     Floats found(Shape{kMeasures, online_.layers()});
     double* const out = found.mutable_data();
     const py::gil_scoped_release release;
@@ -168,9 +118,10 @@ class Online {
   void undo() { online_.undo(); }
 
   // Takes records and returns their rows: running measures and other numbers, and directory and
-  // segments where histograms are kept. A record is (counts, outside, interval, same, aligned),
-  // no interval beginning anew; (integers, floats, bins, start); and None or (nan, numel, offsets,
-  // exponents, origins, difference_from, start).
+  // segments where histograms are kept. A record is (counted, interval, same, aligned), see
+  // CountedRecord, no interval beginning anew; (integers, floats, bins, start); and None or (nan,
+  // numel, offsets, exponents, origins, difference_from, start), of a block without nan and
+  // offsets.
   py::list rows(const py::list& records) {
     std::vector<Job> jobs;
     for (const py::handle& given : records) {
@@ -229,14 +180,13 @@ class Online {
   Job job(const py::tuple& given) {
     const auto moved = py::cast<py::tuple>(given[0]);
     const auto rest = py::cast<py::tuple>(given[1]);
-    const auto counts = py::cast<Integers>(moved[0]);
-    const auto outside = py::cast<Integers>(moved[1]);
+    const CountedRecord counted = checked(CountedRecord::of(moved[0]));
     Job found;
     found.given = given;
-    found.interval = moved[2].is_none() ? 0.0 : py::cast<double>(moved[2]);
-    found.same = py::cast<std::optional<Same>>(moved[3]);
-    found.aligned = py::cast<std::optional<Floats>>(moved[4]);
-    found.step = checked(counts, outside, found.same, found.aligned);
+    found.interval = moved[1].is_none() ? 0.0 : py::cast<double>(moved[1]);
+    found.same = py::cast<std::optional<Same>>(moved[2]);
+    found.aligned = py::cast<std::optional<Floats>>(moved[3]);
+    found.step = step_of(counted, found.same, found.aligned);
     found.rest = {py::cast<std::optional<Integers>>(rest[0]),
                   py::cast<std::optional<Floats>>(rest[1]),
                   py::cast<std::optional<Integers>>(rest[2]), py::cast<std::uint32_t>(rest[3])};
@@ -250,9 +200,8 @@ class Online {
     found.start = found.rest.start;
     if (!given[2].is_none()) {
       const auto kept = py::cast<py::tuple>(given[2]);
-      found.histograms = Histograms{counts,
-                                    outside,
-                                    py::cast<Integers>(kept[0]),
+      found.histograms = Histograms{counted,
+                                    py::cast<std::optional<Integers>>(kept[0]),
                                     py::cast<Integers>(kept[1]),
                                     py::cast<std::optional<Integers>>(kept[2]),
                                     py::cast<std::optional<Integers>>(kept[3]),
@@ -266,15 +215,15 @@ class Online {
     return found;
   }
 
-  void check(const Integers& counts, const Integers& outside) const {
-    require_shape("counts", counts, {online_.layers(), online_.splits(), online_.bins()});
-    require_shape("outside", outside, {online_.layers(), online_.splits(), 2});
+  CountedRecord checked(CountedRecord counted) const {
+    if (counted.shape != Shape{online_.layers(), online_.splits(), online_.bins()}) {
+      throw py::value_error("counts has another shape than the other records");
+    }
+    return counted;
   }
 
-  record::Step checked(const Integers& counts, const Integers& outside,
-                       const std::optional<Same>& same,
+  record::Step step_of(const CountedRecord& counted, const std::optional<Same>& same,
                        const std::optional<Floats>& aligned) const {
-    check(counts, outside);
     const py::ssize_t layers = online_.layers();
     if (same) {
       require_shape("same", *same, {layers});
@@ -284,7 +233,7 @@ class Online {
     } else if (same && std::count(same->data(), same->data() + layers, true) < layers) {
       throw py::value_error("aligned is needed where bins differ");
     }
-    return {counts.data(), outside.data(), reinterpret_cast<const std::uint8_t*>(data_of(same)),
+    return {counted.counts, counted.outside, reinterpret_cast<const std::uint8_t*>(data_of(same)),
             data_of(aligned)};
   }
 

@@ -24,7 +24,7 @@ from ._views import view, view_plain
 
 _DTYPE_NAMES = {tag: name for name, tag in _core.DTYPES.items()}
 
-__all__ = ["Batch", "Labels", "batch", "home_of", "like", "named", "signature", "to_numpy"]
+__all__ = ["Batch", "Labels", "Signature", "batch", "home_of", "like", "named", "to_numpy"]
 
 
 @dataclass(frozen=True)
@@ -159,29 +159,35 @@ def _any_batch(tensors: Mapping[str, Any], operation: str, ordered: bool) -> Bat
     return Batch(tuple(tensors), home, table, tuple(dtypes), copied, tuple(keep))
 
 
-Signature = bytes | list[tuple[Any, ...]] | None
+class Signature:
+    """What a table laid out for arrays depends on: where they lie, in which layout and dtype."""
+
+    def __init__(self, tensors: dict[str, Any]) -> None:
+        self._plain, self._reader = plain_torch_types(), _reader()
+        self._words: bytes | None = None
+        self._attributes: list[tuple[Any, ...]] | None = None
+        if self._reader is not None:
+            self._words = self._reader.signature(tensors, self._plain)
+        if self._words is None:
+            self._attributes = _attributes(tensors)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it is read by the frameworks' own C functions."""
+        return self._words is not None
+
+    def holds(self, tensors: dict[str, Any]) -> bool:
+        """Whether these arrays lie there; never where only a copy of one can be read."""
+        if self._reader is not None and self._words is not None:
+            return self._reader.unchanged(tensors, self._plain, self._words)
+        return self._attributes is not None and _attributes(tensors) == self._attributes
 
 
-def unchanged(tensors: dict[str, Any], before: Signature) -> bool:
-    """Whether arrays lie where they did, in the same layout."""
-    if before is None:
-        return False
-    if isinstance(before, bytes):
-        reader = _reader()
-        return reader is not None and reader.unchanged(tensors, plain_torch_types(), before)
-    return signature(tensors) == before
-
-
-def signature(tensors: dict[str, Any]) -> Signature:
-    """What a table laid out for these arrays depends on; None where only a copy can be read."""
-    plain, reader = plain_torch_types(), _reader()
-    if reader is not None:
-        words = reader.signature(tensors, plain)
-        if words is not None:
-            return words
+def _attributes(tensors: dict[str, Any]) -> list[tuple[Any, ...]] | None:
+    """As attributes say it; None where only a copy can be read."""
     found: list[tuple[Any, ...]] = []
     for tensor in tensors.values():
-        if type(tensor) in plain or is_torch(tensor):
+        if is_torch(tensor):
             found.append((tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype))
         elif _devices.is_cupy(tensor):
             found.append((tensor.data.ptr, tensor.shape, tensor.strides, tensor.dtype))

@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import _core
 from ._arrays import Labels
 from .grids import Grid
 from .histograms import Histogram
-from .outputs import Outputs, Request, Sums, sections
+from .outputs import Outputs, Request, Sums
 from .summary import Moments
 
 Int = NDArray[np.int64]
-
-KEPT = 24  # blocks, at most: a Monitor's writer holds some records
 
 
 class Counted:
     """Counts and moment sums of L layers on the host, and the bins that they were counted on.
 
-    :attr:`histogram` and :attr:`moments` live where the input lived. They are made when they are
-    asked for: making them takes longer than counting a small model.
+    :attr:`next_bins` are those that an automatic grid has chosen for the next record.
+    :attr:`histogram` and :attr:`moments` live where the input lived. All else than the bins is made
+    when it is asked for: making it takes longer than counting a small model.
     """
 
     def __init__(
-        self, outputs: Outputs, labels: Labels, exponents: Int | None, origins: Int | None
+        self,
+        request: Request,
+        labels: Labels,
+        exponents: Int | None,
+        origins: Int | None,
+        next_bins: tuple[Int, Int] | None,
+        found: Outputs | _core.Block,
     ) -> None:
-        self.outputs, self._labels = outputs, labels
-        self.exponents, self.origins = exponents, origins
+        self._request, self._labels, self._found = request, labels, found
+        self.exponents, self.origins, self.next_bins = exponents, origins, next_bins
+
+    @cached_property
+    def outputs(self) -> Outputs:
+        """What was counted, as arrays."""
+        found = self._found
+        return found if isinstance(found, Outputs) else Outputs.within(self._request, found)
+
+    def examined_by(self, state: _core.Health) -> list[tuple[int, int, float]] | None:
+        """What is wrong with the layers: see :mod:`igfast.health`."""
+        if isinstance(self._found, Outputs):
+            return state.examine(self.sums.integers, self.sums.floats)
+        return state.examine_block(self._found)
+
+    def moment_arrays(self) -> tuple[Int, NDArray[np.float64]]:
+        """(4, L) integers and (9, L) floats of the moments."""
+        if isinstance(self._found, Outputs):
+            integers, floats = self.sums.integers, self.sums.floats
+            return np.ascontiguousarray(integers.T), _core.moment_floats(integers, floats)
+        return self._found.moments()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -41,19 +64,31 @@ class Counted:
     @property
     def grid(self) -> Grid:
         """As it was asked for."""
-        return self.outputs.request.grid
+        return self._request.grid
 
     @property
     def numel(self) -> Int:
         """(L,) number of elements."""
-        found = self.outputs.numel
+        found = self._found.numel if isinstance(self._found, Outputs) else None
         return self._labels.numel if found is None else found
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """L, G, B."""
+        return len(self.names), self._request.splits, self._request.grid.bins
+
+    @property
+    def cells(self) -> _core.Block | tuple[Int, Int]:
+        """Counts and counts outside, or the block that has them, as compiled code takes them."""
+        found = self._found
+        return (found.counts, found.outside) if isinstance(found, Outputs) else found
 
     @property
     def nbytes(self) -> int:
         """Of counts and offsets, about all there is."""
-        counts, offsets = self.outputs.counts, self.outputs.offsets
-        return int(counts.nbytes) * (1 if offsets is None else 2)
+        request = self._request
+        cells = len(self.names) * request.splits * request.grid.bins
+        return 8 * cells * (2 if request.offsets else 1)
 
     @property
     def sums(self) -> Sums:
@@ -74,40 +109,3 @@ class Counted:
     def moments(self) -> Moments:
         """The moments as an object."""
         return self.outputs.summary(self._labels)
-
-
-class Blocks:
-    """Memory of outputs that is used again once nothing refers to it.
-
-    New memory for every record would cost page faults, and lie scattered among a training's own.
-    """
-
-    def __init__(self, request: Request, rows: int) -> None:
-        self._request = request
-        self._size = sum(part.stop - part.start for _, part, _ in sections(request, rows))
-        self._rows = rows
-        self._blocks: list[Int] = []
-
-    def outputs(self) -> Outputs:
-        """Outputs whose arrays nobody else has."""
-        return Outputs.over(self._request, self._rows, self._free())
-
-    def _free(self) -> Int:
-        for block in self._blocks:
-            # views of it refer to it, however often they were passed on
-            if sys.getrefcount(block) == _IDLE:
-                return block
-        block = np.zeros(self._size, dtype=np.int64)
-        if len(self._blocks) < KEPT:
-            self._blocks.append(block)
-        return block
-
-
-def _references() -> int:
-    blocks: list[Any] = [object()]
-    for block in blocks:
-        return sys.getrefcount(block)
-    raise AssertionError
-
-
-_IDLE = _references()  # to what only a list and a loop's variable refer

@@ -22,14 +22,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import _arrays, _core
 from .summary import Moments
-
-Float = NDArray[np.float64]
 
 KINDS = ("nan", "inf", "zero", "unchanging", "exploding")
 PREFIX = "health/"
@@ -137,7 +135,16 @@ class Examination:
         return {f.name: 0.0 for f in self.cleared} | {f.name: f.value for f in self.raised}
 
 
-Sums = tuple[NDArray[np.int64], Float]  # (L, 4) and (L, 4 or more), as kernels sum them
+NOTHING = Examination()
+Conditions = list[tuple[int, int, float]] | None  # kind, row and value of what holds
+
+
+class Examined(Protocol):
+    """Layers whose sums compiled code can examine."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    def examined_by(self, state: _core.Health) -> Conditions: ...
 
 
 @dataclass
@@ -174,21 +181,20 @@ class Examiner:
 
     def examine(self, step: int, moments: Mapping[str, Moments]) -> Examination:
         """Findings of the next record; quantities that it lacks keep their flags."""
-        return self.examine_sums(step, {q: (m.names, _sums_of(m)) for q, m in moments.items()})
+        return self.examine_counted(step, {q: _OfMoments(m) for q, m in moments.items()})
 
-    def examine_sums(
-        self, step: int, counted: Mapping[str, tuple[tuple[str, ...], Sums]]
-    ) -> Examination:
-        """As :meth:`examine`, from the layers' names and the sums of which moments are made."""
+    def examine_counted(self, step: int, counted: Mapping[str, Examined]) -> Examination:
+        """As :meth:`examine`, without moments as objects."""
         raised: list[Flag] = []
         cleared: list[Flag] = []
-        for quantity, (names, sums) in counted.items():
+        for quantity, one in counted.items():
             past = self._past.get(quantity)
             if past is None:
-                past = self._past[quantity] = _Past(self._begin(quantity, names))
-            found = past.state.examine(*sums)
+                past = self._past[quantity] = _Past(self._begin(quantity, one.names))
+            found = one.examined_by(past.state)
             if found is None and not past.held:
                 continue
+            names = one.names
             now = {(_ORDER[kind], row): value for kind, row, value in found or ()}
             for key in [key for key in past.held if key not in now]:
                 cleared.append(past.held.pop(key))
@@ -198,6 +204,8 @@ class Examiner:
                     flag = Flag(step, quantity, names[row], kind, value)
                     past.held[key] = flag
                     raised.append(flag)
+        if not raised and not cleared and not any(past.held for past in self._past.values()):
+            return NOTHING
         held = tuple(flag for past in self._past.values() for flag in past.held.values())
         return Examination(held, tuple(raised), tuple(cleared))
 
@@ -208,9 +216,13 @@ class Examiner:
         return _core.Health(free, rule.patience, growth, rule.window, parameters)
 
 
-def _sums_of(moments: Moments) -> Sums:
-    values = [_arrays.to_numpy(getattr(moments, name)) for name in _FIELDS]
-    return np.stack(values[:4], axis=1), np.stack(values[4:], axis=1)
+class _OfMoments:
+    def __init__(self, moments: Moments) -> None:
+        self.names = moments.names
+        self._values = [_arrays.to_numpy(getattr(moments, name)) for name in _FIELDS]
+
+    def examined_by(self, state: _core.Health) -> Conditions:
+        return state.examine(np.stack(self._values[:4], axis=1), np.stack(self._values[4:], axis=1))
 
 
 def flags_of(scalars: Iterable[tuple[str, int, float]]) -> list[Flag]:

@@ -52,6 +52,14 @@ class Request:
             return None
         return grid.mantissa_bits, grid.min_exponent, grid.max_exponent
 
+    def host_counter(self, rows: int) -> _core.HostCounter:
+        """What takes it with moments, record after record, into memory that is used again."""
+        assert self.moments
+        grid = self.grid
+        return _core.HostCounter(
+            rows, KINDS[grid.kind], grid.bins, self.splits, self.offsets, self.edge_rows, self.log
+        )
+
 
 @dataclass
 class Sums:
@@ -162,6 +170,15 @@ class Outputs:
             found.sums = Sums(parts["integers"], parts["floats"].view(np.float64))
         elif request.extents:
             found.extents = Extents(parts["zeros"], parts["extremes"].view(np.float64))
+        return found
+
+    @classmethod
+    def within(cls, request: Request, block: _core.Block) -> Outputs:
+        """Outputs with moments in the memory of a record."""
+        found = cls.__new__(cls)
+        found.request, found._reused, found.numel, found.extents = request, None, None, None
+        found.counts, found.outside, found.nan, found.offsets, integers, floats = block.arrays()
+        found.sums = Sums(integers, floats)
         return found
 
     def take(self, rows: Int, part: Outputs) -> None:

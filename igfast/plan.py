@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from . import _arrays, _core, automatic, choices, config, device_counting
 from ._devices import Copy
 from .automatic import FirstBins
-from .counted import Blocks, Counted
+from .counted import Counted
 from .device_counting import DeviceCounter, DeviceOutputs
+from .first_bins import first_bins
 from .grids import Grid, check_splits
 from .histograms import Histogram
-from .outputs import Outputs, Request, Sums
+from .outputs import Outputs, Request
 
 Int = NDArray[np.int64]
 
@@ -71,13 +72,14 @@ class Plan:
             )
         self._starts = starts
         self._batch = self._lay_out()
-        self._signature: _arrays.Signature = None  # of the first call to come: one call needs none
+        # of the first call to come: one call needs none
+        self._signature: _arrays.Signature | None = None
         self._precision = automatic.precisions(self._batch.dtypes)
         rows = len(self.names)
         edges = choices.uniform_edges(self.grid, rows)
         self._request = Request(self.grid, self.splits, self.offsets, self.moments, edges)
         self._use(choices.fixed_bins(self.grid, rows))
-        self._blocks: Blocks | None = None
+        self._records: _core.HostCounter | None = None
         self._counter: DeviceCounter | None = None
         self._seen: Copy | None = None  # of the last count, from which the next bins follow
         choices.warn_about_combs(self.grid, self.names, self._batch.dtypes, self._precision)
@@ -136,16 +138,43 @@ class Plan:
         return self() if self.on_device else self.finish(self._count_in_place(None, None))
 
     def reuse(self) -> None:
-        """Count from now on into memory that is used again once no result refers to it."""
-        self._blocks = Blocks(self._request, len(self.names))
+        """Count from now on into memory that is used again once no result refers to it.
+
+        For plans with moments.
+        """
+        self._records = self._request.host_counter(len(self.names))
+
+    def take(self) -> Counted:
+        """Count now, for a Monitor, which may want nothing of it as objects; moves the bins on.
+
+        Of tensors on the host, after :meth:`reuse`, in one compiled call.
+        """
+        if self._batch.copied or not self._in_place():
+            self._refresh()
+        if self._records is None or self.unsettled:
+            return self.settle(self._count_in_place(None, None))
+        bins = self._exponents, self._origins
+        follow = self._precision if self.grid.automatic else None
+        threads = config.get_num_threads()
+        block, moved = self._records.count(self._batch.table, *bins, follow, threads)
+        if moved is not None:
+            self._use((moved[0], moved[1]))
+        return Counted(self._request, self._batch.labels, *bins, self._following(), block)
+
+    def _following(self) -> tuple[Int, Int] | None:
+        """Automatic bins of the next count."""
+        if not self.grid.automatic or self._exponents is None or self._origins is None:
+            return None
+        return self._exponents, self._origins
 
     def _count_in_place(self, out: Histogram | None, first: FirstBins | None) -> Outputs:
-        if self._blocks is not None and out is None:
-            outputs = self._blocks.outputs()
-        else:
-            outputs = Outputs(self._request, len(self.names), out)
+        if self._records is not None and out is None and not self.unsettled:
+            bins, threads = (self._exponents, self._origins), config.get_num_threads()
+            block, _ = self._records.count(self._batch.table, *bins, None, threads)
+            return Outputs.within(self._request, block)
+        outputs = Outputs(self._request, len(self.names), out)
         if self.unsettled:
-            self._first_bins(outputs, first)
+            self._settle_bins(outputs, first)
         else:
             outputs.count(self._batch.table, self._exponents, self._origins)
         return outputs
@@ -174,11 +203,12 @@ class Plan:
         return histogram, found.summary(self._batch.labels)
 
     def settle(self, found: Outputs) -> Counted:
-        """As :meth:`finish`, for a Monitor, which may want none of it as objects."""
-        counted = Counted(found, self._batch.labels, self._exponents, self._origins)
+        """As :meth:`finish`, of what a device or several ranks have counted, for a Monitor."""
+        labels = self._batch.labels
+        bins = self._exponents, self._origins
         if self.grid.automatic:
             self._use(self._next_bins(found))
-        return counted
+        return Counted(self._request, labels, *bins, self._following(), found)
 
     @property
     def unsettled(self) -> bool:
@@ -245,14 +275,18 @@ class Plan:
         """Find tensors whose storage moved, and copy again those that cannot be read in place."""
         if len(self._tensors) != len(self.names):
             raise RuntimeError("this plan has released its tensors; rebind() it first")
-        if self._batch.copied or not _arrays.unchanged(self._tensors, self._signature):
+        if self._batch.copied or not self._in_place():
             before, self._batch = self._batch, self._lay_out()
-            self._signature = _arrays.signature(self._tensors)
+            self._signature = _arrays.Signature(self._tensors)
             self._precision = automatic.precisions(self._batch.dtypes)
             same = before.home == self._batch.home
             if not (same and np.array_equal(before.table, self._batch.table)):
                 self._follow()  # by what the counter that goes has seen
                 self._counter = None
+
+    def _in_place(self) -> bool:
+        """Whether the tensors lie where the table says."""
+        return self._signature is not None and self._signature.holds(self._tensors)
 
     def _enqueue(
         self,
@@ -270,7 +304,7 @@ class Plan:
             self._refresh()
             self._follow()
             if self.unsettled:
-                self._first_bins(None, first)
+                self._settle_bins(None, first)
             if self._counter is None:
                 table, rows = self._batch.table, len(self.names)
                 laid_on = self._exponents, self._origins
@@ -287,7 +321,7 @@ class Plan:
     def _check_capture(self) -> None:
         """Refuse what a graph would freeze: a table of tensors that have moved, or no table."""
         laid_out = self._counter is not None
-        moved = laid_out and not _arrays.unchanged(self._tensors, self._signature)
+        moved = laid_out and not self._in_place()
         if not laid_out or self._batch.copied or moved:
             why = "reads a copy of a tensor" if self._batch.copied else "is not laid out"
             raise RuntimeError(
@@ -320,46 +354,12 @@ class Plan:
                 array.setflags(write=False)
         self._exponents, self._origins = bins
 
-    def _first_bins(self, found: Outputs | None, first: FirstBins | None) -> None:
-        """Count repeatedly until every layer's bins fit it; only misfits are counted again."""
-        low, high = self._sums().floats[:, :2].T
-        if first is not None:
-            low, high = first.extremes(low, high)
-        exponents, origins = automatic.start(low, high, self.grid.bins, self._precision)
-        rows = np.arange(len(self.names))
-        for _ in range(automatic.MAX_PASSES):
-            part = self._count_rows(rows, exponents[rows], origins[rows])
-            if found is not None:
-                found.take(rows, part)
-            seen = part.observed() if first is None else first.observed(part.observed())
-            new = automatic.follow(
-                exponents[rows], origins[rows], seen, self._precision[rows], first=True
-            )
-            moved = (new[0] != exponents[rows]) | (new[1] != origins[rows])
-            rows = rows[moved]
-            if not len(rows):
-                break
-            exponents[rows], origins[rows] = new[0][moved], new[1][moved]
-        self._use((exponents, origins))
-
-    def _sums(self) -> Sums:
-        """Moment sums of all layers, on the host."""
-        table, device = self._batch.table, self._batch.device
-        if device is not None:
-            return device_counting.sums(device, table, len(self.names))
-        sums = Sums.zeros(len(self.names))
-        _core.moments(table, sums.integers, sums.floats, config.get_num_threads())
-        return sums
-
-    def _count_rows(self, rows: Int, exponents: Int, origins: Int) -> Outputs:
-        """Counts of some layers, on the host."""
-        table, device = self._batch.table[rows], self._batch.device
-        table[:, 4] = np.arange(len(rows))
-        if device is not None:
-            return device_counting.count(device, table, self._request, exponents, origins)
-        part = Outputs(self._request, len(rows))
-        part.count(table, exponents, origins)
-        return part
+    def _settle_bins(self, found: Outputs | None, first: FirstBins | None) -> None:
+        """Count until every layer's bins fit it."""
+        batch = self._batch
+        self._use(
+            first_bins(batch.table, batch.device, self._request, self._precision, found, first)
+        )
 
     def _next_bins(self, found: Outputs) -> tuple[Int, Int]:
         assert self._exponents is not None

@@ -245,14 +245,14 @@ def test_what_a_layout_depends_on_is_seen(monkeypatch, reads, change):
     elif not hasattr(torch.Tensor, "__dlpack_c_exchange_api__"):
         pytest.skip("needs a torch with DLPack's table")
     tensors = {"w": torch.zeros(4, 6), "b": torch.nn.Parameter(torch.zeros(3))}
-    signature = _arrays.signature(tensors)
-    assert isinstance(signature, bytes) == (reads != "attributes")
-    assert _arrays.unchanged(tensors, signature)
-    assert not _arrays.unchanged({"w": tensors["w"]}, signature)
-    assert not _arrays.unchanged({**tensors, "x": torch.zeros(1)}, signature)
+    signature = _arrays.Signature(tensors)
+    assert signature.is_read == (reads != "attributes")
+    assert signature.holds(tensors)
+    assert not signature.holds({"w": tensors["w"]})
+    assert not signature.holds({**tensors, "x": torch.zeros(1)})
     storage = tensors["w"].untyped_storage()  # kept: a new one cannot come to lie there
     CHANGES[change](tensors["w"])
-    assert _arrays.unchanged(tensors, signature) == (change == "values")
+    assert signature.holds(tensors) == (change == "values")
     del storage
 
 

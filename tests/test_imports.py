@@ -31,6 +31,7 @@ ROOMS = [
     "counted",
     "choices",
     "device_counting",
+    "first_bins",
     "plan",
     "binning",
     "operators",

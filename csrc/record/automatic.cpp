@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
+#include <vector>
 
 #include "record/bits.h"
 
@@ -168,6 +170,28 @@ DyadicBins follow_bins(DyadicBins now, const Observed& seen, bool first, std::in
     best = clamp(now.exponent, of, seen.precision);  // only the origin moves
   }
   return {best, origin_for(best, of, seen.bins)};
+}
+
+bool follow_layers(const std::int64_t* exponents, const std::int64_t* origins,
+                   const ObservedLayers& seen, bool first, std::int64_t* next) {
+  std::vector<std::int64_t> sums(static_cast<std::size_t>(seen.bins));
+  bool moved = false;
+  for (std::int64_t layer = 0; layer < seen.layers; ++layer) {
+    const DyadicBins now{exponents[layer], origins[layer]};
+    const Observed one{seen.counts + layer * seen.splits * seen.bins,
+                       seen.outside + layer * seen.splits * 2,
+                       seen.splits,
+                       seen.bins,
+                       seen.zeros[layer * seen.zeros_step],
+                       seen.low[layer * seen.low_step],
+                       seen.high[layer * seen.high_step],
+                       seen.precision[layer]};
+    const DyadicBins found = follow_bins(now, one, first, sums.data());
+    moved = moved || found.exponent != now.exponent || found.origin != now.origin;
+    next[layer] = found.exponent;
+    next[seen.layers + layer] = found.origin;
+  }
+  return moved;
 }
 
 }  // namespace igfast::record

@@ -1,31 +1,43 @@
-// Shares of a record in its cells, and how far splits moved between two records.
+// Shares of a layer in its cells, and how far its splits moved between two records.
 #pragma once
 
 #include <cstdint>
 
 namespace igfast::record {
 
-// From (L, G, B) counts and (L, G, 2) counts outside: (L, G, B+2) shares of each split in
-// underflow, bins, overflow; (L, B+2) shares of all splits; (L,) 1 where no split is empty.
-void take_shares(std::int64_t layers, std::int64_t splits, std::int64_t bins,
-                 const std::int64_t* counts, const std::int64_t* outside, double* shares,
-                 double* pooled, std::uint8_t* known);
+constexpr std::int64_t kMostSplits = 8;  // 1, 2, 4 or 8 of them
 
+// Of one layer: (G, C) of each split, (C,) of all splits. In single precision they take half the
+// memory, and what that rounds away is far below the noise of the counts.
+template <class Real>
 struct Shares {
-  const double* splits;  // (L, G, C)
-  const double* pooled;  // (L, C)
+  Real* splits;
+  Real* pooled;
 };
 
-// (L, G, G) products sum over cells of dp_g dp_h / p with p between the two records, and (L,) how
-// many cells are occupied in either.
-void multiply_motion(std::int64_t layers, std::int64_t splits, std::int64_t cells, Shares before,
-                     Shares now, double* products, std::int64_t* occupied);
+// From counts (G, B) and counts outside (G, 2): shares in underflow, bins, overflow. `joined` (C,)
+// takes the counts of all splits. Whether no split is empty.
+template <class Real>
+bool take_shares(std::int64_t splits, std::int64_t bins, const std::int64_t* counts,
+                 const std::int64_t* outside, Shares<Real> shares, std::int64_t* joined);
 
-// From the products of the splits from first up to end: (L,) mean over their pairs, and how many
-// standard errors that is, noise being what a split has more than the splits share. `independent`
-// is the share of the occupied cells whose noise counts as such.
-void judge_motion(std::int64_t layers, std::int64_t splits, const double* products,
-                  const std::int64_t* occupied, std::int64_t first, std::int64_t end,
-                  double independent, double* shared, double* clearness);
+// Which pairs of splits are multiplied.
+enum class Pairs { kAll, kWithinHalves };
+
+// (G, G) products sum over cells of dp_g dp_h / p with p between the two records, zero where not
+// asked for; returns how many cells are occupied in either.
+template <class Real>
+std::int64_t multiply_motion(std::int64_t splits, std::int64_t cells, Pairs pairs,
+                             Shares<const Real> before, Shares<const Real> now, double* products);
+
+// From the products (G, G) of the splits from first up to end: the mean over their pairs, and how
+// many standard errors that is, noise being what a split has more than the splits share.
+// `independent` is the share of the occupied cells whose noise counts as such.
+struct Judged {
+  double shared;
+  double clearness;
+};
+Judged judge_motion(std::int64_t splits, const double* products, std::int64_t occupied,
+                    std::int64_t first, std::int64_t end, double independent);
 
 }  // namespace igfast::record

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <utility>
 
 #include "measures.h"
 
@@ -11,13 +13,8 @@ namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-Shares of_layer(const std::vector<double>& splits, const std::vector<double>& pooled,
-                std::int64_t layer, std::int64_t groups, std::int64_t cells) {
-  return {splits.data() + layer * groups * cells, pooled.data() + layer * cells};
-}
-
-void append_layer(const std::vector<double>& shares, std::int64_t layer, std::int64_t size,
-                  std::vector<double>* to) {
+void append_layer(const std::vector<float>& shares, std::int64_t layer, std::int64_t size,
+                  std::vector<float>* to) {
   const auto first = shares.begin() + layer * size;
   to->insert(to->end(), first, first + size);
 }
@@ -62,7 +59,9 @@ Online::Online(std::int64_t layers, std::int64_t splits, std::int64_t bins, Rule
       rule_(rule),
       now_(room()),
       before_(room()),
-      counts_(static_cast<std::size_t>(layers * bins)) {
+      entropies_(static_cast<std::size_t>(layers)),
+      complexities_(static_cast<std::size_t>(layers)),
+      joined_(static_cast<std::size_t>(bins + 2)) {
   if (splits < 4) {
     return;
   }
@@ -81,24 +80,33 @@ Online::Online(std::int64_t layers, std::int64_t splits, std::int64_t bins, Rule
 
 Online::Record Online::room() const {
   const auto cells = static_cast<std::size_t>(layers_ * (bins_ + 2));
-  return {std::vector<double>(cells * static_cast<std::size_t>(splits_)),
-          std::vector<double>(cells), std::vector<std::uint8_t>(static_cast<std::size_t>(layers_))};
+  return {std::vector<float>(cells * static_cast<std::size_t>(splits_)), std::vector<float>(cells),
+          std::vector<std::uint8_t>(static_cast<std::size_t>(layers_))};
 }
 
-void Online::take(const std::int64_t* counts, const std::int64_t* outside) {
-  std::swap(now_, before_);
-  take_shares(layers_, splits_, bins_, counts, outside, now_.splits.data(), now_.pooled.data(),
-              now_.known.data());
-  for (std::int64_t layer = 0; layer < layers_; ++layer) {
-    std::int64_t* sums = counts_.data() + layer * bins_;
-    const std::int64_t* row = counts + layer * splits_ * bins_;
-    std::copy_n(row, bins_, sums);
-    for (std::int64_t split = 1; split < splits_; ++split) {
-      for (std::int64_t bin = 0; bin < bins_; ++bin) {
-        sums[bin] += row[split * bins_ + bin];
-      }
-    }
-  }
+Shares<float> Online::of_layer(Record* record, std::int64_t layer) const {
+  const std::int64_t cells = bins_ + 2;
+  return {record->splits.data() + layer * splits_ * cells, record->pooled.data() + layer * cells};
+}
+
+Shares<const float> Online::of_layer(const Record& record, std::int64_t layer) const {
+  const std::int64_t cells = bins_ + 2;
+  return {record.splits.data() + layer * splits_ * cells, record.pooled.data() + layer * cells};
+}
+
+void Online::take(const std::int64_t* counts, const std::int64_t* outside, std::int64_t layer) {
+  const auto at = static_cast<std::size_t>(layer);
+  now_.known[at] =
+      take_shares(splits_, bins_, counts + layer * splits_ * bins_, outside + layer * splits_ * 2,
+                  of_layer(&now_, layer), joined_.data())
+          ? 1
+          : 0;
+  const auto bins = static_cast<double>(bins_);
+  const Entropies found = entropies(joined_.data() + 1, bins_);
+  const double divergence = found.mixed - (found.own + std::log(bins)) / 2;
+  const double scale = bins_ > 1 ? complexity_scale(bins) : kUnknown;
+  entropies_[at] = found.own / std::log(bins);
+  complexities_[at] = entropies_[at] * scale * std::max(divergence, 0.0);
 }
 
 void Online::start_layer(Half* half, std::int64_t layer) const {
@@ -110,98 +118,92 @@ void Online::start_layer(Half* half, std::int64_t layer) const {
 }
 
 void Online::begin(const std::int64_t* counts, const std::int64_t* outside, const double* lengths) {
-  take(counts, outside);
-  for (Half& half : halves_) {
-    for (std::int64_t layer = 0; layer < layers_; ++layer) {
-      const auto at = static_cast<std::size_t>(layer);
+  std::swap(now_, before_);
+  for (std::int64_t layer = 0; layer < layers_; ++layer) {
+    const auto at = static_cast<std::size_t>(layer);
+    take(counts, outside, layer);
+    for (Half& half : halves_) {
       Segment& segment = half.segments[at];
       start_layer(&half, layer);
       segment = {lengths == nullptr ? segment.length : lengths[layer], 0, 0, now_.known[at]};
       half.begun[at] = 0;
     }
+  }
+  for (Half& half : halves_) {
     half.before = half.segments;
   }
 }
 
 void Online::follow(const Step& step, double* cross, double* floor) {
-  take(step.counts, step.outside);
+  std::swap(now_, before_);
   const std::int64_t square = splits_ * splits_;
-  std::vector<double> products(static_cast<std::size_t>(layers_ * square), kUnknown);
-  std::int64_t occupied = 0;
+  std::vector<double> products(static_cast<std::size_t>(square));
+  for (Half& half : halves_) {
+    half.before = half.segments;
+    half.replaced.clear();
+    half.replaced_known.clear();
+  }
   for (std::int64_t layer = 0; layer < layers_; ++layer) {
     const auto at = static_cast<std::size_t>(layer);
-    double* matrix = products.data() + layer * square;
+    const bool same = step.same == nullptr || step.same[layer] != 0;
+    std::int64_t occupied = 0;
+    take(step.counts, step.outside, layer);
     if (!before_.known[at] || !now_.known[at]) {
-      // nothing is known
-    } else if (step.same == nullptr || step.same[layer] != 0) {
-      multiply_motion(1, splits_, bins_ + 2,
-                      of_layer(before_.splits, before_.pooled, layer, splits_, bins_ + 2),
-                      of_layer(now_.splits, now_.pooled, layer, splits_, bins_ + 2), matrix,
-                      &occupied);
+      std::fill(products.begin(), products.end(), kUnknown);
+    } else if (same) {
+      occupied = multiply_motion(splits_, bins_ + 2, Pairs::kAll, of_layer(before_, layer),
+                                 of_layer(std::as_const(now_), layer), products.data());
     } else {
-      std::copy_n(step.aligned + layer * square, square, matrix);
+      std::copy_n(step.aligned + layer * square, square, products.data());
     }
     cross[layer] = floor[layer] = kUnknown;
     if (splits_ > 1) {
-      double clearness = 0;
-      judge_motion(1, splits_, matrix, &occupied, 0, splits_, rule_.independent, cross + layer,
-                   &clearness);
-      double sum = 0;
-      for (std::int64_t i = 0; i < square; ++i) {
-        sum += matrix[i];
-      }
+      cross[layer] =
+          judge_motion(splits_, products.data(), occupied, 0, splits_, rule_.independent).shared;
+      const double sum = std::accumulate(products.begin(), products.end(), 0.0);
       const double excess = sum / static_cast<double>(square) - cross[layer];
       floor[layer] = std::isnan(excess) ? kUnknown : std::sqrt(std::max(excess, 0.0));
     }
-  }
-  for (Half& half : halves_) {
-    follow_half(&half, step, products);
+    for (Half& half : halves_) {
+      follow_half(&half, layer, same, products.data());
+    }
   }
 }
 
-void Online::follow_half(Half* half, const Step& step, const std::vector<double>& neighbors) {
-  const std::int64_t square = splits_ * splits_;
+void Online::follow_half(Half* half, std::int64_t layer, bool same, const double* neighbors) {
+  const auto at = static_cast<std::size_t>(layer);
   const std::int64_t own = splits_ / 2;
-  std::vector<double> products(static_cast<std::size_t>(square));
-  half->before = half->segments;
-  half->replaced.clear();
-  half->replaced_known.clear();
-  for (std::int64_t layer = 0; layer < layers_; ++layer) {
-    const auto at = static_cast<std::size_t>(layer);
-    Segment& segment = half->segments[at];
-    const bool both = segment.known != 0 && now_.known[at] != 0;
-    const bool same = step.same == nullptr || step.same[layer] != 0;
-    const auto add = [&segment] { segment.length += std::sqrt(std::max(segment.moved, 0.0)); };
-    std::int64_t occupied = 0;
-    multiply_motion(1, splits_, bins_ + 2,
-                    of_layer(half->start.splits, half->start.pooled, layer, splits_, bins_ + 2),
-                    of_layer(now_.splits, now_.pooled, layer, splits_, bins_ + 2), products.data(),
-                    &occupied);
-    const double* matrix = products.data();
-    if (!same) {  // a segment ends before the bins change, and takes one step over the change
-      if (both && segment.judged > rule_.likely) {
-        add();
-      }
-      matrix = neighbors.data() + layer * square;
-    }
-    double ignored = 0;
-    judge_motion(1, splits_, matrix, &occupied, half->judge, half->judge + own, rule_.independent,
-                 &ignored, &segment.judged);
-    judge_motion(1, splits_, matrix, &occupied, half->measurer, half->measurer + own,
-                 rule_.independent, &segment.moved, &ignored);
-    const bool ended = both && segment.judged > (same ? rule_.clear : rule_.likely);
-    if (ended) {
+  double products[kMostSplits * kMostSplits];
+  Segment& segment = half->segments[at];
+  const bool both = segment.known != 0 && now_.known[at] != 0;
+  const auto add = [&segment] { segment.length += std::sqrt(std::max(segment.moved, 0.0)); };
+  const std::int64_t occupied = multiply_motion(splits_, bins_ + 2, Pairs::kWithinHalves,
+                                                of_layer(std::as_const(half->start), layer),
+                                                of_layer(std::as_const(now_), layer), products);
+  const double* matrix = products;
+  if (!same) {  // a segment ends before the bins change, and takes one step over the change
+    if (both && segment.judged > rule_.likely) {
       add();
     }
-    half->begun[at] = ended || (both && !same) || segment.known != now_.known[at] ? 1 : 0;
-    if (half->begun[at] != 0) {
-      append_layer(half->start.splits, layer, splits_ * (bins_ + 2), &half->replaced);
-      append_layer(half->start.pooled, layer, bins_ + 2, &half->replaced);
-      half->replaced_known.push_back(half->start.known[at]);
-      start_layer(half, layer);
-      segment.judged = segment.moved = 0.0;
-      segment.known = now_.known[at];
-    }
+    matrix = neighbors;
+  }
+  const auto judged = [&](std::int64_t first) {
+    return judge_motion(splits_, matrix, occupied, first, first + own, rule_.independent);
+  };
+  segment.judged = judged(half->judge).clearness;
+  segment.moved = judged(half->measurer).shared;
+  const bool ended = both && segment.judged > (same ? rule_.clear : rule_.likely);
+  if (ended) {
+    add();
+  }
+  half->begun[at] = ended || (both && !same) || segment.known != now_.known[at] ? 1 : 0;
+  if (half->begun[at] != 0) {
+    append_layer(half->start.splits, layer, splits_ * (bins_ + 2), &half->replaced);
+    append_layer(half->start.pooled, layer, bins_ + 2, &half->replaced);
+    half->replaced_known.push_back(half->start.known[at]);
+    start_layer(half, layer);
+    segment.judged = segment.moved = 0.0;
+    segment.known = now_.known[at];
   }
 }
 
@@ -211,7 +213,7 @@ void Online::undo() {
   const std::int64_t size = splits_ * cells;
   for (Half& half : halves_) {
     half.segments = half.before;
-    const double* shares = half.replaced.data();
+    const float* shares = half.replaced.data();
     auto known = half.replaced_known.begin();
     for (std::int64_t layer = 0; layer < layers_ && known != half.replaced_known.end(); ++layer) {
       const auto at = static_cast<std::size_t>(layer);
@@ -239,14 +241,8 @@ void Online::read(double* length, double* entropy, double* complexity) const {
     }
     length[layer] = halves_.empty() || now_.known[at] == 0 ? kUnknown : sum / 2;
   }
-  const auto bins = static_cast<double>(bins_);
-  const double scale = bins_ > 1 ? complexity_scale(bins) : kUnknown;
-  for (std::int64_t layer = 0; layer < layers_; ++layer) {
-    const Entropies found = entropies(counts_.data() + layer * bins_, bins_);
-    const double divergence = found.mixed - (found.own + std::log(bins)) / 2;
-    entropy[layer] = found.own / std::log(bins);
-    complexity[layer] = entropy[layer] * scale * std::max(divergence, 0.0);
-  }
+  std::copy(entropies_.begin(), entropies_.end(), entropy);
+  std::copy(complexities_.begin(), complexities_.end(), complexity);
 }
 
 }  // namespace igfast::record

@@ -28,7 +28,8 @@ struct Step {
 };
 
 // The state that `igfast.analysis.online` describes: the record before, and of each half of the
-// splits the record at which a layer's segment began.
+// splits (1, 2, 4 or 8) the record at which a layer's segment began. Layers are followed one by
+// one, so that each is read once.
 class Online {
  public:
   Online(std::int64_t layers, std::int64_t splits, std::int64_t bins, Rule rule);
@@ -52,7 +53,7 @@ class Online {
 
  private:
   struct Record {
-    std::vector<double> splits, pooled;
+    std::vector<float> splits, pooled;  // (L, G, C) and (L, C) shares
     std::vector<std::uint8_t> known;
   };
 
@@ -69,20 +70,23 @@ class Online {
     Record start;
     std::vector<Segment> segments, before;
     std::vector<std::uint8_t> begun;  // at the last record
-    std::vector<double> replaced;     // shares at the starts of those, one layer behind the other
+    std::vector<float> replaced;      // shares at the starts of those, one layer behind the other
     std::vector<std::uint8_t> replaced_known;
   };
 
-  void follow_half(Half* half, const Step& step, const std::vector<double>& neighbors);
+  void follow_half(Half* half, std::int64_t layer, bool same, const double* neighbors);
   void start_layer(Half* half, std::int64_t layer) const;
   Record room() const;
-  void take(const std::int64_t* counts, const std::int64_t* outside);
+  Shares<float> of_layer(Record* record, std::int64_t layer) const;
+  Shares<const float> of_layer(const Record& record, std::int64_t layer) const;
+  void take(const std::int64_t* counts, const std::int64_t* outside, std::int64_t layer);
 
   std::int64_t layers_, splits_, bins_;
   Rule rule_;
   Record now_, before_;
-  std::vector<std::int64_t> counts_;  // (L, B) now, summed over splits
-  std::vector<Half> halves_;          // none of fewer than four splits
+  std::vector<double> entropies_, complexities_;  // (L,) now
+  std::vector<std::int64_t> joined_;              // (C,) of the layer at hand, all splits
+  std::vector<Half> halves_;                      // none of fewer than four splits
 };
 
 }  // namespace igfast::record

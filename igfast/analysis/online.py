@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,10 @@ from ..histograms import Histogram
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
-# Counts inside and outside, and, after a record to compare with: steps since then, (L,) whether a
-# layer's bins are the same (None: all), and (L, G, G) products of those whose bins are others.
-Motion = tuple[Int, Int, float | None, NDArray[np.bool_] | None, Float | None]
+Cells = _core.Block | tuple[Int, Int]  # counts (L, G, B) and counts outside (L, G, 2), or a block
+# A record and, where there is one to compare with: steps since then, (L,) whether a layer's bins
+# are the same (None: all), and (L, G, G) products of those whose bins are others.
+Motion = tuple[Cells, float | None, NDArray[np.bool_] | None, Float | None]
 
 CLEAR = 6.0  # standard errors above which motion since the anchor ends a segment
 LIKELY = 2.0  # and above which it counts where a segment ends for another reason
@@ -92,10 +94,10 @@ class Online:
 
     def measure(self, step: int, counts: Counts, membership: int = 0) -> Float:
         """As when it is called, by ``RUNNING_FIELDS`` (5, L)."""
-        state, (inside, outside, interval, same, aligned) = self.take(step, counts, membership)
+        state, (_, interval, same, aligned) = self.take(step, counts, membership)
         if interval is None:
-            return state.begin(inside, outside, None)
-        return state.follow(inside, outside, interval, same, aligned)
+            return state.begin(*counts.arrays, None)
+        return state.follow(*counts.arrays, interval, same, aligned)
 
     def take(self, step: int, counts: Counts, membership: int = 0) -> tuple[_core.Online, Motion]:
         """What is to measure a record next, and its arguments."""
@@ -111,35 +113,34 @@ class Online:
             same = counts.on_the_bins_of(before.counts)
             if same is not None:
                 aligned = _products(before.counts.histogram(), counts.histogram(), ~same)
-        return state, (counts.counts, counts.outside, interval, same, aligned)
+        return state, (counts.cells, interval, same, aligned)
 
     def resume(self, step: int, histogram: Histogram, membership: int, length: Float) -> None:
         """Go on from a stored record and the (L,) lengths that were known there."""
         counts = Counts.of(histogram)
         self._previous = _Record(step, counts, membership)
         lengths = np.nan_to_num(length).astype(np.float64)
-        self._begin(counts).begin(counts.counts, counts.outside, lengths)
+        self._begin(counts).begin(*counts.arrays, lengths)
 
     def _begin(self, counts: Counts) -> _core.Online:
-        layers, splits, bins = counts.counts.shape
-        self._state = _core.Online(layers, splits, bins, CLEAR, LIKELY, INDEPENDENT)
+        self._state = _core.Online(*counts.shape, CLEAR, LIKELY, INDEPENDENT)
         return self._state
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """What is measured of a record.
 
     Attributes
     ----------
-    counts, outside : (L, G, B) and (L, G, 2) int64
+    shape : L, G, B
+    cells : Block, or counts and counts outside
     bins : Grid, and (L,) exponents and origins where it has them
     histogram : function
         The record as a histogram, which is asked for where bins moved.
     """
 
-    counts: Int
-    outside: Int
+    shape: tuple[int, int, int]
+    cells: Cells
     bins: tuple[Grid, Int | None, Int | None]
     histogram: Callable[[], Histogram]
 
@@ -147,14 +148,20 @@ class Counts:
     def of(cls, histogram: Histogram) -> Counts:
         """Of a histogram, wherever it lives."""
         h = histogram.to_numpy()
-        counts, outside = map(np.ascontiguousarray, (h.split_counts, h.split_outside))
-        return cls(counts, outside, (h.grid, h.exponents, h.origins), lambda: h)
+        cells = np.ascontiguousarray(h.split_counts), np.ascontiguousarray(h.split_outside)
+        layers, splits, bins = cells[0].shape
+        return cls((layers, splits, bins), cells, (h.grid, h.exponents, h.origins), lambda: h)
+
+    @property
+    def arrays(self) -> tuple[Int, Int]:
+        """Counts and counts outside."""
+        return self.cells if isinstance(self.cells, tuple) else self.cells.arrays()[:2]
 
     def on_the_bins_of(self, other: Counts) -> NDArray[np.bool_] | None:
         """(L,) whether a layer's bins are the same; None where all are."""
         (grid, exponents, origins), (old, before, start) = self.bins, other.bins
         if exponents is None or before is None:
-            same = np.full(len(self.counts), grid == old)
+            same = np.full(self.shape[0], grid == old)
         elif exponents is before and origins is start:
             return None
         else:
@@ -162,8 +169,7 @@ class Counts:
         return None if same.all() else same
 
 
-@dataclass(frozen=True)
-class _Record:
+class _Record(NamedTuple):
     step: int
     counts: Counts
     membership: int
@@ -177,6 +183,6 @@ def _products(before: Histogram, now: Histogram, moved: NDArray[np.bool_]) -> Fl
     for row in rows:
         pair = merging.align(before.select([row]), now.select([row]))[:2]
         a, b = (Counts.of(one) for one in pair)
-        first, second = _core.shares(a.counts, a.outside), _core.shares(b.counts, b.outside)
+        first, second = _core.shares(*a.arrays), _core.shares(*b.arrays)
         products[row] = _core.motion(first[0], first[1], second[0], second[1])[0][0]
     return products

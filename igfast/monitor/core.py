@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, NoReturn
@@ -22,6 +21,7 @@ from ..store.encoding import int64
 from . import arguments, parts, reduction, sharding, storing
 from .alone import one_at_a_time
 from .group import connect, together
+from .hooks import Hooks, skipped
 from .measuring import check_tensors
 from .quantities import Quantities
 from .recording import Recorder
@@ -180,7 +180,7 @@ class Monitor:
             reduction.make_room(self._group, measurements)
         self._resumed = self._started = self._closed = False
         self._wanted_next: bool | None = None
-        self._handles: list[Any] = []
+        self._hooks = Hooks()
         begun = storing.Begun()
         with together(self._group):
             names = layout.names if layout is not None else tuple(tensors)
@@ -235,10 +235,8 @@ class Monitor:
         if self._updates is not None:
             for optimizer, names in zip(self._optimizers, self._stepped, strict=True):
                 once = optimizer is self._optimizers[0]  # others may step more often
-                before = untraced(partial(self._before_step, names, once))
-                self._handles.append(optimizer.register_step_pre_hook(before))
-        after = untraced(self._after_step)
-        self._handles.append(self._optimizers[0].register_step_post_hook(after))
+                self._hooks.before(optimizer, partial(self._before_step, names, once))
+        self._hooks.after(self._optimizers[0], self._after_step)
         known = self._recorder.recorded == self._step
         if not known and (not self._resumed or self._asked(self._step)):
             self._measure(("param",))
@@ -315,9 +313,7 @@ class Monitor:
                 "with statement, or call start()",
                 stacklevel=2,
             )
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+        self._hooks.detach()
         self._recorder.close()
         if self._unseen is not None:
             self._unseen(self._step)
@@ -353,16 +349,13 @@ class Monitor:
     def _before_step(self, names: tuple[str, ...], once: bool, optimizer: Any, *_: Any) -> None:
         assert self._updates is not None
         if self._wanted():
-            self._recorder.guard(partial(self._updates.prepare, names, optimizer, once))
+            self._recorder.guard(self._updates.prepare, names, optimizer, once)
 
     @one_at_a_time
     def _after_step(self, optimizer: Any, *_: Any) -> None:
         if self._unseen is not None:
             self._unseen.seen()
-        # fused optimizers are stepped even where the gradient scaler found infinities, and skip
-        # the step themselves
-        skipped = getattr(optimizer, "found_inf", None)
-        if skipped is not None and float(skipped) != 0:
+        if skipped(optimizer):
             return
         self._recorder.settle()
         wanted, self._wanted_next = self._wanted(), None
@@ -392,9 +385,3 @@ class Monitor:
         if self._replaced is not None:
             self._replaced()
         self._recorder.take(self._step, quantities)
-
-
-def untraced(hook: Callable[..., None]) -> Callable[..., None]:
-    """A hook that torch.compile, where it compiles an optimizer's step, does not look into."""
-    compiler = getattr(sys.modules.get("torch"), "compiler", None)
-    return hook if compiler is None else compiler.disable(hook)

@@ -97,25 +97,22 @@ class Measurement:
         """Go on with these automatic bins."""
         self._first_bins = bins
 
-    @property
-    def next_bins(self) -> Bins | None:
-        """Automatic bins of the next record; None where they are given."""
-        return self._plan.bins if self._plan is not None and self._plan.grid.automatic else None
-
-    def begin(self) -> Callable[[], Counted] | None:
-        """Begin to measure; call what is returned, before the next record, for the result."""
+    def begin(self) -> Counted | Callable[[], Counted] | None:
+        """Measure now; on a device, begin to: call what is returned before the next record."""
+        plan = self._plan
+        if plan is not None and self._lasting and not plan.on_device:
+            return plan.take()
         tensors = self._read()
         if tensors is None:
             return None
         plan = self._bound(tensors)
-        counts = plan.begin()
+        if plan.on_device:
+            counts = plan.begin()
+            self._release()
+            return lambda: plan.settle(counts())
+        counted = plan.take()
         self._release()
-        return lambda: plan.settle(counts())
-
-    @property
-    def on_device(self) -> bool:
-        """Whether results come from a device, and are better waited for later."""
-        return self._plan is not None and self._plan.on_device
+        return counted
 
     def count_part(self, first: Others) -> tuple[Outputs, bool] | None:
         """Count this rank's part; None if it begins with this record and no rank has anything.

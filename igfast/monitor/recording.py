@@ -7,20 +7,21 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from typing import ParamSpec
 
 from ..counted import Counted
-from ..health import TOTAL, Examination, Examiner, Flag
+from ..health import NOTHING, TOTAL, Examiner, Flag
 from ..histograms import Histogram
 from ..printing import printable
 from ..sinks.outlets import Outlets
 from ..sinks.record import Record
-from ..store import BackgroundWriter
+from ..store import BackgroundWriter, Pending
 from . import reduction, sharding
 from .group import Group
 from .measuring import Measurement
 from .storing import Earlier
 
+P = ParamSpec("P")
 _LOG = logging.getLogger("igfast")
 
 
@@ -42,6 +43,8 @@ class Recorder:
     ----------
     recorded : int, optional
         Step of the last record.
+    quantities : tuple of str
+        Names of what is measured.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Recorder:
         self._process = os.getpid()
         self._waiting: Callable[[], None] | None = None  # a record whose counts are on their way
         self.recorded: int | None = None
+        self.quantities = tuple(measurements)
         self._counted: Mapping[str, Counted] = {}
         self._last: dict[str, Histogram] | None = {}  # of what was counted, once asked for
         self._health: tuple[Flag, ...] = ()
@@ -77,11 +81,6 @@ class Recorder:
         self.settle()
         return self._health
 
-    @property
-    def quantities(self) -> tuple[str, ...]:
-        """Names of what is measured."""
-        return tuple(self._measurements)
-
     def resume(self, step: int | None, earlier: Mapping[str, Earlier]) -> None:
         """Go on after the stored record of ``step``."""
         self.recorded = step
@@ -99,21 +98,28 @@ class Recorder:
         """
         self.settle()
         now = time.time()
-        measurements = {q: self._measurements[q] for q in quantities if q in self._measurements}
         if self._group is not None:
             if self._failure is not None:
                 self._group.fail(self._failure)
-            self._pass_on(step, now, reduction.record(self._group, step, measurements))
+            measured = {q: self._measurements[q] for q in quantities if q in self._measurements}
+            self._pass_on(step, now, reduction.record(self._group, step, measured))
             return
-        begun = {quantity: one.begin() for quantity, one in measurements.items()}
-        ends = {quantity: end for quantity, end in begun.items() if end is not None}
-        if not ends:
+        here: dict[str, Counted] = {}
+        later: dict[str, Callable[[], Counted]] = {}
+        for quantity in quantities:
+            measurement = self._measurements.get(quantity)
+            found = None if measurement is None else measurement.begin()
+            if isinstance(found, Counted):
+                here[quantity] = found
+            elif found is not None:
+                later[quantity] = found
+        if not later:
+            self._pass_on(step, now, here)
             return
-        self._waiting = lambda: self._pass_on(step, now, {q: end() for q, end in ends.items()})
-        if any(measurements[quantity].on_device for quantity in ends):
-            self.recorded = step
-        else:
-            self.settle()
+        self.recorded = step
+        self._waiting = lambda: self._pass_on(
+            step, now, here | {quantity: end() for quantity, end in later.items()}
+        )
 
     def settle(self) -> None:
         """Finish the record that waits for its counts."""
@@ -124,23 +130,18 @@ class Recorder:
     def _pass_on(self, step: int, now: float, counted: Mapping[str, Counted]) -> None:
         if not counted:
             return
-        found, scalars = Examination(), dict[str, float]()
+        found = NOTHING
+        scalars: dict[str, float] = {}
         if self._examiner is not None:
-            sums = {
-                quantity: (one.names, (one.sums.integers, one.sums.floats))
-                for quantity, one in counted.items()
-            }
-            found = self._examiner.examine_sums(step, sums)
-            scalars = found.changes
+            found = self._examiner.examine_counted(step, counted)
+            scalars = found.changes if found is not NOTHING else {}
         if self._writer is not None:
             membership = 0 if self._layout is None else self._layout.membership
-            bins = {quantity: self._measurements[quantity].next_bins for quantity in counted}
-            write = partial(self._writer.write_record, membership=membership, next_bins=bins)
-            self.guard(partial(write, step, now, counted, scalars))
+            self.guard(self._writer.hand_over, Pending(step, now, counted, scalars, membership))
         self.recorded = step
         self._health = found.flags
         self._counted, self._last = counted, None
-        if not self._leads:
+        if not (found.raised or self._sinks) or not self._leads:
             return
         for flag in found.raised:
             _LOG.warning("igfast: %s", printable(str(flag)))
@@ -154,7 +155,7 @@ class Recorder:
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Store named numbers, and hand them to the sinks."""
         if self._writer is not None:
-            self.guard(partial(self._writer.write_scalars, step, values))
+            self.guard(self._writer.write_scalars, step, values)
         if self._leads:
             self._sinks.write_scalars(step, values)
 
@@ -185,10 +186,10 @@ class Recorder:
         if self._failure is not None:
             raise self._failure
 
-    def guard(self, work: Callable[[], None]) -> None:
+    def guard(self, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """What one rank does alone: where there are others, all raise its error, at a record."""
         try:
-            work()
+            work(*args, **kwargs)
         except Exception as error:
             if self._group is None:
                 raise

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .. import _core
 from .selection import Patterns, is_chosen, named_tensors
 
 # Changes of a parameter between two steps of its optimizer that are not taken for another's steps:
@@ -45,16 +46,17 @@ class Replaced:
 
     def __call__(self) -> None:
         """Warn of it, once."""
-        said = "" if self._said else self._look()
-        if said:
-            self._said = True
-            warnings.warn(said, stacklevel=4)
-
-    def _look(self) -> str:
+        if self._said:
+            return
         self._calls += 1
         walks = not self._slots or self._calls & (self._calls - 1) == 0
-        if not walks and all(slots.get(key) is tensor for slots, key, tensor in self._slots):
-            return ""
+        if walks or not _core.slots_hold(self._slots):
+            said = self._look()
+            if said:
+                self._said = True
+                warnings.warn(said, stacklevel=4)
+
+    def _look(self) -> str:
         now = named_tensors(self._model)
         gone = [name for name, tensor in self._tensors.items() if now.get(name) is not tensor]
         if gone:

@@ -4,6 +4,7 @@ See ``docs/store.md`` for the tables and what they guarantee.
 """
 
 from .background import BackgroundWriter
+from .given import Pending
 from .reader import RunReader
 from .schema import APPLICATION_ID, SCHEMA_VERSION, StoreError, StoreWarning
 from .series import HistogramSeries
@@ -16,6 +17,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "BackgroundWriter",
     "HistogramSeries",
+    "Pending",
     "RunReader",
     "RunWriter",
     "StoreError",

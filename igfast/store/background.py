@@ -18,11 +18,9 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from ..counted import Counted
-from ..histograms import Histogram
-from ..summary import Moments
 from .encoding import int64
-from .given import Bins, Measured, Pending
-from .handover import LEAST_SIZE, Handover, Job, Question, finish, work
+from .given import Bins, Measured, Pending, size_of
+from .handover import Handover, Question, finish, work
 from .processes import check_process
 from .schema import StoreError, StoreWarning
 from .thinning import DEFAULT_HISTOGRAMS
@@ -124,22 +122,32 @@ class BackgroundWriter:
     ) -> None:
         """Hand a record over; see :meth:`RunWriter.write_record`."""
         step, membership = int64("step", step), int64("membership", membership)
-        given: dict[str, Measured] = {}
-        size = 0
-        for quantity, one in quantities.items():
-            if isinstance(one, Counted):
-                given[quantity], held = one, one.nbytes
-            else:
-                given[quantity], held = _on_host(*one)
-            size += held
-        self._post(
-            Pending(step, wall_time, given, scalars or {}, membership, next_bins or {}), size
-        )
+        given = {
+            quantity: one if isinstance(one, Counted) else (one[0].to_numpy(), one[1])
+            for quantity, one in quantities.items()
+        }
+        self.hand_over(Pending(step, wall_time, given, scalars or {}, membership, next_bins or {}))
 
     def write_scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Hand named numbers over; see :meth:`RunWriter.write_scalars`."""
         step, kept = int64("step", step), {name: float(value) for name, value in values.items()}
-        self._post(Pending(step, 0.0, None, kept), 0)
+        self.hand_over(Pending(step, 0.0, None, kept))
+
+    def hand_over(self, pending: Pending) -> None:
+        """Hand over what a Monitor has counted, or what is on the host already."""
+        if os.getpid() != self._process:
+            check_process(self.path, self._process)
+        pending.size = size_of(pending)
+        if not self._handover.put(pending):
+            raise self._closed()
+        reason = self._handover.first_loss()
+        if reason is not None:
+            warnings.warn(
+                f"{reason.rstrip('.')}. The run goes on without what could not be stored; what is "
+                "recorded later is tried again.",
+                StoreWarning,
+                stacklevel=3,
+            )
 
     def rewind(self, step: int) -> None:
         """See :meth:`RunWriter.rewind`."""
@@ -171,38 +179,17 @@ class BackgroundWriter:
     ) -> None:
         self.close()
 
-    def _post(self, pending: Pending, size: int) -> None:
-        self._check()
-        self._handover.put(Job(pending, max(size, LEAST_SIZE)))
-        reason = self._handover.first_loss()
-        if reason is not None:
-            warnings.warn(
-                f"{reason.rstrip('.')}. The run goes on without what could not be stored; what is "
-                "recorded later is tried again.",
-                StoreWarning,
-                stacklevel=3,
-            )
-
     def _ask(self, question: Callable[[RunWriter], T]) -> T:
-        self._check()
+        check_process(self.path, self._process)
         answer: Future[T] = Future()
-        self._handover.put(Question(question, answer))
+        if not self._handover.put(Question(question, answer)):
+            raise self._closed()
         return answer.result()
 
-    def _check(self) -> None:
-        check_process(self.path, self._process)
-        if not self._finish.alive:
-            raise StoreError(
-                f"writing {str(self.path)!r} failed: it was closed before; open it again"
-            )
+    def _closed(self) -> StoreError:
+        return StoreError(f"writing {str(self.path)!r} failed: it was closed before; open it again")
 
     def _warn_of(self, lost: int, reason: str) -> None:
         if lost:
             what = "1 record or log" if lost == 1 else f"{lost} records or logs"
             warnings.warn(f"{what} could not be stored: {reason}", StoreWarning, stacklevel=3)
-
-
-def _on_host(histogram: Histogram, moments: Moments | None) -> tuple[Measured, int]:
-    here = histogram.to_numpy()
-    arrays = (here.split_counts, here.offsets)
-    return (here, moments), sum(array.nbytes for array in arrays if array is not None)

@@ -21,8 +21,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,12 +54,12 @@ class DamagedRecord(ValueError):
 
 
 Optional = Integers | None
-# nan, numel, offsets, exponents, origins, DIFFERENCE_FROM, start of checksums
-Packed = tuple[Integers, Integers, Optional, Optional, Optional, int, int]
+# nan, numel, offsets, exponents, origins, DIFFERENCE_FROM, start of checksums; of a block without
+# nan and offsets
+Packed = tuple[Optional, Integers, Optional, Optional, Optional, int, int]
 
 
-@dataclass(frozen=True)
-class Cells:
+class Cells(NamedTuple):
     """The integers of one record: L layers, G splits, B bins.
 
     Attributes
@@ -94,10 +93,19 @@ def encode(cells: Cells, step: int, identity: int) -> tuple[bytes, bytes]:
     ValueError
         If counts do not add up to ``numel`` or an offset is impossible for its count.
     """
-    given = {one.name: getattr(cells, one.name) for one in fields(cells)}
-    whole = {name: np.ascontiguousarray(one) for name, one in given.items() if one is not None}
-    cells = replace(cells, **whole)
-    return _core.pack_histograms(cells.counts, cells.outside, *packed(cells, step, identity))
+    whole: list[Any] = [None if one is None else np.ascontiguousarray(one) for one in cells]
+    cells = Cells(*whole)
+    return _core.pack_histograms(
+        cells.counts,
+        cells.outside,
+        cells.nan,
+        cells.numel,
+        cells.offsets,
+        cells.exponents,
+        cells.origins,
+        DIFFERENCE_FROM,
+        checksum_start(identity, step, *cells.counts.shape[1:]),
+    )
 
 
 def packed(cells: Cells, step: int, identity: int) -> Packed:

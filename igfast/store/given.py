@@ -5,19 +5,20 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core
 from ..analysis.online import Counts
 from ..counted import Counted
-from ..grids import Grid
 from ..histograms import Histogram
 from ..summary import Moments
 from . import codec
 from .codec import Cells
 from .encoding import grid_json, moment_arrays, to_cells
+
+LEAST_SIZE = 512  # bytes that a record or log counts for at least
 
 Bins = tuple[NDArray[np.int64], NDArray[np.int64]]
 Measured = Counted | tuple[Histogram, Moments | None]
@@ -27,14 +28,16 @@ ColumnsRow = tuple[int, bytes, bytes]  # quantity, running, data
 Numbers = tuple[NDArray[np.int64] | None, NDArray[np.float64] | None, NDArray[np.int64] | None, int]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Pending:
     """A record, or without quantities only named numbers, as it was handed over.
 
     Attributes
     ----------
     step, wall_time, quantities, scalars, membership, next_bins
-        As for :meth:`.RunWriter.write_record`.
+        As for :meth:`.RunWriter.write_record`; bins of what is not a Counted, which has its own.
+    size : int
+        Bytes, where it has to wait.
     """
 
     step: int
@@ -43,6 +46,19 @@ class Pending:
     scalars: Mapping[str, float] = field(default_factory=dict)
     membership: int = 0
     next_bins: Mapping[str, Bins | None] = field(default_factory=dict)
+    size: int = 0
+
+
+def size_of(pending: Pending) -> int:
+    """Bytes that it holds, about."""
+    size = 0
+    for one in (pending.quantities or {}).values():
+        if isinstance(one, Counted):
+            size += one.nbytes
+        else:
+            arrays = (one[0].split_counts, one[0].offsets)
+            size += sum(array.nbytes for array in arrays if array is not None)
+    return max(size, LEAST_SIZE)
 
 
 @dataclass(frozen=True)
@@ -60,24 +76,25 @@ class Quantity:
         return cls(id, name, layers, codec.identity(name, *layers))
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(NamedTuple):
     """Histograms and, where taken, moments of a quantity's layers.
 
     Attributes
     ----------
+    grid : str
+        As JSON.
     counts : Counts
         What running measures are taken of.
-    cells : function
+    cells : Counted, or function
         All integers of the histograms: only asked for where they are stored.
     integers, floats : (4, L) int64 and (9, L) float64, or None
     next_bins : (exponents, origins) or None
     """
 
     quantity: Quantity
-    grid: Grid
+    grid: str
     counts: Counts
-    cells: Callable[[], Cells]
+    cells: Counted | Callable[[], Cells]
     integers: NDArray[np.int64] | None
     floats: NDArray[np.float64] | None
     next_bins: Bins | None
@@ -91,22 +108,20 @@ class Given:
     def of(cls, quantity: Quantity, measured: Measured, next_bins: Bins | None) -> Given:
         """From what a Monitor counted, or from objects."""
         if isinstance(measured, Counted):
-            return cls._counted(quantity, measured, next_bins)
+            return cls._counted(quantity, measured)
         histogram, moments = measured
         h = histogram.to_numpy()
         integers, floats = (None, None) if moments is None else moment_arrays(moments)
         counts = Counts.of(h)
-        return cls(quantity, h.grid, counts, lambda: to_cells(h), integers, floats, next_bins)
+        text = grid_json(h.grid)
+        return cls(quantity, text, counts, lambda: to_cells(h), integers, floats, next_bins)
 
     @classmethod
-    def _counted(cls, quantity: Quantity, one: Counted, next_bins: Bins | None) -> Given:
-        found, sums = one.outputs, one.sums
-        bins = one.exponents, one.origins
-        cells = Cells(found.counts, found.outside, found.nan, one.numel, found.offsets, *bins)
-        counts = Counts(found.counts, found.outside, (one.grid, *bins), one.on_host)
-        integers = np.ascontiguousarray(sums.integers.T)
-        floats = _core.moment_floats(sums.integers, sums.floats)
-        return cls(quantity, one.grid, counts, lambda: cells, integers, floats, next_bins)
+    def _counted(cls, quantity: Quantity, one: Counted) -> Given:
+        grid = one.grid
+        bins = grid, one.exponents, one.origins
+        counts = Counts(one.shape, one.cells, bins, one.on_host)
+        return cls(quantity, grid_json(grid), counts, one, *one.moment_arrays(), one.next_bins)
 
     def numbers(self, step: int) -> Numbers:
         """What is kept of every record beside running measures, as compiled code takes it."""
@@ -114,24 +129,34 @@ class Given:
         return self.integers, self.floats, bins, codec.checksum_start(self.quantity.mark, step)
 
     def packed(self, step: int) -> codec.Packed:
-        """What compiled code takes to make the histograms' bytes."""
-        return codec.packed(self.cells(), step, self._mark)
+        """What compiled code takes to make the histograms' bytes, beside the cells of counts."""
+        one = self.cells
+        if not isinstance(one, Counted) or isinstance(one.cells, tuple):
+            return codec.packed(self._all_cells(), step, self._mark)
+        start = codec.checksum_start(self._mark, step, *one.shape[1:])
+        return None, one.numel, None, one.exponents, one.origins, codec.DIFFERENCE_FROM, start
 
     def histogram_row(self, step: int) -> HistogramRow:
         """The histograms as bytes."""
-        return self.row(codec.encode(self.cells(), step, self._mark))
+        return self.row(codec.encode(self._all_cells(), step, self._mark))
 
     def row(self, packed: tuple[bytes, bytes]) -> HistogramRow:
         """A row of bytes that were made."""
-        return self.id, grid_json(self.grid), self.counts.counts.shape[1], *packed
+        return self.id, self.grid, self.counts.shape[1], *packed
+
+    def _all_cells(self) -> Cells:
+        one = self.cells
+        if not isinstance(one, Counted):
+            return one()
+        found, bins = one.outputs, (one.exponents, one.origins)
+        return Cells(found.counts, found.outside, found.nan, one.numel, found.offsets, *bins)
 
     @property
     def _mark(self) -> int:
-        return zlib.crc32(b"\0" + grid_json(self.grid).encode(), self.quantity.mark)
+        return zlib.crc32(b"\0" + self.grid.encode(), self.quantity.mark)
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A record to be written."""
 
     step: int

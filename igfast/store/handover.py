@@ -15,20 +15,11 @@ from .given import Pending
 from .writer import RunWriter
 
 MAX_WAITING = 8 << 20  # bytes of records that wait; a single record may be larger
-LEAST_SIZE = 512  # bytes that a job counts for at least
 # Seconds that records may gather before the first of them is written. Each time that the thread
 # asks for Python's lock, and each time that it is given the lock, costs a training that makes many
 # short operations far more than the work itself; so few and large pieces of work are best.
 LINGER = 0.1
 GATHERED = MAX_WAITING // 4  # bytes that are written at once
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is to be written."""
-
-    pending: Pending
-    size: int
 
 
 @dataclass(frozen=True)
@@ -43,54 +34,60 @@ class Handover:
     """A first-in first-out queue, bounded in bytes, and the count of what was lost."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()  # taken by itself: a Condition's methods are Python
+        self._changed = threading.Condition(self._lock)
         self._bell = _core.Bell()
-        self._jobs: deque[Job | Question] = deque()
+        self._jobs: deque[Pending | Question] = deque()
         self._waiting = self._asked = 0
         self._ended = False
         self._lost = self._said = self._flushed = 0
         self._reason = ""
 
-    def put(self, job: Job | Question) -> None:
-        """Add a job, when there is room for it."""
-        with self._changed:
+    def put(self, job: Pending | Question) -> bool:
+        """Add a job, when there is room for it; False where nothing more may be put."""
+        with self._lock:
+            if self._ended:
+                return False
             if isinstance(job, Question):
                 self._asked += 1
             else:
-                if not self._fits(job.size):
+                if self._waiting and not self._fits(job.size):
                     self._changed.wait_for(lambda: self._fits(job.size))
                 self._waiting += job.size
             self._jobs.append(job)
-            self._bell.ring(self._pressing())
+            pressing = self._asked > 0 or self._waiting > GATHERED
+            if pressing or len(self._jobs) == 1:  # else it was rung when the first one came
+                self._bell.ring(pressing)
+        return True
 
-    def take(self) -> Question | list[Job] | None:
+    def take(self) -> Question | list[Pending] | None:
         """The next question, or jobs, once they are pressing or have waited; None at the end."""
         while True:
-            with self._changed:
+            with self._lock:
                 if self._jobs and self._pressing():
                     return self._next()
                 if self._ended:
                     return None
             self._bell.wait(LINGER)
-            with self._changed:
+            with self._lock:
                 if self._jobs:
                     return self._next()
 
-    def done(self, jobs: Sequence[Job]) -> None:
+    def done(self, jobs: Sequence[Pending]) -> None:
         """Make room."""
-        with self._changed:
+        with self._lock:
             self._waiting -= sum(job.size for job in jobs)
             self._changed.notify_all()
 
     def end(self) -> None:
         """Nothing more will be put."""
-        with self._changed:
+        with self._lock:
             self._ended = True
             self._bell.ring(True)
 
     def count_lost(self, error: BaseException) -> None:
         """A job failed that nobody waits for."""
-        with self._changed:
+        with self._lock:
             if self._lost in (self._said, self._flushed):
                 self._reason = str(error)  # the first of a row says why
             self._lost += 1
@@ -104,31 +101,31 @@ class Handover:
         """Why something was lost, the first time that it was."""
         if not self._lost:
             return None
-        with self._changed:
+        with self._lock:
             first = not self._said and self._lost
             self._said = self._lost
             return self._reason if first else None
 
     def lost_since_flush(self) -> tuple[int, str]:
         """How many jobs failed since the last call, and why the first of them."""
-        with self._changed:
+        with self._lock:
             found, self._flushed = self._lost - self._flushed, self._lost
             return found, self._reason
 
-    def _next(self) -> Question | list[Job]:
+    def _next(self) -> Question | list[Pending]:
         """A question, or what can be written at once: records whose steps increase."""
         first = self._jobs.popleft()
         if isinstance(first, Question):
             self._asked -= 1
-            found: Question | list[Job] = first
+            found: Question | list[Pending] = first
         else:
             found = [first]
-            step = first.pending.step if first.pending.quantities is not None else None
-            while self._jobs and isinstance(job := self._jobs[0], Job):
-                if job.pending.quantities is not None:
-                    if step is not None and job.pending.step <= step:
+            step = first.step if first.quantities is not None else None
+            while self._jobs and isinstance(job := self._jobs[0], Pending):
+                if job.quantities is not None:
+                    if step is not None and job.step <= step:
                         break
-                    step = job.pending.step
+                    step = job.step
                 found.append(job)
                 self._jobs.popleft()
         if self._jobs:
@@ -169,10 +166,10 @@ def work(
         handover.count_lost(error)
 
 
-def write(handover: Handover, writer: RunWriter, jobs: Sequence[Job]) -> None:
+def write(handover: Handover, writer: RunWriter, jobs: Sequence[Pending]) -> None:
     """Write jobs together; where that fails each one alone, so that few are lost."""
     try:
-        writer.write_all([job.pending for job in jobs])
+        writer.write_all(jobs)
     except BaseException as error:
         if len(jobs) == 1:
             handover.count_lost(error)

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,7 @@ from .thinning import DROPS, Kept, Place, distance, place_after, places_of
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Passed:
+class Passed(NamedTuple):
     """A record that has been written: its place, and moments that the next one is compared to."""
 
     place: Place

@@ -155,6 +155,7 @@ class RunWriter:
             difference across a change.
         next_bins : mapping of str to (exponents, origins) or None, optional
             Automatic bins of the next record, (L,) int64 each, from which a resumed run goes on.
+            A Counted has its own.
 
         Raises
         ------
