@@ -202,10 +202,16 @@ class Outputs:
         return automatic.Observed(self.counts, self.outside, zeros, extremes[:, 0], extremes[:, 1])
 
     def histogram(
-        self, labels: _arrays.Labels, exponents: Int | None, origins: Int | None
+        self,
+        labels: _arrays.Labels,
+        exponents: Int | None,
+        origins: Int | None,
+        *,
+        last: bool = False,
     ) -> Histogram:
+        """As an object; offsets become its own where that is the ``last`` use of them here."""
         offsets = None
-        if self.offsets is not None and self._reused is None and self.offsets.flags.owndata:
+        if last and self.offsets is not None and self._reused is None and self.offsets.base is None:
             _core.to_positions(self.offsets)
             offsets, self.offsets = self.offsets.view(np.float64), None
         elif self.offsets is not None:

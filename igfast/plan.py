@@ -195,7 +195,8 @@ class Plan:
 
     def finish(self, found: Outputs) -> Any:
         """The result of a count, to which other ranks' may have been added; moves the bins on."""
-        histogram = found.histogram(self._batch.labels, self._exponents, self._origins)
+        bins = self._exponents, self._origins
+        histogram = found.histogram(self._batch.labels, *bins, last=True)
         if self.grid.automatic:
             self._use(self._next_bins(found))
         if not self.moments:

@@ -30,6 +30,16 @@ def test_objects_are_those_of_a_plain_call():
     assert counted.outputs.offsets.dtype == np.int64  # in 256ths still
 
 
+def test_a_first_record_keeps_its_offsets_when_it_becomes_an_object():
+    """Of which automatic bins are chosen: its counts are in arrays of their own."""
+    plan = igfast.Plan({"w": X}, splits=4, offsets=True, moments=True)
+    plan.reuse()
+    counted = plan.take()
+    positions = counted.histogram.offsets
+    assert counted.outputs.offsets.dtype == np.int64
+    np.testing.assert_array_equal(counted.outputs.offsets / 256, positions)
+
+
 def test_memory_is_used_again_once_nothing_refers_to_it():
     plan = plan_of()
     first = plan.settle(plan.count())

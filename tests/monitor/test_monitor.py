@@ -65,6 +65,17 @@ def test_store_holds_parameters_gradients_and_updates(model, tmp_path):
         )
 
 
+def test_looking_at_a_record_before_it_is_written_changes_nothing(model, tmp_path):
+    optimizer, path = sgd(model), tmp_path / "run.igf"
+    seen = []
+    with igfast.Monitor(model, optimizer, every=1, store=path) as monitor:
+        seen.append(monitor.last["param"].offsets.clone())
+        train(model, optimizer, 2, lambda step: seen.append(monitor.last["param"].offsets.clone()))
+    with RunReader(path) as run:
+        for index, offsets in enumerate(seen):
+            np.testing.assert_array_equal(run.histogram("param", index).offsets, offsets)
+
+
 @pytest.mark.parametrize("make", [sgd, lambda m: torch.optim.Adam(m.parameters(), lr=0.01)])
 def test_training_is_the_same_bit_for_bit(make, tmp_path):
     weights = []
