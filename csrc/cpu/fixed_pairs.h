@@ -69,7 +69,10 @@ class NarrowPairs {
   static constexpr bool kOftenInDoubt = true;
 
   static bool holds(const UniformRule<float>& rule) {
-    return rule.narrow_doubt < __builtin_inff() && rule.has_ties == kTies && rule.scale < 0x1p100f;
+    // Of a type without infinity, the largest value may be in doubt, too.
+    const float largest = widen(T{static_cast<decltype(T::bits)>(kLargest)});
+    return rule.narrow_doubt < __builtin_inff() && rule.narrow_doubt <= largest &&
+           rule.has_ties == kTies && rule.scale < 0x1p100f;
   }
 
   explicit NarrowPairs(const UniformRule<float>& rule)
@@ -98,18 +101,18 @@ class NarrowPairs {
     return add_shorts(max_signed_shorts(bins, ints(-1)), shorts(kFirstBinCell));
   }
 
-  bool in_doubt() const { return any_short_above(farthest_, kInfinity - least_); }
+  bool in_doubt() const { return any_short_above(farthest_, kLargest - least_); }
 
   void trust() { farthest_ = ints(0); }
 
  private:
   static constexpr int kMagnitude = (1 << (8 * sizeof(T) - 1)) - 1;
-  static constexpr int kInfinity = largest_bits(TypeTag<T>{});
+  static constexpr int kLargest = largest_bits(TypeTag<T>{});
 
   // Of the smallest magnitude that reaches `bound`.
   static int least_bits(float bound) {
     int least = 0;
-    for (int most = kInfinity; least < most;) {
+    for (int most = kLargest; least < most;) {
       const int middle = (least + most) / 2;
       if (widen(T{static_cast<decltype(T::bits)>(middle)}) < bound) {
         least = middle + 1;

@@ -54,6 +54,17 @@ def test_narrow_values_on_and_beside_decimal_edges(kernel, isa, patterns, name, 
     counted(kernel, shuffled(ordinary), kernel.Uniform(np.linspace(*low_high, 257)))
 
 
+@pytest.mark.parametrize("name", ["float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"])
+@pytest.mark.parametrize("high", [1e3, 1e8, 1e10, 1e12])
+def test_the_largest_narrow_values_near_an_edge_at_zero(kernel, isa, patterns, name, high):
+    """Alone: among others a group in doubt is placed value by value."""
+    x = patterns(FLOATS[name])
+    wide = x.astype(np.float32)
+    largest = np.abs(wide[np.isfinite(wide)]).max()
+    for value in x[np.abs(wide) == largest]:
+        counted(kernel, np.full(MANY, value), kernel.Uniform(np.linspace(-high, high, 257)))
+
+
 @pytest.mark.parametrize("low_high", [(1 + 2**-52, 2 - 2**-52), (1, 2), (-2, -1), (-0.7, 0.9)])
 @pytest.mark.parametrize("bins", [5, 64, 255, 256])
 @pytest.mark.parametrize("name", ["float16", "bfloat16"])
