@@ -37,7 +37,7 @@ class UniformTable {
     rule_.scale = static_cast<V>(static_cast<double>(bins) / (edges[bins] - edges[0]));
     rule_.margin = margin();
     rule_.guess_is_close = rule_.margin <= V(kCloseGuess);
-    for (const V raise : {V(1.25), V(2), V(4)}) {  // times the margin; low itself is rounded
+    for (const V raise : {V(0.5), V(1), V(2), V(4)}) {  // times the margin; low itself is rounded
       rule_.narrow_low = rule_.low - raise * rule_.margin / rule_.scale;
       rule_.raised_early = raised_early();
       if (std::isfinite(rule_.raised_early)) {

@@ -1,6 +1,6 @@
 // The rules of grid.h for counts alone, in fixed point, on two registers of floats at a time; what
-// they cannot decide they say: since trust(), some value was in doubt. Over the operations of a
-// vector ISA, which is included first. Included by the ISA files only, within which it must stay:
+// they cannot decide they say: since trust(), some value was in doubt. The cells of whatever values
+// are cells of the table, the larger of a pair first. Over the operations of a vector ISA, which is included first. Included by the ISA files only, within which it must stay:
 // everything here is in an unnamed namespace.
 #ifndef IGFAST_CPU_FIXED_PAIRS_H
 #define IGFAST_CPU_FIXED_PAIRS_H
@@ -17,8 +17,18 @@ namespace {
 constexpr float kFixedUnit = 65536;  // 2^-16 bins: the upper half of an integer is the bin
 constexpr std::uint32_t kInfinityBits = 0x7f800000;
 
-// From integers of which the upper halves are the cells.
-inline Ints upper_halves(Ints larger, Ints less) { return halves(larger, right<16>(less)); }
+// Two integers of which the upper halves are the cells: those, the larger first, and the lower
+// halves, that of the larger last.
+struct PairHalves {
+  Ints upper, lower;
+
+  PairHalves(Ints a, Ints b) {
+    const Ints larger = max(a, b);
+    const Ints less = swapped(min(a, b));
+    upper = halves(larger, less);
+    lower = halves(less, larger);
+  }
+};
 
 // Uniform bins: the raised guess. In doubt near a bin's lower end, and NaN.
 class UniformPairs {
@@ -32,19 +42,17 @@ class UniformPairs {
   explicit UniformPairs(const UniformRule<float>& rule)
       : low_(floats(rule.narrow_low)),
         scale_(floats(rule.scale * kFixedUnit)),
-        most_(floats((static_cast<float>(rule.bins) + 0.5f) * kFixedUnit)),
-        doubt_(static_cast<int>(rule.raised_early * kFixedUnit) + 2) {}  // 1 for rounding
+        beyond_(shorts(rule.bins)),
+        doubt_(static_cast<int>(rule.raised_early * kFixedUnit + 0.5f) + 1) {}
 
   template <class T>
   void watch(const T*) {}
 
   Ints operator()(Floats x, Floats y) {
-    const Ints a = units(x);
-    const Ints b = units(y);
-    const Ints larger = max(a, b);
-    const Ints less = min(a, b);
-    least_rest_ = min_shorts(least_rest_, halves(left<16>(less), larger));
-    return add_shorts(upper_halves(larger, less), shorts(kFirstBinCell));
+    const PairHalves pairs(units(x), units(y));
+    least_rest_ = min_shorts(least_rest_, pairs.lower);
+    const Ints bins = max_signed_shorts(min_signed_shorts(pairs.upper, beyond_), shorts(-1));
+    return add_shorts(bins, shorts(kFirstBinCell));
   }
 
   bool in_doubt() const { return any_short_below(least_rest_, doubt_); }
@@ -52,11 +60,11 @@ class UniformPairs {
   void trust() { least_rest_ = ints(-1); }
 
  private:
-  Ints units(Floats x) const {
-    return nearest(clamp(mul(sub(x, low_), scale_), floats(-0.5f * kFixedUnit), most_));
-  }
+  // What no integer holds becomes the smallest, whose lower half is in doubt.
+  Ints units(Floats x) const { return nearest(mul(sub(x, low_), scale_)); }
 
-  Floats low_, scale_, most_;
+  Floats low_, scale_;
+  Ints beyond_;
   Ints least_rest_ = ints(-1);
   int doubt_;
 };
@@ -90,13 +98,10 @@ class NarrowPairs {
   }
 
   Ints operator()(Floats x, Floats y) const {
-    const Ints a = units(x);
-    const Ints b = units(y);
-    const Ints larger = max(a, b);
-    const Ints less = min(a, b);
-    Ints bins = upper_halves(larger, less);
+    const PairHalves pairs(units(x), units(y));
+    Ints bins = pairs.upper;
     if constexpr (kTies) {  // keeps the order of a pair
-      bins = ties_.less_one_where(bins, halves(left<16>(larger), less), tie_);
+      bins = ties_.less_one_where(bins, swapped(pairs.lower), tie_);
     }
     return add_shorts(max_signed_shorts(bins, ints(-1)), shorts(kFirstBinCell));
   }
@@ -141,7 +146,7 @@ class NarrowPairs {
   Ints farthest_ = ints(0);
 };
 
-// Dyadic bins, exactly; NaN is in doubt.
+// Dyadic bins, exactly; NaN and what is far above is in doubt.
 class DyadicPairs {
  public:
   static constexpr bool kOftenInDoubt = false;
@@ -155,8 +160,8 @@ class DyadicPairs {
 
   explicit DyadicPairs(const DyadicRule& rule)
       : scale_(floats(power_of_two(8 - rule.exponent))),
-        least_(floats(static_cast<float>(rule.origin) * 256 - 128)),
-        most_(floats(static_cast<float>(rule.origin + rule.bins) * 256 + 128)),
+        least_(ints(static_cast<int>(rule.origin) * 256 - 128)),
+        most_(ints(static_cast<int>(rule.origin + rule.bins) * 256 + 128)),
         cell_zero_(shorts(static_cast<int>(kFirstBinCell - rule.origin))) {}
 
   template <class T>
@@ -167,7 +172,9 @@ class DyadicPairs {
     const Ints b = units(y);
     const Ints less = min(a, b);
     smallest_ = min(smallest_, less);
-    return add_shorts(halves(left<8>(max(a, b)), right<8>(less)), cell_zero_);
+    const Ints larger = min(max(max(a, b), least_), most_);
+    const Ints inside = min(max(less, least_), larger);
+    return add_shorts(halves(left<8>(larger), right<8>(inside)), cell_zero_);
   }
 
   bool in_doubt() const { return any_smallest(smallest_); }
@@ -182,11 +189,11 @@ class DyadicPairs {
     return power;
   }
 
-  // 256 to a bin.
-  Ints units(Floats x) const { return floor_of(clamp(mul(x, scale_), least_, most_)); }
+  // 256 to a bin; the smallest integer for NaN and whatever no integer holds.
+  Ints units(Floats x) const { return floor_of(mul(x, scale_)); }
 
-  Floats scale_, least_, most_;
-  Ints cell_zero_;
+  Floats scale_;
+  Ints least_, most_, cell_zero_;
   Ints smallest_ = ints(0);
 };
 

@@ -12,9 +12,10 @@ namespace igfast {
 namespace {
 
 constexpr std::int32_t kGroupValues = 32;
-constexpr std::int32_t kMostGroups = 8;  // of a block
+constexpr std::int32_t kBatchGroups = 64;  // between two looks at what was placed
+constexpr std::int32_t kBatchValues = kBatchGroups * kGroupValues;
 
-// Pairs of the block's first group that may be alike before counting is spread.
+// Pairs of a batch's first group that may be alike before counting is spread.
 constexpr int kMostAlike = 1;
 
 template <int kCopy>
@@ -47,20 +48,27 @@ class PairCounter {
   static constexpr std::int32_t kValues = 2;  // to an index
   static constexpr std::int32_t kBlockValues = 256;
 
-  explicit PairCounter(Pairs& pairs) : pairs_(pairs) {}
+  explicit PairCounter(Pairs& pairs)
+      : pairs_(pairs), bytes_(pairs.bytes), words_(pairs.words) {}
 
   void spread() { pairs_.spread = true; }
 
+  // What was counted as one pair is another.
+  void move(Index from, Index to) const {
+    --word(from / Pairs::kStride);
+    --word(from % Pairs::kStride);
+    ++word(to / Pairs::kStride);
+    ++word(to % Pairs::kStride);
+  }
+
   template <bool kSpread>
   void count(const Index* indices) const {
-    unsigned char* const bytes = pairs_.bytes;
-    std::uint32_t* const words = pairs_.words;
     const auto two = [&](auto copy, std::int32_t j) {
       constexpr int kCopy = kSpread ? decltype(copy)::value : 0;
       std::uint64_t both;
       __builtin_memcpy(&both, indices + j, sizeof both);
-      increment_pair<kCopy>(bytes, words, static_cast<std::uint32_t>(both));
-      increment_pair<kSpread ? kCopy + 1 : 0>(bytes, words, both >> 32);
+      increment_pair<kCopy>(bytes_, words_, static_cast<std::uint32_t>(both));
+      increment_pair<kSpread ? kCopy + 1 : 0>(bytes_, words_, both >> 32);
     };
     for (std::int32_t j = 0; j < kGroupValues / kValues; j += 8) {
       two(Copy<0>{}, j);
@@ -71,7 +79,11 @@ class PairCounter {
   }
 
  private:
+  std::uint32_t& word(Index cell) const { return words_[cell * kLanes]; }
+
   Pairs& pairs_;
+  unsigned char* bytes_;
+  std::uint32_t* words_;
 };
 
 // Counts single values, two cells to a load.
@@ -84,6 +96,11 @@ class SingleCounter {
   explicit SingleCounter(const Singles& singles) : singles_(singles) {}
 
   void spread() {}
+
+  void move(Index from, Index to) const {
+    --singles_.words[from * kLanes];
+    ++singles_.words[to * kLanes];
+  }
 
   template <bool kSpread>
   void count(const Index* indices) const {
@@ -108,47 +125,79 @@ class SingleCounter {
   Singles singles_;
 };
 
-// Counts a block while the next is placed, group by group: neither half fills the processor, and
-// indices of a block ago have left the store buffer.
-template <bool kSpread, class Counter, class Placer>
-inline void count_and_place(const Counter& counter, const typename Counter::Index* indices,
-                            Placer& placer, std::int32_t next,
-                            typename Counter::Index* next_indices) {
-  placer.start();
-  for (std::int32_t j = 0; j < Counter::kBlockValues; j += kGroupValues) {
-    placer.place(next + j, next_indices + j / Counter::kValues);
-    counter.template count<kSpread>(indices + j / Counter::kValues);
+// Places the values first .. last - 1 of a run, whole blocks, and counts those a block before. Group
+// by group: neither half fills the processor, and indices of a block ago have left the store buffer.
+// A group takes the place of the one just counted: an increment waits for earlier stores to lines
+// that look alike, and few lines look like few.
+template <bool kSpread, bool kExact, class Counter, class Placer>
+inline void count_and_place(Counter counter, Placer& placer, std::int32_t first, std::int32_t last,
+                            typename Counter::Index* indices) {
+  for (; first < last; first += Counter::kBlockValues) {
+    for (std::int32_t j = 0; j < Counter::kBlockValues; j += kGroupValues) {
+      typename Counter::Index* const group = indices + j / Counter::kValues;
+      counter.template count<kSpread>(group);
+      placer.template place<kExact>(first + j, group);
+    }
+    placer.note_doubt(first + Counter::kBlockValues);
   }
-  placer.finish(next, Counter::kBlockValues, next_indices);
 }
 
-// placer.place(first, indices) writes the indices of values first .. first + 31 of a run,
-// placer.start() comes before and finish(first, values, indices) after those of a block, or of a
-// run that is less. placer.alike(indices) counts alike pairs of a group.
+// The same of one block, or less of it, that is then waiting to be counted.
+template <class Counter, class Placer>
+inline void place_block(Placer& placer, std::int32_t first, std::int32_t last,
+                        typename Counter::Index* indices) {
+  for (std::int32_t j = first; j < last; j += kGroupValues) {
+    placer.template place<false>(j, indices + (j - first) / Counter::kValues);
+  }
+  placer.note_doubt(last);
+}
+
+template <class Counter>
+inline void count_block(const Counter& counter, std::int32_t values,
+                        const typename Counter::Index* indices) {
+  for (std::int32_t j = 0; j < values; j += kGroupValues) {
+    counter.template count<false>(indices + j / Counter::kValues);
+  }
+}
+
+// placer.place(first, indices) writes the indices of values first .. first + 31 of a run, guesses
+// that are in the table whatever the values; note_doubt(end) comes after those of a block, or of
+// less at the end of a run, and end_batch(counter, end) before another batch begins at `end`.
+// placer.alike(indices) counts alike pairs of a group.
 template <class Counter, class Placer>
 inline void count_blocks(std::int32_t size, Counter counter, Placer& placer) {
   constexpr std::int32_t kBlock = Counter::kBlockValues;
-  static_assert(kBlock / kGroupValues <= kMostGroups);
-  alignas(64) typename Counter::Index indices[2][kBlock / Counter::kValues];
-  const std::int32_t values = size < kBlock ? size : kBlock;
-  placer.start();
-  for (std::int32_t j = 0; j < values; j += kGroupValues) {
-    placer.place(j, indices[0] + j / Counter::kValues);
-  }
-  placer.finish(0, values, indices[0]);
-  std::int32_t first = 0;
-  for (; first + kBlock < size; first += kBlock) {
-    const auto* now = indices[first / kBlock & 1];
-    auto* next = indices[(first / kBlock + 1) & 1];
-    if (placer.alike(now) > kMostAlike) {
-      counter.spread();
-      count_and_place<true>(counter, now, placer, first + kBlock, next);
-    } else {
-      count_and_place<false>(counter, now, placer, first + kBlock, next);
+  static_assert(kBatchValues % kBlock == 0);
+  alignas(64) typename Counter::Index indices[kBlock / Counter::kValues];
+  const std::int32_t whole = size - size % kBlock;
+  if (whole > 0) {
+    place_block<Counter>(placer, 0, kBlock, indices);
+    for (std::int32_t placed = kBlock; placed < whole;) {
+      const std::int32_t batch = placed - placed % kBatchValues + kBatchValues;
+      const std::int32_t last = batch < whole ? batch : whole;
+      const bool spreads = placer.alike(indices) > kMostAlike;
+      if (spreads) {
+        counter.spread();
+      }
+      if (spreads && placer.needs_exact()) {
+        count_and_place<true, true>(counter, placer, placed, last, indices);
+      } else if (spreads) {
+        count_and_place<true, false>(counter, placer, placed, last, indices);
+      } else if (placer.needs_exact()) {
+        count_and_place<false, true>(counter, placer, placed, last, indices);
+      } else {
+        count_and_place<false, false>(counter, placer, placed, last, indices);
+      }
+      placer.end_batch(counter, last);
+      placed = last;
     }
+    count_block(counter, kBlock, indices);
+    placer.end_batch(counter, whole);
   }
-  for (std::int32_t j = 0; j < size - first; j += kGroupValues) {
-    counter.template count<false>(indices[first / kBlock & 1] + j / Counter::kValues);
+  if (whole < size) {
+    place_block<Counter>(placer, whole, size, indices);
+    count_block(counter, size - whole, indices);
+    placer.end_batch(counter, size);
   }
 }
 

@@ -35,6 +35,7 @@ inline Ints min(Ints a, Ints b) { return _mm256_min_epi32(a, b); }
 inline Ints max(Ints a, Ints b) { return _mm256_max_epi32(a, b); }
 inline Ints max_unsigned(Ints a, Ints b) { return _mm256_max_epu32(a, b); }
 inline Ints min_shorts(Ints a, Ints b) { return _mm256_min_epu16(a, b); }  // unsigned
+inline Ints min_signed_shorts(Ints a, Ints b) { return _mm256_min_epi16(a, b); }
 inline Ints max_signed_shorts(Ints a, Ints b) { return _mm256_max_epi16(a, b); }
 inline Ints max_shorts(Ints a, Ints b) { return _mm256_max_epu16(a, b); }
 inline Ints add_shorts(Ints a, Ints b) { return _mm256_add_epi16(a, b); }
@@ -49,6 +50,11 @@ inline Ints right(Ints x) {
   return _mm256_srli_epi32(x, kBits);
 }
 inline Ints right(Ints x, int bits) { return _mm256_srl_epi32(x, _mm_cvtsi32_si128(bits)); }
+
+// Each lane's halves in the other order.
+inline Ints swapped(Ints x) {
+  return _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(x, 0xb1), 0xb1);
+}
 
 // The upper half of each lane of `upper`, the lower of `lower`.
 inline Ints halves(Ints upper, Ints lower) { return _mm256_blend_epi16(lower, upper, 0xaa); }

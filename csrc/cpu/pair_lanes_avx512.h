@@ -37,6 +37,7 @@ inline Ints min(Ints a, Ints b) { return _mm512_min_epi32(a, b); }
 inline Ints max(Ints a, Ints b) { return _mm512_max_epi32(a, b); }
 inline Ints max_unsigned(Ints a, Ints b) { return _mm512_max_epu32(a, b); }
 inline Ints min_shorts(Ints a, Ints b) { return _mm512_min_epu16(a, b); }  // unsigned
+inline Ints min_signed_shorts(Ints a, Ints b) { return _mm512_min_epi16(a, b); }
 inline Ints max_signed_shorts(Ints a, Ints b) { return _mm512_max_epi16(a, b); }
 inline Ints max_shorts(Ints a, Ints b) { return _mm512_max_epu16(a, b); }
 inline Ints add_shorts(Ints a, Ints b) { return _mm512_add_epi16(a, b); }
@@ -51,6 +52,9 @@ inline Ints right(Ints x) {
   return _mm512_srli_epi32(x, kBits);
 }
 inline Ints right(Ints x, int bits) { return _mm512_srl_epi32(x, _mm_cvtsi32_si128(bits)); }
+
+// Each lane's halves in the other order.
+inline Ints swapped(Ints x) { return _mm512_rol_epi32(x, 16); }
 
 // The upper half of each lane of `upper`, the lower of `lower`.
 inline Ints halves(Ints upper, Ints lower) {

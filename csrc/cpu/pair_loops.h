@@ -19,59 +19,56 @@ struct Unwatched {
   void add(Lanes) {}
 };
 
-// Places in fixed point, and in doubtful groups with `Exact`, when the block is done. Where doubt
-// is rare the block is asked once, and its groups when it was in doubt; else each group. Where most
-// are doubtful, the next blocks are left to `Exact`.
+// Places in fixed point. What was in doubt is counted as guessed, and afterwards placed again with
+// `Exact`: a guess is seldom wrong. Where most groups are doubtful, the next batches are left to
+// `Exact`. Where doubt is rare, a block is asked for it at once; else each group.
 template <class Fixed, class Exact, class Rule, class T, class Watcher>
 class FixedBlocks {
  public:
-  FixedBlocks(const Rule& rule, const Run<T>& run, Watcher& watcher)
-      : rule_(rule), values_(run.values), fixed_(rule), exact_(rule), watcher_(watcher) {}
+  FixedBlocks(const Rule& rule, const Run<T>& run)
+      : values_(run.values), fixed_(rule), exact_(rule) {}
 
-  void start() {
-    fixed_.trust();
-    doubtful_ = 0;
-  }
+  const Watcher& watcher() const { return watcher_; }
 
-  template <class Index>
+  // Whether this batch is left to `Exact`.
+  bool needs_exact() const { return rest_ > 0; }
+
+  template <bool kExact, class Index>
   void place(std::int32_t first, Index* indices) {
     const T* values = values_ + first;
     prefetch_ahead(values, kPrefetchOfPairs);
     for (int j = 0; j < kGroupValues; j += kPairLanes) {
       watcher_.add(load_lanes(values + j));
     }
-    if (rest_ > 0) {
+    if constexpr (kExact) {
       place_cells(exact_, values, indices);
-      return;
-    }
-    place_fixed(fixed_, values, indices);
-    if constexpr (kAsksGroups<Index>) {
-      note_doubt(first);
+    } else {
+      place_fixed(fixed_, values, indices);
+      if constexpr (kAsksGroups<Index>) {
+        note_doubt(first + kGroupValues);
+      }
     }
   }
 
-  template <class Index>
-  void finish(std::int32_t first, std::int32_t values, Index* indices) {
-    if (rest_ > 0) {
-      --rest_;
-      return;
+  // Of the values noted_ .. end - 1, of one batch.
+  void note_doubt(std::int32_t end) {
+    const std::int32_t groups = (end - noted_) / kGroupValues;
+    const std::uint64_t all = ~std::uint64_t{0} >> (kBatchGroups - groups);
+    doubtful_ |= fixed_.in_doubt() ? all << (noted_ - batch_) / kGroupValues : 0;
+    noted_ = end;
+    fixed_.trust();
+  }
+
+  template <class Counter>
+  void end_batch(const Counter& counter, std::int32_t end) {
+    rest_ -= rest_ > 0 ? 1 : 0;
+    if (doubtful_ != 0) {
+      // Of a copy: what is called by reference does not stay in registers.
+      const std::int32_t doubtful_values = kGroupValues * FixedBlocks(*this).correct(counter);
+      rest_ = 2 * doubtful_values > end - batch_ ? kRestBatches : rest_;
+      doubtful_ = 0;
     }
-    if constexpr (!kAsksGroups<Index>) {
-      if (fixed_.in_doubt()) {
-        fixed_.trust();
-        for (std::int32_t j = first; j < first + values; j += kGroupValues) {
-          place_fixed(fixed_, values_ + j, indices + (j - first) / kIndexValues<Index>);
-          note_doubt(j);
-        }
-      }
-    }
-    const std::int32_t groups = __builtin_popcount(doubtful_);
-    rest_ = 2 * groups * kGroupValues > values ? kRestBlocks : 0;
-    for (; doubtful_ != 0; doubtful_ &= doubtful_ - 1) {
-      const std::int32_t group = __builtin_ctz(doubtful_) - first / kGroupValues % kMostGroups;
-      const std::int32_t j = group * kGroupValues;
-      place_cells(exact_, values_ + first + j, indices + j / kIndexValues<Index>);
-    }
+    batch_ = noted_ = end;
   }
 
   template <class Index>
@@ -80,35 +77,57 @@ class FixedBlocks {
   }
 
  private:
-  static constexpr std::int32_t kRestBlocks = 7;
+  static constexpr std::int32_t kRestBatches = 7;
+
+  // Returns how many groups were in doubt.
+  template <class Counter>
+  [[gnu::noinline]] int correct(Counter counter) {
+    using Index = typename Counter::Index;
+    int groups = 0;
+    for (; doubtful_ != 0; doubtful_ &= doubtful_ - 1) {
+      const T* values = values_ + batch_ + __builtin_ctzll(doubtful_) * kGroupValues;
+      alignas(64) Index guessed[kGroupValues / kIndexValues<Index>];
+      alignas(64) Index right[kGroupValues / kIndexValues<Index>];
+      fixed_.trust();
+      place_fixed(fixed_, values, guessed);
+      if (fixed_.in_doubt()) {
+        ++groups;
+        place_cells(exact_, values, right);
+        for (std::int32_t j = 0; j < kGroupValues / kIndexValues<Index>; ++j) {
+          if (guessed[j] != right[j]) {
+            counter.move(guessed[j], right[j]);
+          }
+        }
+      }
+    }
+    return groups;
+  }
 
   // Many bins are narrow beside the spacing of floats.
   template <class Index>
   static constexpr bool kAsksGroups = Fixed::kOftenInDoubt || sizeof(Index) == 2;
 
-  void note_doubt(std::int32_t first) {
-    doubtful_ |= std::uint32_t{fixed_.in_doubt()} << (first / kGroupValues % kMostGroups);
-    fixed_.trust();
-  }
-
-  const Rule& rule_;
   const T* values_;
   Fixed fixed_;
   Exact exact_;
-  Watcher& watcher_;
-  std::uint32_t doubtful_ = 0;  // a bit for each group
-  std::int32_t rest_ = 0;
+  Watcher watcher_;
+  std::int32_t batch_ = 0;  // its first value
+  std::int32_t noted_ = 0;
+  std::uint64_t doubtful_ = 0;  // a bit for each group of the batch
+  std::int32_t rest_ = 0;       // batches
 };
 
 // `counters` are Pairs or Singles.
 inline PairCounter counter_of(Pairs& pairs) { return PairCounter(pairs); }
 inline SingleCounter counter_of(Singles& singles) { return SingleCounter(singles); }
 
-template <class Fixed, class Exact, class Rule, class T, class Counters, class Watcher>
-[[gnu::flatten]] inline void count_fixed(const Rule& rule, const Run<T>& run, Counters& counters,
-                                         Watcher& watcher) {
-  FixedBlocks<Fixed, Exact, Rule, T, Watcher> blocks(rule, run, watcher);
+// Returns what a Watcher made of the values.
+template <class Fixed, class Exact, class Watcher, class Rule, class T, class Counters>
+[[gnu::flatten]] inline Watcher count_fixed(const Rule& rule, const Run<T>& run,
+                                            Counters& counters) {
+  FixedBlocks<Fixed, Exact, Rule, T, Watcher> blocks(rule, run);
   count_blocks(run.size, counter_of(counters), blocks);
+  return blocks.watcher();
 }
 
 // Doubles, and what does not hold, count into the words.
@@ -121,8 +140,7 @@ bool try_uniform(const UniformRule<float>& rule, const Run<T>& run, Counters& co
   using Exact = UniformLanes<float>;
   const bool holds = Exact::holds(rule) && Fixed::holds(rule);
   if (holds) {
-    Unwatched unwatched;
-    count_fixed<Fixed, Exact>(rule, run, counters, unwatched);
+    count_fixed<Fixed, Exact, Unwatched>(rule, run, counters);
   }
   return holds;
 }
@@ -149,12 +167,10 @@ void count_dyadic_pairs(const DyadicRule& rule, const Run<T>& run, Pairs& pairs,
     using Exact = DyadicLanes<float>;
     if (Exact::holds(rule) && DyadicPairs::holds(rule)) {
       if (extents == nullptr) {
-        Unwatched unwatched;
-        count_fixed<DyadicPairs, Exact>(rule, run, pairs, unwatched);
+        count_fixed<DyadicPairs, Exact, Unwatched>(rule, run, pairs);
       } else {
-        ExtremeLanes<float> extremes;
-        count_fixed<DyadicPairs, Exact>(rule, run, pairs, extremes);
-        add_extremes(extremes, run, *extents);
+        using Extremes = ExtremeLanes<float>;
+        add_extremes(count_fixed<DyadicPairs, Exact, Extremes>(rule, run, pairs), run, *extents);
       }
       return;
     }
@@ -167,8 +183,7 @@ void count_log_pairs(const LogRule& rule, const Run<T>& run, Pairs& pairs) {
   if constexpr (kFixed<T>) {
     using Exact = LogLanes<float>;
     if (Exact::holds(rule) && LogPairs::holds(rule)) {
-      Unwatched unwatched;
-      count_fixed<LogPairs, Exact>(rule, run, pairs, unwatched);
+      count_fixed<LogPairs, Exact, Unwatched>(rule, run, pairs);
       return;
     }
   }

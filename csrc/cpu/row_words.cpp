@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::size_t kLine = 64;
 
-std::int64_t count_of(std::uint32_t word) { return word; }
+// One word of a cell may have lost what another has (Singles): less than no elements.
+std::int64_t count_of(std::uint32_t word) { return static_cast<std::int32_t>(word); }
 std::int64_t count_of(std::uint64_t word) { return static_cast<std::int64_t>(word >> kDigitBits); }
 
 // The sums of one cell by split. The number of splits is a template argument where it matters: a
