@@ -1,10 +1,12 @@
 // The rules of grid.h for counts alone, in fixed point, on two registers of floats at a time; what
 // they cannot decide they say: since trust(), some value was in doubt. The cells of whatever values
-// are cells of the table, the larger of a pair first. Over the operations of a vector ISA, which is included first. Included by the ISA files only, within which it must stay:
-// everything here is in an unnamed namespace.
+// are cells of the table, the larger of a pair first. Over the operations of a vector ISA, which is
+// included first. Included by the ISA files only, within which it must stay: everything here is in
+// an unnamed namespace.
 #ifndef IGFAST_CPU_FIXED_PAIRS_H
 #define IGFAST_CPU_FIXED_PAIRS_H
 
+#include <algorithm>
 #include <cstdint>
 
 #include "cpu/pair_blocks.h"
@@ -20,30 +22,42 @@ constexpr std::uint32_t kInfinityBits = 0x7f800000;
 // Two integers of which the upper halves are the cells: those, the larger first, and the lower
 // halves, that of the larger last.
 struct PairHalves {
+  Ints less;  // of the two
   Ints upper, lower;
 
-  PairHalves(Ints a, Ints b) {
+  PairHalves(Ints a, Ints b) : less(min(a, b)) {
     const Ints larger = max(a, b);
-    const Ints less = swapped(min(a, b));
-    upper = halves(larger, less);
-    lower = halves(less, larger);
+    const Ints other = swapped(less);
+    upper = halves(larger, other);
+    lower = halves(other, larger);
   }
 };
 
-// Uniform bins: the raised guess. In doubt near a bin's lower end, and NaN.
+// Zero, so frequent a value that it is not left in doubt where an edge is near: units inside its
+// bin.
+inline Ints units_of_zero(const UniformRule<float>& rule) {
+  int bin = -1;
+  while (bin < rule.bins && rule.thresholds[bin + 1] <= 0.0f) {
+    ++bin;
+  }
+  return ints(bin * static_cast<int>(kFixedUnit) + static_cast<int>(kFixedUnit) / 2);
+}
+
+// Uniform bins: the raised guess. In doubt near a bin's lower end, and NaN; with `kZero`, zero
+// would be.
+template <bool kZero>
 class UniformPairs {
  public:
-  static constexpr bool kOftenInDoubt = false;
-
   static bool holds(const UniformRule<float>& rule) {
-    return rule.raised_early < 0.0625f && rule.scale < 0x1p100f;
+    return rule.raised_early < 0.0625f && rule.scale < 0x1p100f && near_edge(rule) == kZero;
   }
 
   explicit UniformPairs(const UniformRule<float>& rule)
       : low_(floats(rule.narrow_low)),
         scale_(floats(rule.scale * kFixedUnit)),
         beyond_(shorts(rule.bins)),
-        doubt_(static_cast<int>(rule.raised_early * kFixedUnit + 0.5f) + 1) {}
+        zero_(kZero ? units_of_zero(rule) : ints(0)),
+        doubt_(doubt(rule)) {}
 
   template <class T>
   void watch(const T*) {}
@@ -60,55 +74,90 @@ class UniformPairs {
   void trust() { least_rest_ = ints(-1); }
 
  private:
+  static int doubt(const UniformRule<float>& rule) {
+    return static_cast<int>(rule.raised_early * kFixedUnit + 0.5f) + 1;
+  }
+
+  // Of zero.
+  static bool near_edge(const UniformRule<float>& rule) {
+    const float guess = (0.0f - rule.narrow_low) * rule.scale;
+    const float rest = (guess - __builtin_floorf(guess)) * kFixedUnit;
+    return guess >= -1.0f && guess <= static_cast<float>(rule.bins + 1) &&
+           (rest < static_cast<float>(doubt(rule)) || rest > kFixedUnit - 1.0f);
+  }
+
   // What no integer holds becomes the smallest, whose lower half is in doubt.
-  Ints units(Floats x) const { return nearest(mul(sub(x, low_), scale_)); }
+  Ints units(Floats x) const {
+    const Ints guess = nearest(mul(sub(x, low_), scale_));
+    if constexpr (kZero) {
+      return where_zero(x, zero_, guess);
+    } else {
+      return guess;
+    }
+  }
 
   Floats low_, scale_;
-  Ints beyond_;
+  Ints beyond_, zero_;
   Ints least_rest_ = ints(-1);
   int doubt_;
 };
 
-// Uniform bins, values of at most 11 significant bits: the raised guess is right, but for ties. In
-// doubt near zero, and NaN, which the stored bits say.
-template <class T, bool kTies>
+// Uniform bins, values of at most 11 significant bits: the raised guess is right, but for ties. NaN
+// is in doubt, and what is far outside; with `kNearZero` also what is near zero, as the stored bits
+// say.
+template <class T, bool kTies, bool kNearZero>
 class NarrowPairs {
  public:
-  static constexpr bool kOftenInDoubt = true;
-
   static bool holds(const UniformRule<float>& rule) {
     // Of a type without infinity, the largest value may be in doubt, too.
     const float largest = widen(T{static_cast<decltype(T::bits)>(kLargest)});
     return rule.narrow_doubt < __builtin_inff() && rule.narrow_doubt <= largest &&
-           rule.has_ties == kTies && rule.scale < 0x1p100f;
+           rule.has_ties == kTies && (rule.narrow_doubt > 0.0f) == kNearZero &&
+           rule.scale < 0x1p100f;
   }
 
   explicit NarrowPairs(const UniformRule<float>& rule)
       : low_(floats(rule.narrow_low)),
         scale_(floats(rule.scale * kFixedUnit)),
-        most_(floats((static_cast<float>(rule.bins) + (kTies ? 0.5f : -0.5f)) * kFixedUnit)),
+        last_(floats((static_cast<float>(rule.bins) - 0.5f) * kFixedUnit)),
         beyond_(floats(rule.thresholds[rule.bins])),
+        overflow_(shorts(rule.bins)),
         tie_(static_cast<int>(rule.narrow_tie * kFixedUnit)),
         ties_(rule.narrow_ties),
-        least_(rule.narrow_doubt > 0.0f ? least_bits(rule.narrow_doubt) : 0) {}
+        zero_(kNearZero ? units_of_zero(rule) : ints(0)),
+        near_zero_(kNearZero ? std::max(least_bits(rule.narrow_doubt) - 1, 1) : 0) {}
 
   void watch(const T* values) {
-    const Ints magnitude = both(load_bits(values), shorts(kMagnitude));
-    farthest_ = max_shorts(farthest_, sub_shorts(magnitude, shorts(least_)));
+    if constexpr (kNearZero) {
+      const Ints magnitude = both(load_bits(values), shorts(kMagnitude));
+      nearest_ = min_shorts(nearest_, sub_shorts(magnitude, shorts(1)));  // zero is no more
+    }
   }
 
-  Ints operator()(Floats x, Floats y) const {
+  Ints operator()(Floats x, Floats y) {
     const PairHalves pairs(units(x), units(y));
+    smallest_ = min(smallest_, pairs.less);
     Ints bins = pairs.upper;
     if constexpr (kTies) {  // keeps the order of a pair
       bins = ties_.less_one_where(bins, swapped(pairs.lower), tie_);
+      bins = min_signed_shorts(bins, overflow_);
     }
     return add_shorts(max_signed_shorts(bins, ints(-1)), shorts(kFirstBinCell));
   }
 
-  bool in_doubt() const { return any_short_above(farthest_, kLargest - least_); }
+  bool in_doubt() const {
+    if constexpr (kNearZero) {
+      if (any_short_below(nearest_, near_zero_)) {
+        return true;
+      }
+    }
+    return any_smallest(smallest_);
+  }
 
-  void trust() { farthest_ = ints(0); }
+  void trust() {
+    nearest_ = ints(-1);
+    smallest_ = ints(0);
+  }
 
  private:
   static constexpr int kMagnitude = (1 << (8 * sizeof(T) - 1)) - 1;
@@ -128,29 +177,40 @@ class NarrowPairs {
     return least;
   }
 
-  // The closed last edge is one more tie, or compared with where there are none: clamped half way
-  // between integers. Far below the bins integers end, with the smallest.
   Ints units(Floats x) const {
-    const Ints inside = floor_of(at_most(mul(sub(x, low_), scale_), most_));
-    if constexpr (kTies) {
-      return inside;
+    const Ints guess = guess_of(x);
+    if constexpr (kNearZero) {
+      return where_zero(x, zero_, guess);
     } else {
-      return add_where_at_least(inside, x, beyond_, ints(static_cast<int>(kFixedUnit)));
+      return guess;
     }
   }
 
-  Floats low_, scale_, most_, beyond_;
+  // The closed last edge is one more tie, or compared with where there are none: clamped half way
+  // between integers. What no integer holds becomes the smallest.
+  Ints guess_of(Floats x) const {
+    const Floats guess = mul(sub(x, low_), scale_);
+    if constexpr (kTies) {
+      return floor_of(guess);
+    } else {
+      const Ints bin = floor_of(at_most(guess, last_));
+      return add_where_at_least(bin, x, beyond_, ints(static_cast<int>(kFixedUnit)));
+    }
+  }
+
+  Floats low_, scale_, last_, beyond_;
+  Ints overflow_;
   int tie_;
   BinBits ties_;
-  int least_;
-  Ints farthest_ = ints(0);
+  Ints zero_;
+  int near_zero_;
+  Ints nearest_ = ints(-1);
+  Ints smallest_ = ints(0);
 };
 
 // Dyadic bins, exactly; NaN and what is far above is in doubt.
 class DyadicPairs {
  public:
-  static constexpr bool kOftenInDoubt = false;
-
   static bool holds(const DyadicRule& rule) {
     constexpr std::int64_t kFarthest = std::int64_t{1} << 14;  // half units exact in float
     const int power = 8 - rule.exponent;
@@ -200,8 +260,6 @@ class DyadicPairs {
 // Log bins of the whole axis, exactly; NaN is in doubt.
 class LogPairs {
  public:
-  static constexpr bool kOftenInDoubt = false;
-
   static bool holds(const LogRule& rule) {
     // A normal 2^min_exponent, infinity beyond the grid, no window.
     return rule.min_exponent > -kBias && rule.first_bin == 0 && rule.bins == 2 * rule.half + 1 &&

@@ -48,8 +48,7 @@ class PairCounter {
   static constexpr std::int32_t kValues = 2;  // to an index
   static constexpr std::int32_t kBlockValues = 256;
 
-  explicit PairCounter(Pairs& pairs)
-      : pairs_(pairs), bytes_(pairs.bytes), words_(pairs.words) {}
+  explicit PairCounter(Pairs& pairs) : pairs_(pairs), bytes_(pairs.bytes), words_(pairs.words) {}
 
   void spread() { pairs_.spread = true; }
 
@@ -125,10 +124,10 @@ class SingleCounter {
   Singles singles_;
 };
 
-// Places the values first .. last - 1 of a run, whole blocks, and counts those a block before. Group
-// by group: neither half fills the processor, and indices of a block ago have left the store buffer.
-// A group takes the place of the one just counted: an increment waits for earlier stores to lines
-// that look alike, and few lines look like few.
+// Places the values first .. last - 1 of a run, whole blocks, and counts those a block before.
+// Group by group: neither half fills the processor, and indices of a block ago have left the store
+// buffer. A group takes the place of the one just counted: an increment waits for earlier stores to
+// lines that look alike, and few lines look like few.
 template <bool kSpread, bool kExact, class Counter, class Placer>
 inline void count_and_place(Counter counter, Placer& placer, std::int32_t first, std::int32_t last,
                             typename Counter::Index* indices) {
@@ -138,7 +137,9 @@ inline void count_and_place(Counter counter, Placer& placer, std::int32_t first,
       counter.template count<kSpread>(group);
       placer.template place<kExact>(first + j, group);
     }
-    placer.note_doubt(first + Counter::kBlockValues);
+    if constexpr (!kExact) {
+      placer.note_doubt(first + Counter::kBlockValues);
+    }
   }
 }
 

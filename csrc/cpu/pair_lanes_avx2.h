@@ -19,9 +19,6 @@ inline Floats floats(float x) { return _mm256_set1_ps(x); }
 inline Floats sub(Floats a, Floats b) { return _mm256_sub_ps(a, b); }
 inline Floats mul(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
 // A NaN in x stays; conversions make it the smallest integer.
-inline Floats clamp(Floats x, Floats least, Floats most) {
-  return _mm256_min_ps(most, _mm256_max_ps(least, x));
-}
 inline Floats at_most(Floats x, Floats most) { return _mm256_min_ps(most, x); }
 inline Ints nearest(Floats x) { return _mm256_cvtps_epi32(x); }
 inline Ints floor_of(Floats x) { return _mm256_cvttps_epi32(_mm256_floor_ps(x)); }
@@ -37,7 +34,6 @@ inline Ints max_unsigned(Ints a, Ints b) { return _mm256_max_epu32(a, b); }
 inline Ints min_shorts(Ints a, Ints b) { return _mm256_min_epu16(a, b); }  // unsigned
 inline Ints min_signed_shorts(Ints a, Ints b) { return _mm256_min_epi16(a, b); }
 inline Ints max_signed_shorts(Ints a, Ints b) { return _mm256_max_epi16(a, b); }
-inline Ints max_shorts(Ints a, Ints b) { return _mm256_max_epu16(a, b); }
 inline Ints add_shorts(Ints a, Ints b) { return _mm256_add_epi16(a, b); }
 inline Ints sub_shorts(Ints a, Ints b) { return _mm256_sub_epi16(a, b); }
 inline Ints both(Ints a, Ints b) { return _mm256_and_si256(a, b); }
@@ -59,6 +55,12 @@ inline Ints swapped(Ints x) {
 // The upper half of each lane of `upper`, the lower of `lower`.
 inline Ints halves(Ints upper, Ints lower) { return _mm256_blend_epi16(lower, upper, 0xaa); }
 
+// -0.0 is zero.
+inline Ints where_zero(Floats x, Ints zero, Ints other) {
+  const __m256 is_zero = _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_EQ_OQ);
+  return _mm256_blendv_epi8(other, zero, _mm256_castps_si256(is_zero));
+}
+
 inline Ints add_where_at_least(Ints sum, Floats x, Floats bound, Ints amount) {
   const Ints where = _mm256_castps_si256(_mm256_cmp_ps(x, bound, _CMP_GE_OQ));
   return _mm256_add_epi32(sum, _mm256_and_si256(where, amount));
@@ -69,12 +71,8 @@ inline Ints with_sign_of(Floats sign, Ints x) { return _mm256_sign_epi32(x, bits
 
 inline bool any(Ints mask) { return _mm256_testz_si256(mask, mask) == 0; }
 
-inline bool any_short_below(Ints x, int bound) {  // unsigned
+inline bool any_short_below(Ints x, int bound) {  // unsigned, at least 1
   return any(_mm256_cmpeq_epi16(_mm256_min_epu16(x, shorts(bound - 1)), x));
-}
-
-inline bool any_short_above(Ints x, int bound) {  // unsigned
-  return any(_mm256_cmpeq_epi16(_mm256_max_epu16(x, shorts(bound + 1)), x));
 }
 
 inline bool any_above_unsigned(Ints x, std::uint32_t bound) {

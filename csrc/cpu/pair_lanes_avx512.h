@@ -19,9 +19,6 @@ inline Floats floats(float x) { return _mm512_set1_ps(x); }
 inline Floats sub(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
 inline Floats mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
 // A NaN in x stays; conversions make it the smallest integer.
-inline Floats clamp(Floats x, Floats least, Floats most) {
-  return _mm512_min_ps(most, _mm512_max_ps(least, x));
-}
 inline Floats at_most(Floats x, Floats most) { return _mm512_min_ps(most, x); }
 inline Ints nearest(Floats x) { return _mm512_cvtps_epi32(x); }
 inline Ints floor_of(Floats x) {
@@ -39,7 +36,6 @@ inline Ints max_unsigned(Ints a, Ints b) { return _mm512_max_epu32(a, b); }
 inline Ints min_shorts(Ints a, Ints b) { return _mm512_min_epu16(a, b); }  // unsigned
 inline Ints min_signed_shorts(Ints a, Ints b) { return _mm512_min_epi16(a, b); }
 inline Ints max_signed_shorts(Ints a, Ints b) { return _mm512_max_epi16(a, b); }
-inline Ints max_shorts(Ints a, Ints b) { return _mm512_max_epu16(a, b); }
 inline Ints add_shorts(Ints a, Ints b) { return _mm512_add_epi16(a, b); }
 inline Ints sub_shorts(Ints a, Ints b) { return _mm512_sub_epi16(a, b); }
 inline Ints both(Ints a, Ints b) { return _mm512_and_si512(a, b); }
@@ -61,6 +57,12 @@ inline Ints halves(Ints upper, Ints lower) {
   return _mm512_mask_blend_epi16(0xaaaaaaaa, lower, upper);
 }
 
+// -0.0 is zero.
+inline Ints where_zero(Floats x, Ints zero, Ints other) {
+  const __mmask16 is_zero = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_EQ_OQ);
+  return _mm512_mask_mov_epi32(other, is_zero, zero);
+}
+
 inline Ints add_where_at_least(Ints sum, Floats x, Floats bound, Ints amount) {
   return _mm512_mask_add_epi32(sum, _mm512_cmp_ps_mask(x, bound, _CMP_GE_OQ), sum, amount);
 }
@@ -70,12 +72,8 @@ inline Ints with_sign_of(Floats sign, Ints x) {
   return _mm512_mask_sub_epi32(x, _mm512_movepi32_mask(bits(sign)), _mm512_setzero_si512(), x);
 }
 
-inline bool any_short_below(Ints x, int bound) {  // unsigned
+inline bool any_short_below(Ints x, int bound) {  // unsigned, at least 1
   return _mm512_cmplt_epu16_mask(x, shorts(bound)) != 0;
-}
-
-inline bool any_short_above(Ints x, int bound) {  // unsigned
-  return _mm512_cmpgt_epu16_mask(x, shorts(bound)) != 0;
 }
 
 inline bool any_above_unsigned(Ints x, std::uint32_t bound) {

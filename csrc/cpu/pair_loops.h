@@ -105,7 +105,7 @@ class FixedBlocks {
 
   // Many bins are narrow beside the spacing of floats.
   template <class Index>
-  static constexpr bool kAsksGroups = Fixed::kOftenInDoubt || sizeof(Index) == 2;
+  static constexpr bool kAsksGroups = sizeof(Index) == 2;
 
   const T* values_;
   Fixed fixed_;
@@ -150,10 +150,13 @@ void count_uniform_fixed(const UniformRule<Widened<T>>& rule, const Run<T>& run,
                          Counters& counters) {
   bool counted = false;
   if constexpr (std::is_same_v<T, float>) {
-    counted = try_uniform<UniformPairs>(rule, run, counters);
+    counted = try_uniform<UniformPairs<false>>(rule, run, counters) ||
+              try_uniform<UniformPairs<true>>(rule, run, counters);
   } else if constexpr (kFixed<T>) {
-    counted = try_uniform<NarrowPairs<T, false>>(rule, run, counters) ||
-              try_uniform<NarrowPairs<T, true>>(rule, run, counters);
+    counted = try_uniform<NarrowPairs<T, false, false>>(rule, run, counters) ||
+              try_uniform<NarrowPairs<T, true, false>>(rule, run, counters) ||
+              try_uniform<NarrowPairs<T, false, true>>(rule, run, counters) ||
+              try_uniform<NarrowPairs<T, true, true>>(rule, run, counters);
   }
   if (!counted) {
     count_uniform(rule, run, counters.words);

@@ -119,13 +119,16 @@ def test_few_and_many_values_in_turn(kernel, isa):
             counted(kernel, x[:size], grid)
 
 
-@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, -0.0, 1e30])
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-45, -1e-30, 1e30])
 @pytest.mark.parametrize("share", [0.001, 0.2, 1.0])
 def test_odd_values_among_others(kernel, isa, odd, share):
     rng = np.random.default_rng(1)
     x = np.where(rng.random(MANY) < share, odd, rng.normal(0, 0.4, MANY)).astype(np.float32)
     for grid in (
         kernel.Uniform(np.linspace(-1.3, 1.1, 257)),
+        kernel.Uniform(np.linspace(-0.3, 0.3, 257)),  # the middle edge is nearly 0
+        kernel.Uniform(np.linspace(-1, 1, 257)),
+        kernel.Uniform(np.linspace(-1, 0, 101)),
         kernel.Uniform(np.linspace(-1.3, 1.1, 5_001)),
         kernel.Dyadic(200, -6, -100),
         kernel.Log(2, -12, 3),
