@@ -39,11 +39,7 @@ def _stepping(optimizer: Any) -> tuple[Any, ...]:
     wrapped = getattr(optimizer, "optimizer", None)
     framework = type(optimizer).__module__.partition(".")[0]
     if wrapped is not None and framework in KEEP_MASTERS:
-        raise TypeError(
-            f"optimizer is a {type(optimizer).__name__} of {framework}, which steps copies of the "
-            "parameters, group by group, before the model has the result; pass no optimizer, and "
-            "call monitor.record(step) after the step"
-        )
+        raise _steps_masters(f"optimizer is a {type(optimizer).__name__} of {framework}, which")
     if wrapped is not None and "_optimizer_step_post_hooks" not in vars(optimizer):
         return _stepping(wrapped)
     if not hasattr(optimizer, "register_step_post_hook"):
@@ -53,6 +49,28 @@ def _stepping(optimizer: Any) -> tuple[Any, ...]:
             "monitor.record(step) without an optimizer"
         )
     return (optimizer,)
+
+
+def check_masters(optimizers: Sequence[Any], tensors: Mapping[str, Any]) -> None:
+    """Refuse the optimizer that was handed to DeepSpeed, which steps its masters since.
+
+    Raises
+    ------
+    TypeError
+        For one that ZeRO-3 has emptied, or with none of the parameters that ZeRO-1 or 2 has linked.
+    """
+    linked = any(hasattr(tensor, "_hp_mapping") for tensor in tensors.values())
+    for optimizer in optimizers:
+        empty = not any(group["params"] for group in optimizer.param_groups)
+        if (empty and "deepspeed" in sys.modules) or (linked and not names_in(optimizer, tensors)):
+            raise _steps_masters("optimizer was handed to DeepSpeed, and")
+
+
+def _steps_masters(which: str) -> TypeError:
+    return TypeError(
+        f"{which} steps copies of the parameters, group by group, before the model has the result; "
+        "pass no optimizer, and call monitor.record(step) after the step"
+    )
 
 
 def names_in(optimizer: Any, tensors: Mapping[str, Any]) -> tuple[str, ...]:
@@ -73,7 +91,8 @@ def check_quantities(
             raise ValueError(f"quantities must be among {', '.join(QUANTITIES)}, got {quantity!r}")
     if not chosen:
         raise ValueError(f"quantities needs at least one of {', '.join(QUANTITIES)}, got none")
-    plain = [name for name, tensor in tensors.items() if not hasattr(tensor, "grad")]
+    # of the type: a tensor with a history warns when it is asked
+    plain = [name for name, tensor in tensors.items() if not hasattr(type(tensor), "grad")]
     if "grad" in chosen and plain:
         raise ValueError(
             f'quantities: "grad" needs torch parameters, but {plain[0]!r} has no .grad'

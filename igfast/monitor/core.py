@@ -154,8 +154,10 @@ class Monitor:
                 whole = sharding.unwrapped(model)
                 self._replaced = Replaced(whole, tensors, include, exclude)
             dtypes = dict(zip(tensors, check_tensors(tensors), strict=True))
-            chosen = arguments.check_quantities(quantities, tensors, bool(self._optimizers))
+            own = tensors if adapter is None else {}  # an adapter has gradients of its own
+            chosen = arguments.check_quantities(quantities, own, bool(self._optimizers))
             settings = arguments.settings_of(grid, bins, splits, offsets)
+            arguments.check_masters(self._optimizers, tensors)
             self._stepped = [arguments.names_in(one, tensors) for one in self._optimizers]
             outlets = Outlets(sinks)
             examiner = arguments.examiner_of(health, tensors)

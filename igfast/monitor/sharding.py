@@ -220,7 +220,7 @@ def local_of(tensor: Any) -> Any:
 
 
 def unwrapped(model: Any) -> Any:
-    """The module inside DistributedDataParallel, so that names are those of one process.
+    """The module inside DistributedDataParallel or an engine: names are those of one process.
 
     Raises
     ------
@@ -230,6 +230,9 @@ def unwrapped(model: Any) -> Any:
     model = getattr(model, "_orig_mod", model)  # what torch.compile has wrapped
     parallel = sys.modules.get("torch.nn.parallel")
     if parallel is not None and isinstance(model, parallel.DistributedDataParallel):
+        model = model.module
+    deepspeed = sys.modules.get("deepspeed")
+    if deepspeed is not None and isinstance(model, deepspeed.DeepSpeedEngine):
         model = model.module
     fsdp = sys.modules.get("torch.distributed.fsdp")
     for name, module in model.named_modules() if hasattr(model, "named_modules") else ():

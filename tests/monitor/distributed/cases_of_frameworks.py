@@ -1,27 +1,21 @@
 """Four ranks with parameters as DeepSpeed and Megatron-Core lay them out: the page's adapters.
 
-Stand-ins with the attributes that the frameworks set; the frameworks are not installed.
+Stand-ins with the attributes that the frameworks set, for layouts that their CPU parts never have.
 """
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 import igfast
-from igfast.monitor import Part
 from igfast.store import RunReader
 
 from .comparing import Net, Twin
-
-PAGE = Path(__file__).parents[3] / "docs" / "distributed.md"
-ADAPTERS = {"Part": Part}
-for _code in re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.M | re.S):
-    exec(compile(_code, str(PAGE), "exec"), ADAPTERS)
+from .pages import ADAPTERS
 
 RANKS = 4
 JUNK = float("nan")
