@@ -38,11 +38,12 @@ def _stepping(optimizer: Any) -> tuple[Any, ...]:
         return tuple(inner for one in reversed(contained) for inner in _stepping(one))
     wrapped = getattr(optimizer, "optimizer", None)
     framework = type(optimizer).__module__.partition(".")[0]
-    if wrapped is not None and framework in KEEP_MASTERS:
+    hooked = hasattr(optimizer, "register_step_post_hook")
+    if framework in KEEP_MASTERS and (wrapped is not None or not hooked):
         raise _steps_masters(f"optimizer is a {type(optimizer).__name__} of {framework}, which")
     if wrapped is not None and "_optimizer_step_post_hooks" not in vars(optimizer):
         return _stepping(wrapped)
-    if not hasattr(optimizer, "register_step_post_hook"):
+    if not hooked:
         raise TypeError(
             "optimizer must be a torch.optim.Optimizer, a sequence or a container of them (with "
             f"register_step_post_hook), got {type(optimizer).__name__}; unwrap it, or call "
@@ -52,18 +53,22 @@ def _stepping(optimizer: Any) -> tuple[Any, ...]:
 
 
 def check_masters(optimizers: Sequence[Any], tensors: Mapping[str, Any]) -> None:
-    """Refuse the optimizer that was handed to DeepSpeed, which steps its masters since.
+    """Refuse the optimizer that was handed to such a framework, which steps masters since.
 
     Raises
     ------
     TypeError
-        For one that ZeRO-3 has emptied, or with none of the parameters that ZeRO-1 or 2 has linked.
+        For one that ZeRO-3 has emptied, or with none of the parameters that ZeRO-1, ZeRO-2 or
+        Megatron has linked to masters.
     """
-    linked = any(hasattr(tensor, "_hp_mapping") for tensor in tensors.values())
+    linked = any(
+        hasattr(tensor, "_hp_mapping") or getattr(tensor, "main_param", None) is not None
+        for tensor in tensors.values()
+    )
     for optimizer in optimizers:
         empty = not any(group["params"] for group in optimizer.param_groups)
         if (empty and "deepspeed" in sys.modules) or (linked and not names_in(optimizer, tensors)):
-            raise _steps_masters("optimizer was handed to DeepSpeed, and")
+            raise _steps_masters("optimizer was handed to DeepSpeed or Megatron, and")
 
 
 def _steps_masters(which: str) -> TypeError:

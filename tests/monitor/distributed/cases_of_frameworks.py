@@ -190,6 +190,10 @@ def optimizers_with_masters(rank, room):
         for given in (outer, SimpleNamespace(optimizer=outer)):  # as accelerate wraps it
             with pytest.raises(TypeError, match=r"pass no optimizer, and call monitor.record"):
                 igfast.Monitor({"w": parameter}, given)
+    parameter.main_param = torch.ones(4)
+    of_masters = torch.optim.SGD([torch.nn.Parameter(parameter.main_param)], lr=0.1)
+    with pytest.raises(TypeError, match="handed to DeepSpeed or Megatron, and steps copies"):
+        igfast.Monitor({"w": parameter}, of_masters)
 
 
 CASES = (
