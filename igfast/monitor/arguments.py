@@ -37,19 +37,34 @@ def _stepping(optimizer: Any) -> tuple[Any, ...]:
         # containers step them in order, and the last one sees the step complete
         return tuple(inner for one in reversed(contained) for inner in _stepping(one))
     wrapped = getattr(optimizer, "optimizer", None)
-    framework = type(optimizer).__module__.partition(".")[0]
-    hooked = hasattr(optimizer, "register_step_post_hook")
-    if framework in KEEP_MASTERS and (wrapped is not None or not hooked):
+    if _steps_copies(optimizer):
+        framework = type(optimizer).__module__.partition(".")[0]
         raise _steps_masters(f"optimizer is a {type(optimizer).__name__} of {framework}, which")
     if wrapped is not None and "_optimizer_step_post_hooks" not in vars(optimizer):
         return _stepping(wrapped)
-    if not hooked:
+    if not hasattr(optimizer, "register_step_post_hook"):
         raise TypeError(
             "optimizer must be a torch.optim.Optimizer, a sequence or a container of them (with "
             f"register_step_post_hook), got {type(optimizer).__name__}; unwrap it, or call "
             "monitor.record(step) without an optimizer"
         )
     return (optimizer,)
+
+
+def keeps_masters(optimizer: Any) -> bool:
+    """Whether this is, or wraps, an optimizer that steps copies of the model's parameters."""
+    while optimizer is not None:
+        if _steps_copies(optimizer):
+            return True
+        optimizer = getattr(optimizer, "optimizer", None)
+    return False
+
+
+def _steps_copies(optimizer: Any) -> bool:
+    if type(optimizer).__module__.partition(".")[0] not in KEEP_MASTERS:
+        return False
+    wrapped = getattr(optimizer, "optimizer", None)
+    return wrapped is not None or not hasattr(optimizer, "register_step_post_hook")
 
 
 def check_masters(optimizers: Sequence[Any], tensors: Mapping[str, Any]) -> None:

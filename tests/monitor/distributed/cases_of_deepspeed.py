@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 import deepspeed
+import numpy as np
 import pytest
 import torch
 from deepspeed.utils import (
@@ -168,4 +169,50 @@ def zero_3_masters_and_gradients(rank, room):
             training.engine.step()
 
 
-CASES = (zero_1, zero_2, bf16_masters, zero_3, zero_3_masters_and_gradients)
+def trainers_callback(rank, room):
+    """The Trainer of transformers, whose DeepSpeed optimizer says nothing of its steps."""
+    transformers = pytest.importorskip("transformers")
+    from igfast.integrations.transformers import MonitorCallback
+
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2")
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT="29500")  # not used: there is a group
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = Net()
+
+        def forward(self, x):
+            return {"loss": self.net(x).pow(3).mean()}
+
+    for stage in (2, 3):
+        callback = MonitorCallback(
+            every=2,
+            store=room / f"{stage}.igf",
+            adapter=(lambda model: ADAPTERS["Zero3"](model, rank)) if stage == 3 else None,
+        )
+        arguments = transformers.TrainingArguments(
+            output_dir=str(room),
+            max_steps=5,
+            per_device_train_batch_size=4,
+            use_cpu=True,
+            report_to=[],
+            disable_tqdm=True,
+            save_strategy="no",
+            deepspeed={
+                "zero_optimization": {"stage": stage},
+                "train_micro_batch_size_per_gpu": "auto",
+                "zero_allow_untested_optimizer": True,
+            },
+        )
+        rows = [{"x": row} for row in torch.randn(64, 24)]
+        trainer = transformers.Trainer(Model(), arguments, train_dataset=rows, callbacks=[callback])
+        trainer.train()
+        if rank == 0:
+            run = igfast.open(room / f"{stage}.igf")
+            assert run.steps.tolist() == [0, 2, 4]
+            assert run.layers == tuple(name for name, _ in Model().named_parameters())
+            assert (np.diff(run.moments()["l2"], axis=0) != 0).all()
+
+
+CASES = (zero_1, zero_2, bf16_masters, zero_3, zero_3_masters_and_gradients, trainers_callback)

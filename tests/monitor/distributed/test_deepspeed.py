@@ -8,7 +8,14 @@ import pytest
 
 from .launching import Outcomes
 
-CASES = ("zero_1", "zero_2", "bf16_masters", "zero_3", "zero_3_masters_and_gradients")
+CASES = (
+    "zero_1",
+    "zero_2",
+    "bf16_masters",
+    "zero_3",
+    "zero_3_masters_and_gradients",
+    "trainers_callback",
+)
 
 
 @pytest.fixture(scope="module")
