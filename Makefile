@@ -5,7 +5,7 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
-SOURCES = pyproject.toml CMakeLists.txt $(VENV)/.modules $(shell find csrc -type f)
+SOURCES = pyproject.toml CMakeLists.txt $(VENV)/.packages $(shell find csrc -type f)
 RUN ?= runs/demo.igf
 # More for the benchmarks' pytest: -m huge adds 200M elements and a model of 1.2 billion parameters.
 BENCH ?=
@@ -23,9 +23,9 @@ $(VENV)/.torch:
 	$(PIP) "$(TORCH)"
 	touch $@
 
-# An editable install finds the modules that it was made with: this list of them changes when they do.
-$(VENV)/.modules: $(VENV)/.torch FORCE
-	@find igfast -name '*.py' | LC_ALL=C sort > $@.now
+# An editable install remembers which modules are packages: this list of them changes when they do.
+$(VENV)/.packages: $(VENV)/.torch FORCE
+	@find igfast -name __init__.py | LC_ALL=C sort > $@.now
 	@if cmp -s $@.now $@; then rm $@.now; else mv $@.now $@; fi
 
 FORCE:
