@@ -138,9 +138,12 @@ class LiveReport:
                             self._page = EMPTY % f"drawing the first report, of step {now.step:,}"
                             self._version += 1
                         began = time.thread_time()
-                        self._draw()
-                        pause = min(SHARE * (time.thread_time() - began), LONGEST)
-                        drawn, due = newest, time.monotonic() + pause
+                        try:
+                            self._draw()
+                            drawn = newest
+                        finally:
+                            pause = min(SHARE * (time.thread_time() - began), LONGEST)
+                            due = time.monotonic() + pause
                 else:
                     self._text = waiting_for(self._path)
             except (StoreError, ValueError) as error:
