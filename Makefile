@@ -5,7 +5,7 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
-SOURCES = pyproject.toml CMakeLists.txt $(shell find csrc -type f)
+SOURCES = pyproject.toml CMakeLists.txt $(VENV)/.packages $(shell find csrc -type f)
 RUN ?= runs/demo.igf
 # More for the benchmarks' pytest: -m huge adds 200M elements and a model of 1.2 billion parameters.
 BENCH ?=
@@ -22,6 +22,13 @@ $(VENV)/.torch:
 	$(PIP) --upgrade pip
 	$(PIP) "$(TORCH)"
 	touch $@
+
+# An editable install remembers which modules are packages: this list of them changes when they do.
+$(VENV)/.packages: $(VENV)/.torch FORCE
+	@find igfast -name __init__.py | LC_ALL=C sort > $@.now
+	@if cmp -s $@.now $@; then rm $@.now; else mv $@.now $@; fi
+
+FORCE:
 
 $(VENV)/.user: $(VENV)/.torch $(SOURCES)
 	$(PIP) --editable ".[harness,report,cli]"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from . import _arrays, _core, automatic, choices, config, device_counting
 from ._devices import Copy
 from .automatic import FirstBins
+from .bound import BoundTensors
 from .counted import Counted
 from .device_counting import DeviceCounter, DeviceOutputs
 from .first_bins import first_bins
@@ -60,7 +60,6 @@ class Plan:
         starts: Any = None,
     ) -> None:
         self._operation = "histogram"
-        self._tensors = _arrays.named(tensors, self._operation)
         self.grid = choices.choose_grid(bins, range, grid)
         self.splits = check_splits(splits)
         self.offsets = bool(offsets)
@@ -70,11 +69,7 @@ class Plan:
                 "offsets=True needs a dyadic or log grid: a uniform grid has no exact positions "
                 "within its bins; use Grid.dyadic()"
             )
-        self._starts = starts
-        self._batch = self._lay_out()
-        # of the first call to come: one call needs none
-        self._signature: _arrays.Signature | None = None
-        self._precision = automatic.precisions(self._batch.dtypes)
+        self._bound = BoundTensors(tensors, self._operation, self.splits > 1, starts)
         rows = len(self.names)
         edges = choices.uniform_edges(self.grid, rows)
         self._request = Request(self.grid, self.splits, self.offsets, self.moments, edges)
@@ -82,12 +77,16 @@ class Plan:
         self._records: _core.HostCounter | None = None
         self._counter: DeviceCounter | None = None
         self._seen: Copy | None = None  # of the last count, from which the next bins follow
-        choices.warn_about_combs(self.grid, self.names, self._batch.dtypes, self._precision)
+        choices.warn_about_combs(self.grid, self.names, self._batch.dtypes, self._bound.precision)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the layers."""
-        return self._batch.names
+        return self._bound.names
+
+    @property
+    def _batch(self) -> _arrays.Batch:
+        return self._bound.batch
 
     def __call__(self, out: Histogram | None = None) -> Any:
         """Count now.
@@ -149,12 +148,11 @@ class Plan:
 
         Of tensors on the host, after :meth:`reuse`, in one compiled call.
         """
-        if self._batch.copied or not self._in_place():
-            self._refresh()
+        self._refresh()
         if self._records is None or self.unsettled:
             return self.settle(self._count_in_place(None, None))
         bins = self._exponents, self._origins
-        follow = self._precision if self.grid.automatic else None
+        follow = self._bound.precision if self.grid.automatic else None
         threads = config.get_num_threads()
         block, moved = self._records.count(self._batch.table, *bins, follow, threads)
         if moved is not None:
@@ -253,41 +251,16 @@ class Plan:
         ValueError
             If names differ from the plan's.
         """
-        given = _arrays.named(tensors, self._operation)
-        if tuple(given) != self.names:
-            raise ValueError(
-                f"rebind needs tensors of the same names in the same order, {self.names}, got "
-                f"{tuple(given)}; make a new Plan"
-            )
-        self._tensors = given
+        self._bound.rebind(tensors)
 
     def release(self) -> None:
         """Keep no tensor alive until the next :meth:`rebind`."""
-        self._tensors = {}
-        self._signature = None
-        self._batch = replace(self._batch, keep=())
-
-    def _lay_out(self) -> _arrays.Batch:
-        return _arrays.batch(
-            self._tensors, self._operation, ordered=self.splits > 1, starts=self._starts
-        )
+        self._bound.release()
 
     def _refresh(self) -> None:
-        """Find tensors whose storage moved, and copy again those that cannot be read in place."""
-        if len(self._tensors) != len(self.names):
-            raise RuntimeError("this plan has released its tensors; rebind() it first")
-        if self._batch.copied or not self._in_place():
-            before, self._batch = self._batch, self._lay_out()
-            self._signature = _arrays.Signature(self._tensors)
-            self._precision = automatic.precisions(self._batch.dtypes)
-            same = before.home == self._batch.home
-            if not (same and np.array_equal(before.table, self._batch.table)):
-                self._follow()  # by what the counter that goes has seen
-                self._counter = None
-
-    def _in_place(self) -> bool:
-        """Whether the tensors lie where the table says."""
-        return self._signature is not None and self._signature.holds(self._tensors)
+        if self._bound.refresh():
+            self._follow()  # by what the counter that goes has seen
+            self._counter = None
 
     def _enqueue(
         self,
@@ -322,9 +295,10 @@ class Plan:
     def _check_capture(self) -> None:
         """Refuse what a graph would freeze: a table of tensors that have moved, or no table."""
         laid_out = self._counter is not None
-        moved = laid_out and not self._in_place()
-        if not laid_out or self._batch.copied or moved:
-            why = "reads a copy of a tensor" if self._batch.copied else "is not laid out"
+        copied = self._batch.copied
+        moved = laid_out and not copied and not self._bound.in_place
+        if not laid_out or copied or moved:
+            why = "reads a copy of a tensor" if copied else "is not laid out"
             raise RuntimeError(
                 f"{self._operation}: this plan {why if not moved else 'has tensors that moved'}; "
                 "call it once before the capture, with contiguous tensors that stay where they are"
@@ -359,10 +333,14 @@ class Plan:
         """Count until every layer's bins fit it."""
         batch = self._batch
         self._use(
-            first_bins(batch.table, batch.device, self._request, self._precision, found, first)
+            first_bins(
+                batch.table, batch.device, self._request, self._bound.precision, found, first
+            )
         )
 
     def _next_bins(self, found: Outputs) -> tuple[Int, Int]:
         assert self._exponents is not None
         assert self._origins is not None
-        return automatic.follow(self._exponents, self._origins, found.observed(), self._precision)
+        return automatic.follow(
+            self._exponents, self._origins, found.observed(), self._bound.precision
+        )

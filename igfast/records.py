@@ -28,7 +28,7 @@ class _Part:
     """Decoded records of some layers."""
 
     quantity: str
-    names: tuple[str, ...]
+    rows: dict[str, int]  # by layer
     records: list[Histogram]
 
 
@@ -40,20 +40,23 @@ class Records:
         self._part: _Part | None = None
         self._pooled: dict[tuple[str, str], list[Histogram]] = {}
         self._series: dict[tuple[str, str], list[LayerSeries]] = {}
+        self._series_bytes = 0
         self._commons: dict[tuple[str, str], Common] = {}
         self._moments: dict[str, dict[str, NDArray[Any]]] = {}
 
     def histograms(self, layer: str, quantity: str) -> list[Histogram]:
         """T histograms of one layer."""
         if not self._is_pooled(layer, quantity):
-            return [record[layer] for record in self._part_with(layer, quantity).records]
+            part = self._part_with(layer, quantity)
+            row = [part.rows[layer]]
+            return [record.select(row) for record in part.records]
         key = (quantity, layer)
         if key not in self._pooled:
             rows = self._members(layer, quantity)
             if not len(self._source.steps_of(quantity)):
                 return []
             held = self._part_with(self._source.layers(quantity)[0], quantity)
-            whole = held.names == self._source.layers(quantity)
+            whole = len(held.rows) == len(self._source.layers(quantity))
             records = held.records if whole else self._source.histogram_series(quantity)
             pooled = [record.select(rows).pooled(layer) for record in records]
             self._pooled[key] = merging.equally_wide(pooled)
@@ -62,7 +65,7 @@ class Records:
     def _part_with(self, layer: str, quantity: str) -> _Part:
         """Decoded records of this layer and those after it, as many as memory is meant for."""
         part = self._part
-        if part is not None and part.quantity == quantity and layer in part.names:
+        if part is not None and part.quantity == quantity and layer in part.rows:
             return part
         names = self._source.layers(quantity)
         if layer not in names:
@@ -76,18 +79,17 @@ class Records:
             records = list(self._source.histogram_series(quantity))
         else:
             records = list(self._source.histogram_series(quantity, chosen))
-        self._part = _Part(quantity, chosen, records)
+        rows = {name: row for row, name in enumerate(chosen)}
+        self._part = _Part(quantity, rows, records)
         return self._part
 
-    def _make_room(self) -> None:
-        """Forget layers while what is kept of them exceeds the memory it is meant for."""
-        sizes = {key: sum(_size(part) for part in parts) for key, parts in self._series.items()}
-        total = sum(sizes.values())
-        for key in list(self._series)[:-1]:
-            if total <= MOST_BYTES:
-                break
-            total -= sizes[key]
-            del self._series[key]
+    def _keep(self, key: tuple[str, str], parts: list[LayerSeries]) -> None:
+        """Keep what was cut, and forget the oldest while that exceeds its memory."""
+        self._series[key] = parts
+        self._series_bytes += sum(map(_size, parts))
+        while self._series_bytes > MOST_BYTES and len(self._series) > 1:
+            oldest = self._series.pop(next(iter(self._series)))
+            self._series_bytes -= sum(map(_size, oldest))
 
     def _is_pooled(self, layer: str, quantity: str) -> bool:
         known = self._source.layers(quantity)
@@ -117,8 +119,7 @@ class Records:
             None if moments is None else moments[::every],
         )
         if every == 1:
-            self._series[key] = found
-            self._make_room()
+            self._keep(key, found)
         return found
 
     def common(self, layer: str, quantity: str) -> Common:
@@ -148,11 +149,13 @@ class Records:
 
     def _recorded_moments(self, layer: str, quantity: str) -> Float | None:
         source, steps = self._source, self._source.steps_of(quantity)
-        if not len(steps) or not len(source.moment_steps(quantity)):
-            return None
         if quantity not in self._moments:
-            found = source.moments(quantity, steps)
-            self._moments[quantity] = {name: found[name] for name in ("count", "mean", "variance")}
+            there = len(steps) and len(source.moment_steps(quantity))
+            found = source.moments(quantity, steps) if there else {}
+            kept = {name: found[name] for name in ("count", "mean", "variance") if there}
+            self._moments[quantity] = kept
+        if not self._moments[quantity]:
+            return None
         names = source.layers(quantity)
         pooled = self._is_pooled(layer, quantity)
         columns = self._members(layer, quantity) if pooled else [names.index(layer)]

@@ -32,6 +32,7 @@ ROOMS = [
     "choices",
     "device_counting",
     "first_bins",
+    "bound",
     "plan",
     "binning",
     "operators",

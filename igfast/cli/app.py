@@ -81,7 +81,7 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File.  (default: RUN.FORMAT)")
     ] = None,
-    quantity: Annotated[str, typer.Option(help="param, grad or update.")] = "param",
+    quantity: Annotated[str, typer.Option(help="param, grad, update or second_moment.")] = "param",
     estimator: Annotated[str, typer.Option(help=f"Of Γ and L: {', '.join(ESTIMATORS)}.")] = "split",
     csv: Annotated[bool, typer.Option("--csv", help="Short for --format csv.")] = False,
     npz: Annotated[bool, typer.Option("--npz", help="Short for --format npz.")] = False,

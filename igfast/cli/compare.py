@@ -19,7 +19,7 @@ def compare(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="HTML page, its numbers beside it.")
     ] = Path("comparison.html"),
-    quantity: Annotated[str, typer.Option(help="param, grad or update.")] = "param",
+    quantity: Annotated[str, typer.Option(help="param, grad, update or second_moment.")] = "param",
     page: Annotated[bool, typer.Option(help="Write the page; else only the table.")] = True,
 ) -> None:
     """Compare runs: L, H, C and transitions in a table, all curves overlaid on a page."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..monitor import Monitor
+from ..monitor.arguments import keeps_masters
+from ..schedules import Schedule, resolve
 
 # What a trainer knows better than its user.
 _OWN = ("model", "optimizer", "step")
@@ -19,7 +21,8 @@ class Attachment:
     Parameters
     ----------
     options : mapping
-        Keyword arguments of :class:`igfast.Monitor`.
+        Keyword arguments of :class:`igfast.Monitor`, and ``adapter``: a function that gives, for
+        the trainer's model, what the Monitor takes in its place.
 
     Attributes
     ----------
@@ -34,6 +37,8 @@ class Attachment:
                     f"{name}= comes from the trainer, got {options[name]!r}; leave it out"
                 )
         self._options = dict(options)
+        self._adapter: Callable[[Any], Any] | None = self._options.pop("adapter", None)
+        self._schedule: Schedule | None = None  # where the Monitor sees no step by itself
         self._began = False
         self.monitor: Monitor | None = None
 
@@ -44,8 +49,21 @@ class Attachment:
         options["sinks"] = [*options.get("sinks", ()), *sinks]
         if options.get("store") is not None:
             options.setdefault("resume", step > 0 or self._began)
+        if self._adapter is not None:
+            model = self._adapter(model)
+        self._schedule = None
+        if keeps_masters(optimizer):
+            optimizer, self._schedule = None, resolve(options.get("every", 10))
         self.monitor = Monitor(model, optimizer, step=step, **options).start()
         self._began = True
+        if self._schedule is not None and (not options.get("resume") or self._schedule(step)):
+            self.monitor.record(step)
+
+    def stepped(self, step: int) -> None:
+        """A step is complete in the model; only DeepSpeed's and Megatron's have to be told."""
+        monitor, schedule = self.monitor, self._schedule
+        if monitor is not None and schedule is not None and step > monitor.step and schedule(step):
+            monitor.record(step)
 
     def end(self) -> None:
         """Detach and finish the records."""

@@ -27,8 +27,12 @@ class MonitorCallback(_callback_class()):  # type: ignore[misc]
     the Trainer counts steps that mixed precision skips, the Monitor does not. With
     ``resume_from_checkpoint`` the run goes on in its store.
 
+    With DeepSpeed, whose optimizers step masters, parameters are recorded at the end of a step.
+
     Parameters
     ----------
+    adapter : function model -> Parts, optional
+        What is measured in place of the model: for ZeRO-3, see ``docs/distributed.md``.
     **options
         Of :class:`igfast.Monitor`, but for ``model``, ``optimizer`` and ``step``.
 
@@ -61,6 +65,9 @@ class MonitorCallback(_callback_class()):  # type: ignore[misc]
     ) -> None:
         """The first event at which the optimizer exists and a checkpoint is loaded."""
         self._attachment.begin(model, optimizer, state.global_step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._attachment.stepped(state.global_step)
 
     def close(self) -> None:
         """Finish the records where training has failed, of which a Trainer tells no callback."""

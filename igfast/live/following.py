@@ -120,7 +120,7 @@ class Follower:
 
     def _catch_up(self, reader: RunReader, quantity: str) -> list[State]:
         steps = reader.steps_of(quantity)
-        if self._newest is None or self._newest.step > steps[-1]:  # resumed from before
+        if not self._goes_on(reader):
             self._live, self._newest = LiveCurves(), None
             self._grouped = Grouped(reader.config.get("monitor", {}).get("groups", {}))
         new = np.arange(len(steps))
@@ -136,6 +136,14 @@ class Follower:
             self._add(step, times[step], reader.histogram(quantity, index))
             for index, step in zip(new.tolist(), steps[new].tolist(), strict=True)
         ]
+
+    def _goes_on(self, reader: RunReader) -> bool:
+        """Whether the newest record seen is still there: not where training went back, or anew."""
+        if self._newest is None:
+            return False
+        place = int(np.searchsorted(reader.steps, self._newest.step))
+        found = zip(reader.steps[place : place + 1], reader.wall_times[place:], strict=False)
+        return (self._newest.step, self._newest.wall_time) in found
 
     def _add(self, step: int, wall_time: float, record: Histogram) -> State:
         found = self._live.add(step, {"layers": record})["layers"]

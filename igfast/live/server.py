@@ -124,25 +124,32 @@ class LiveReport:
             pass
 
     def _render(self) -> None:
-        follower, drawn, due = Follower(self._path), None, 0.0
+        follower, due = Follower(self._path), 0.0
+        drawn: tuple[int, float] | None = None
         while not self._stop.is_set():
             try:
                 states = follower.look()
                 if states:
                     now = states[-1]
                     self._text = f"step {now.step:,}" + (", ended" if now.ended else ", live")
-                    if now.step != drawn and time.monotonic() >= due:
+                    newest = now.step, now.wall_time  # another run may have come as far
+                    if newest != drawn and time.monotonic() >= due:
                         if not self._version:  # it may take a while
                             self._page = EMPTY % f"drawing the first report, of step {now.step:,}"
                             self._version += 1
                         began = time.thread_time()
-                        self._draw()
-                        pause = min(SHARE * (time.thread_time() - began), LONGEST)
-                        drawn, due = now.step, time.monotonic() + pause
+                        try:
+                            self._draw()
+                            drawn = newest
+                        finally:
+                            pause = min(SHARE * (time.thread_time() - began), LONGEST)
+                            due = time.monotonic() + pause
                 else:
                     self._text = waiting_for(self._path)
             except (StoreError, ValueError) as error:
                 self._text = str(error)
+            except Exception as error:  # what is served must not stand still in silence
+                self._text = f"the report cannot be drawn: {error!r}"
             self._stop.wait(self._interval)
 
     def _draw(self) -> None:

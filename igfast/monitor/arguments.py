@@ -37,13 +37,9 @@ def _stepping(optimizer: Any) -> tuple[Any, ...]:
         # containers step them in order, and the last one sees the step complete
         return tuple(inner for one in reversed(contained) for inner in _stepping(one))
     wrapped = getattr(optimizer, "optimizer", None)
-    framework = type(optimizer).__module__.partition(".")[0]
-    if wrapped is not None and framework in KEEP_MASTERS:
-        raise TypeError(
-            f"optimizer is a {type(optimizer).__name__} of {framework}, which steps copies of the "
-            "parameters, group by group, before the model has the result; pass no optimizer, and "
-            "call monitor.record(step) after the step"
-        )
+    if _steps_copies(optimizer):
+        framework = type(optimizer).__module__.partition(".")[0]
+        raise _steps_masters(f"optimizer is a {type(optimizer).__name__} of {framework}, which")
     if wrapped is not None and "_optimizer_step_post_hooks" not in vars(optimizer):
         return _stepping(wrapped)
     if not hasattr(optimizer, "register_step_post_hook"):
@@ -53,6 +49,48 @@ def _stepping(optimizer: Any) -> tuple[Any, ...]:
             "monitor.record(step) without an optimizer"
         )
     return (optimizer,)
+
+
+def keeps_masters(optimizer: Any) -> bool:
+    """Whether this is, or wraps, an optimizer that steps copies of the model's parameters."""
+    while optimizer is not None:
+        if _steps_copies(optimizer):
+            return True
+        optimizer = getattr(optimizer, "optimizer", None)
+    return False
+
+
+def _steps_copies(optimizer: Any) -> bool:
+    if type(optimizer).__module__.partition(".")[0] not in KEEP_MASTERS:
+        return False
+    wrapped = getattr(optimizer, "optimizer", None)
+    return wrapped is not None or not hasattr(optimizer, "register_step_post_hook")
+
+
+def check_masters(optimizers: Sequence[Any], tensors: Mapping[str, Any]) -> None:
+    """Refuse the optimizer that was handed to such a framework, which steps masters since.
+
+    Raises
+    ------
+    TypeError
+        For one that ZeRO-3 has emptied, or with none of the parameters that ZeRO-1, ZeRO-2 or
+        Megatron has linked to masters.
+    """
+    linked = any(
+        hasattr(tensor, "_hp_mapping") or getattr(tensor, "main_param", None) is not None
+        for tensor in tensors.values()
+    )
+    for optimizer in optimizers:
+        empty = not any(group["params"] for group in optimizer.param_groups)
+        if (empty and "deepspeed" in sys.modules) or (linked and not names_in(optimizer, tensors)):
+            raise _steps_masters("optimizer was handed to DeepSpeed or Megatron, and")
+
+
+def _steps_masters(which: str) -> TypeError:
+    return TypeError(
+        f"{which} steps copies of the parameters, group by group, before the model has the result; "
+        "pass no optimizer, and call monitor.record(step) after the step"
+    )
 
 
 def names_in(optimizer: Any, tensors: Mapping[str, Any]) -> tuple[str, ...]:
@@ -73,7 +111,8 @@ def check_quantities(
             raise ValueError(f"quantities must be among {', '.join(QUANTITIES)}, got {quantity!r}")
     if not chosen:
         raise ValueError(f"quantities needs at least one of {', '.join(QUANTITIES)}, got none")
-    plain = [name for name, tensor in tensors.items() if not hasattr(tensor, "grad")]
+    # of the type: a tensor with a history warns when it is asked
+    plain = [name for name, tensor in tensors.items() if not hasattr(type(tensor), "grad")]
     if "grad" in chosen and plain:
         raise ValueError(
             f'quantities: "grad" needs torch parameters, but {plain[0]!r} has no .grad'

@@ -1,4 +1,4 @@
-"""When to measure, and where records go."""
+"""The Monitor: when to measure, and what it tells."""
 
 from __future__ import annotations
 
@@ -11,22 +11,19 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from ..grids import Grid
-from ..groups import Groups, group_layers
+from ..groups import Groups
 from ..health import Flag, Rule
 from ..histograms import Histogram
-from ..schedules import Schedule, resolve
-from ..sinks.outlets import Outlets
+from ..schedules import Schedule
 from ..store import DEFAULT_HISTOGRAMS
 from ..store.encoding import int64
-from . import arguments, parts, reduction, sharding, storing
+from . import arguments
 from .alone import one_at_a_time
-from .group import connect, together
+from .group import connect
 from .hooks import Hooks, skipped
-from .measuring import check_tensors
-from .quantities import Quantities
-from .recording import Recorder
-from .replacing import Replaced, UnseenSteps
-from .selection import Patterns, named_tensors, select
+from .making import make
+from .replacing import UnseenSteps
+from .selection import Patterns
 
 
 class Monitor:
@@ -138,74 +135,38 @@ class Monitor:
     ) -> None:
         self._alone = threading.RLock()
         self._group = connect(group)
-        layout: sharding.Layout | None = None
-        with together(self._group):
-            self._schedule = resolve(every)
-            self._optimizers = arguments.optimizers(optimizer)
-            path = arguments.store_path(store)
-            adapter = parts.adapter_of(model)
-            if adapter is not None:
-                parts.check_quantities(quantities, self._group)
-                model = parts.tensors_of(adapter, "param")
-            tensors = select(named_tensors(sharding.unwrapped(model)), include, exclude)
-            self._replaced: Replaced | None = None
-            self._unseen: UnseenSteps | None = None
-            if adapter is None and self._group is None:  # sharded ones come and go
-                whole = sharding.unwrapped(model)
-                self._replaced = Replaced(whole, tensors, include, exclude)
-            dtypes = dict(zip(tensors, check_tensors(tensors), strict=True))
-            chosen = arguments.check_quantities(quantities, tensors, bool(self._optimizers))
-            settings = arguments.settings_of(grid, bins, splits, offsets)
-            self._stepped = [arguments.names_in(one, tensors) for one in self._optimizers]
-            outlets = Outlets(sinks)
-            examiner = arguments.examiner_of(health, tensors)
-            self._step = arguments.start_step(step, resume, path)
-            if self._group is not None:
-                shares = (
-                    sharding.shares_of(tensors, dtypes, self._group.number)
-                    if adapter is None
-                    else parts.entries_of(adapter, dtypes)
-                )
-        if self._group is not None:
-            interval = "a function" if callable(every) else every
-            self._group.check_same(
-                every=interval, quantities=chosen, resume=bool(resume), **vars(settings)
-            )
-            layout = sharding.agreed(self._group, shares)
-        stepped = {name for names in self._stepped for name in names}
-        source = Quantities(tensors, self._optimizers, stepped, adapter, self._group, layout)
-        measurements = {name: source.measurement(name, settings) for name in chosen}
-        self._updates = source.updates
-        if self._group is not None:
-            reduction.make_room(self._group, measurements)
-        self._resumed = self._started = self._closed = False
+        made = make(
+            self._group,
+            model,
+            optimizer,
+            every=every,
+            quantities=quantities,
+            include=include,
+            exclude=exclude,
+            groups=groups,
+            grid=grid,
+            bins=bins,
+            splits=splits,
+            offsets=offsets,
+            store=store,
+            histograms=histograms,
+            sinks=sinks,
+            health=health,
+            config=config,
+            resume=resume,
+            step=step,
+        )
+        self._schedule, self._optimizers, self._stepped = (
+            made.schedule,
+            made.optimizers,
+            made.stepped,
+        )
+        self._recorder, self._updates, self._replaced = made.recorder, made.updates, made.replaced
+        self._step, self._resumed = made.step, made.resumed
+        self._started = self._closed = False
         self._wanted_next: bool | None = None
+        self._unseen: UnseenSteps | None = None
         self._hooks = Hooks()
-        begun = storing.Begun()
-        with together(self._group):
-            names = layout.names if layout is not None else tuple(tensors)
-            grouped = group_layers(groups, names)
-            outlets.group(grouped)
-            described = arguments.describe(
-                config, every, settings, chosen, include, exclude, grouped
-            )
-            if path is not None and (self._group is None or self._group.rank == 0):
-                shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-                if layout is not None:
-                    shapes, dtypes = layout.shapes, layout.dtypes
-                layers = storing.layers_of(measurements, shapes, dtypes)
-                begun = storing.begin(
-                    path, described, measurements, layers, resume, step, histograms
-                )
-        writer, known = begun.writer, begun.known
-        if self._group is not None and resume:
-            known = self._group.from_first(known)
-        self._recorder = Recorder(measurements, outlets, examiner, writer, self._group, layout)
-        if known is not None:
-            self._resumed = True
-            self._recorder.resume(*known)
-            if path is not None and writer is not None:
-                outlets.resume(path)
 
     @property
     def step(self) -> int:

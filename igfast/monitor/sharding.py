@@ -220,7 +220,7 @@ def local_of(tensor: Any) -> Any:
 
 
 def unwrapped(model: Any) -> Any:
-    """The module inside DistributedDataParallel, so that names are those of one process.
+    """The module inside DDP, DataParallel or an engine: names are those of one process.
 
     Raises
     ------
@@ -229,7 +229,11 @@ def unwrapped(model: Any) -> Any:
     """
     model = getattr(model, "_orig_mod", model)  # what torch.compile has wrapped
     parallel = sys.modules.get("torch.nn.parallel")
-    if parallel is not None and isinstance(model, parallel.DistributedDataParallel):
+    engine = getattr(sys.modules.get("deepspeed"), "DeepSpeedEngine", None)
+    wrappers: tuple[Any, ...] = () if engine is None else (engine,)
+    if parallel is not None:
+        wrappers = (*wrappers, parallel.DistributedDataParallel, parallel.DataParallel)
+    if isinstance(model, wrappers):
         model = model.module
     fsdp = sys.modules.get("torch.distributed.fsdp")
     for name, module in model.named_modules() if hasattr(model, "named_modules") else ():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +47,7 @@ def begin(
         for quantity, (names, shapes, dtypes) in layers.items():
             writer.define_layers(quantity, names, shapes, dtypes)
         if resume and writer.last_step is not None:
-            earlier = take_up(writer, measurements, step)
+            earlier = take_up(writer, measurements, layers, step)
             return Begun(writer, (writer.last_step, earlier))
     except BaseException:
         writer.close()
@@ -71,7 +72,10 @@ def layers_of(
 
 
 def take_up(
-    writer: BackgroundWriter, measurements: Mapping[str, Measurement], step: int | None
+    writer: BackgroundWriter,
+    measurements: Mapping[str, Measurement],
+    layers: Layers,
+    step: int | None,
 ) -> dict[str, Earlier]:
     """Rewind a run to where training goes on; what is known of the last record there.
 
@@ -90,6 +94,7 @@ def take_up(
         recorded = [name for name in measurements if len(reader.recorded_steps(name))]
         for quantity in recorded:
             measurements[quantity].check(reader.histogram(quantity, -1))
+            _warn_of_dtypes(reader, quantity, layers[quantity])
         writer.rewind(step)  # only now: nothing is dropped for a run that cannot go on
         reader.refresh()
         for quantity in recorded:
@@ -98,3 +103,15 @@ def take_up(
                 moments = reader.moments_at(quantity, int(steps[-1]))
                 earlier[quantity] = moments, reader.next_bins(quantity)
     return earlier
+
+
+def _warn_of_dtypes(reader: RunReader, quantity: str, layers: tuple[Any, ...]) -> None:
+    names, _, dtypes = layers
+    for name, before, now in zip(names, reader.dtypes(quantity), dtypes, strict=True):
+        if before != now:
+            warnings.warn(
+                f"{name!r} was recorded as {before} in {str(reader.path)!r} and is {now} now: what "
+                "rounding changes counts as motion; choose another path for a run of its own",
+                stacklevel=6,
+            )
+            return

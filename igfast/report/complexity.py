@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from igfast.report import style
+from igfast.report import bundles, style
 from igfast.report.collect import Curves, collect
+from igfast.report.counted import Float, Int
 
 if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
@@ -31,24 +33,19 @@ def entropy_complexity(
     entropy_panel, complexity_panel, plane = (figure.add_subplot(grid[0, i]) for i in range(3))
     colors = style.series_colors(len(layers))
     few = len(layers) <= len(style.SERIES)
-    for number, layer in enumerate(layers):
-        entropy, complexity = motion.entropy[:, layer.column], motion.complexity[:, layer.column]
-        look: dict[str, Any] = {
-            "color": colors[number],
-            "linewidth": 1.4 if few else 0.8,
-            "linestyle": style.DASHES[number] if few else "-",
-        }
-        alone: dict[str, Any] = {"marker": "o", "markersize": 3} if len(motion.steps) == 1 else {}
-        entropy_panel.plot(motion.steps, entropy, **look, **alone)
-        complexity_panel.plot(motion.steps, complexity, **look, **alone)
-        plane.plot(entropy, complexity, **look)
-        known = np.flatnonzero(np.isfinite(entropy) & np.isfinite(complexity))
-        if known.size:
-            for end, fill in ((known[0], "none"), (known[-1], colors[number])):
-                plane.plot(
-                    entropy[end], complexity[end], "o", markersize=5 if few else 3,
-                    markerfacecolor=fill, markeredgecolor=colors[number],
-                )  # fmt: skip
+    columns = [layer.column for layer in layers]
+    entropy, complexity = motion.entropy[:, columns].T, motion.complexity[:, columns].T
+    courses = ((entropy_panel, entropy), (complexity_panel, complexity))
+    if few:
+        _draw(courses, plane, motion.steps, colors)
+    else:
+        steps = np.asarray(motion.steps, np.float64)
+        draw = bundles.lines if len(steps) > 1 else bundles.ends
+        for panel, values in courses:
+            draw(panel, [(steps, one) for one in values], colors)
+        paths = list(zip(entropy, complexity, strict=True))
+        bundles.lines(plane, paths, colors)
+        bundles.ends(plane, paths, colors)
     for panel, label in ((entropy_panel, "entropy H / ln B"), (complexity_panel, "complexity C")):
         style.step_axis(panel, motion.steps)
         panel.set_xlabel("optimizer step")
@@ -67,3 +64,30 @@ def entropy_complexity(
     else:
         style.depth_bar(figure, [plane], colors)
     return figure
+
+
+def _draw(
+    courses: tuple[tuple[Axes, Float], tuple[Axes, Float]],
+    plane: Axes,
+    steps: Int,
+    colors: list[str],
+) -> None:
+    """A few layers, each with a dash of its own."""
+    alone: dict[str, Any] = {"marker": "o", "markersize": 3} if len(steps) == 1 else {}
+    (_, entropies), (_, complexities) = courses
+    for number, (entropy, complexity) in enumerate(zip(entropies, complexities, strict=True)):
+        look: dict[str, Any] = {
+            "color": colors[number],
+            "linewidth": 1.4,
+            "linestyle": style.DASHES[number],
+        }
+        for panel, values in courses:
+            panel.plot(steps, values[number], **look, **alone)
+        plane.plot(entropy, complexity, **look)
+        known = np.flatnonzero(np.isfinite(entropy) & np.isfinite(complexity))
+        if known.size:
+            for end, fill in ((known[0], "none"), (known[-1], colors[number])):
+                plane.plot(
+                    entropy[end], complexity[end], "o", markersize=5,
+                    markerfacecolor=fill, markeredgecolor=colors[number],
+                )  # fmt: skip

@@ -22,7 +22,7 @@ from igfast.report.scrutiny import Growth
 FORMAT_VERSION = 1
 
 _OF_RECORD = [
-    ("quantity", "", "what was recorded: param, grad or update"),
+    ("quantity", "", "what was recorded: param, grad, update or second_moment"),
     ("layer", "", "name of the layer"),
     ("step", "optimizer steps", "steps done before the record"),
 ]

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from igfast.report import style
+from igfast.report import bundles, style
 from igfast.report.collect import Curves, Motion, collect
 from igfast.report.counted import Float, Int, Layer
 from igfast.report.windows import Windows, average
@@ -66,15 +66,19 @@ def _lengths_and_slopes(
 ) -> None:
     few = len(layers) <= len(style.SERIES)
     colors = style.series_colors(len(layers))
-    dashes = style.DASHES[: len(layers)] if few else style.DASHES[:1] * len(layers)
     windows = average(motion)
     columns = [layer.column for layer in layers]
-    for color, dash, at in zip(colors, dashes, columns, strict=True):
-        look: dict[str, Any] = {"color": color, "linestyle": dash, "linewidth": 1.6 if few else 0.8}
-        if few:
+    lengths = [_positive(motion.steps, motion.length[:, at]) for at in columns]
+    slopes = [_positive(windows.center, windows.slope[:, at]) for at in columns]
+    if few:
+        for number, (color, at) in enumerate(zip(colors, columns, strict=True)):
+            look: dict[str, Any] = {"color": color, "linestyle": style.DASHES[number]}
             _band(axes[0], motion.steps, motion.length[:, at], motion.length_error[:, at], color)
-        axes[0].plot(*_positive(motion.steps, motion.length[:, at]), **look)
-        axes[1].plot(*_positive(windows.center, windows.slope[:, at]), **look)
+            axes[0].plot(*lengths[number], linewidth=1.6, **look)
+            axes[1].plot(*slopes[number], linewidth=1.6, **look)
+    else:
+        bundles.lines(axes[0], lengths, colors)
+        bundles.lines(axes[1], slopes, colors)
     clear = _clear(motion, layers) or columns
     style.log_value_axis(axes[0], *_limits(motion.length[:, clear], lowest=0.0, decades=4))
     style.log_value_axis(axes[1], *_limits(windows.slope[:, clear]))
@@ -87,7 +91,7 @@ def _lengths_and_slopes(
         names = [style.literal(style.shorten(layer.name)) for layer in layers]
         lines = [
             Line2D([], [], color=color, linestyle=dash)
-            for color, dash in zip(colors, dashes, strict=True)
+            for color, dash in zip(colors, style.DASHES, strict=False)
         ]
         style.figure_legend(figure, lines, names)
     else:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import posixpath
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +15,7 @@ from .numbers import MEASURES, Numbers
 from .record import Record
 
 MOST_METRICS = 1000  # that a server takes in one call
+MOST_CHARACTERS = 250  # of a metric's name
 MOST_HELD = 100  # logged numbers that wait for the next record: a call may take a server a while
 Fields = tuple[str, float, int, int]  # key, value, milliseconds, step
 _REFUSED = re.compile(r"[^\w\-. /]")
@@ -27,8 +31,8 @@ class MLflow:
     run_id : str, optional
         By default the active run when the first record is written.
     scalars : sequence of str
-        Among ``igfast.sinks.MEASURES``; keys are ``param_velocity/layer``, with ``_`` for what
-        MLflow refuses.
+        Among ``igfast.sinks.MEASURES``; keys are ``param_velocity/layer``. Of a name that MLflow
+        refuses, see :func:`key_of`.
     client : MlflowClient, optional
         By default one for the URI of ``mlflow.set_tracking_uri``.
 
@@ -95,4 +99,35 @@ class MLflow:
 def metrics_of(step: int, scalars: Mapping[str, float], wall_time: float) -> list[Fields]:
     """Fields of MLflow's metrics."""
     now = int(wall_time * 1000)
-    return [(_REFUSED.sub("_", name), value, now, step) for name, value in scalars.items()]
+    return [(key_of(name), value, now, step) for name, value in scalars.items()]
+
+
+@functools.lru_cache(maxsize=100_000)
+def key_of(name: str) -> str:
+    """A name as MLflow takes it: itself, or one that is like it and ends in a digest of it.
+
+    MLflow refuses all of a call's metrics for one whose name has other characters than letters,
+    digits and ``_-. /``, is no plain path, or is longer than 250 characters. Such a name gets
+    ``_`` for what is refused, loses its middle, and ends in eight digits that tell it from others.
+
+    Examples
+    --------
+    >>> key_of("param_l2/block.0.weight"), key_of("param_l2/block[0]")
+    ('param_l2/block.0.weight', 'param_l2/block_0_.9faacbc4')
+    """
+    plain = _REFUSED.sub("_", name)
+    if plain == name and len(name) <= MOST_CHARACTERS and _is_path(name):
+        return name
+    if not _is_path(plain):
+        plain = "/".join(part.lstrip(".") or "_" for part in plain.split("/"))
+    digest = hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=4).hexdigest()
+    room = MOST_CHARACTERS - len(digest) - 1
+    if len(plain) > room:
+        end = room // 2  # where a layer says which it is; its start says what was measured
+        plain = f"{plain[: room - end - 3]}...{plain[-end:]}"
+    return f"{plain}.{digest}"
+
+
+def _is_path(name: str) -> bool:
+    """Whether MLflow, which may keep metrics in files of their names, takes this for one."""
+    return posixpath.normpath(name) == name != "." and not name.startswith(("..", "/"))

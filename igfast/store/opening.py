@@ -218,6 +218,21 @@ def check_target(path: Path, resume: bool) -> bool:
     return path.exists() and path.stat().st_size > 0 and _holds_run(path)
 
 
+def remove_empty(path: Path) -> None:
+    """Take away the file that opening made, where nothing could be written into it.
+
+    Under the lock that beginning a run takes, so that no other writer's file is taken away.
+    """
+    with (
+        contextlib.suppress(sqlite3.Error, OSError),
+        contextlib.closing(connect(path, "mode=rw")) as db,  # the first one may be in error
+    ):
+        db.execute("PRAGMA journal_mode=MEMORY")  # a file has no room
+        db.execute("BEGIN EXCLUSIVE")
+        if not path.stat().st_size:
+            path.unlink()
+
+
 def _holds_run(path: Path) -> bool:
     """Whether a run is there, or one whose writer was stopped before it had created its tables."""
     check_file(path)

@@ -15,11 +15,12 @@ from typing import Any
 from ..config import __version__
 from . import rows
 from .encoding import config_json
-from .opening import check_target, connect, exists, set_journal
+from .opening import check_target, connect, exists, remove_empty, set_journal
 from .processes import check_process, keep_inherited, living, new_mark
 from .schema import StoreError, database_errors
 
 CLOSE_MILLISECONDS = 200  # how long to wait for readers when closing
+GONE = -1  # in place of the number of a file that is not there
 
 
 class Session:
@@ -50,12 +51,15 @@ class Session:
         self.journal = ""
         self.closed = False
         self.continues = check_target(self.path, resume)
+        new = not self.path.exists()
         with database_errors(self.path, "opening"):
             self.db = connect(self.path, "mode=rw" if self.continues else "mode=rwc")
             try:
                 self._initialize(text)
             except BaseException:
                 self.db.close()
+                if new:
+                    remove_empty(self.path)
                 raise
         keep_inherited(self, self.db)
 
@@ -80,6 +84,7 @@ class Session:
         # after the schema: the header in the file itself then already names the application
         self.journal = set_journal(db, self.path)
         self._inode = self._file_inode()
+        self._check_there()
 
     @contextlib.contextmanager
     def transaction(self, owned: bool = True) -> Iterator[None]:
@@ -175,7 +180,7 @@ class Session:
 
     def _check_there(self) -> None:
         """Refuse to write into a file that nobody will find."""
-        if self._inode != self._file_inode():
+        if self._inode == GONE or self._inode != self._file_inode():
             raise StoreError(
                 f"{str(self.path)!r} was removed or replaced while it was being written, and what "
                 "it held is lost; begin a new run, with a path that stays"
@@ -185,7 +190,7 @@ class Session:
         try:
             return os.stat(self._place).st_ino
         except OSError:
-            return -1
+            return GONE
 
     def _check_owner(self) -> None:
         owner = self.db.execute("SELECT value FROM meta WHERE key='writer'").fetchone()

@@ -64,7 +64,7 @@ class Motion(Recorded):
         estimator : {"split", "hellinger", "chi2", "fisher_rao", "gaussian", "kde", "node"}
             Or a function of :mod:`igfast.analysis`, as in
             ``functools.partial(igfast.analysis.kde, bandwidth=0.01)``. See ``docs/length.md``.
-        quantity : {"param", "grad", "update"}
+        quantity : {"param", "grad", "update", "second_moment"}
         error : bool
             Also return the standard error.
 

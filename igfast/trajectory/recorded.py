@@ -44,7 +44,7 @@ class Recorded:
 
     @property
     def quantities(self) -> tuple[str, ...]:
-        """What was recorded: ``"param"``, ``"grad"``, ``"update"``."""
+        """What was recorded: ``"param"``, ``"grad"``, ``"update"``, ``"second_moment"``."""
         return self._source.quantities
 
     @property

@@ -127,3 +127,45 @@ def test_an_optimizer_of_ones_own(tmp_path):
     )
     trainer.train()
     assert igfast.open(path).steps.tolist() == [0, 2, 4]
+
+
+class OfMasters:
+    """As DeepSpeed's optimizers around the one that they were given."""
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+
+OfMasters.__module__ = "deepspeed.runtime.zero.stage_1_and_2"
+
+
+def test_where_an_optimizer_steps_masters_the_end_of_a_step_records(tmp_path):
+    """A step of theirs may make several of the inner one; the model has its result at its end."""
+    model, seen = network(), []
+    wrapped = OfMasters(torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1))
+    state, control = transformers.TrainerState(), transformers.TrainerControl()
+
+    def train_to(last, **options):
+        monitored = MonitorCallback(every=2, store=tmp_path / "run.igf", **options)
+        monitored.on_train_begin(None, state, control, model=model, optimizer=wrapped)
+        while state.global_step < last:
+            wrapped.optimizer.step()
+            with torch.no_grad():
+                model[0].weight.fill_(state.global_step + 1)
+            state.global_step += 1
+            monitored.on_step_end(None, state, control)
+            monitored.on_step_end(None, state, control)  # the same step is no other
+        monitored.on_train_end(None, state, control)
+
+    def adapter(given):
+        seen.append(given)
+        return {"only": given[0].weight}
+
+    train_to(5, adapter=adapter)
+    assert seen == [model]
+    state.global_step = 3
+    train_to(8, adapter=adapter)
+    run = igfast.open(tmp_path / "run.igf")
+    assert run.layers == ("only",)
+    assert run.steps.tolist() == [0, 2, 4, 6, 8]
+    assert run.moments()["mean"][1:, 0].tolist() == [2.0, 4.0, 6.0, 8.0]

@@ -75,6 +75,39 @@ def test_the_page_renews_itself(tmp_path):
         assert "step" in get(live.url + "report_data/curves.json")
 
 
+def test_another_run_that_has_come_as_far_is_drawn_and_a_failure_is_said(tmp_path, monkeypatch):
+    """Drawing is replaced: what is drawn, and when, is the server's."""
+    path, drawn = tmp_path / "run.igf", []
+
+    def report(trajectory, target):
+        drawn.append(trajectory.layers)
+        if len(drawn) == 2:
+            raise MemoryError("no room for a figure")
+        target.write_text("<body></body>", encoding="utf-8")
+
+    monkeypatch.setattr("igfast.live.server.Trajectory.report", report)
+
+    def wait_until(reached):
+        end = time.monotonic() + 60
+        while not reached():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+
+    run = Growing(path)
+    run.grow()
+    with served(path) as live:
+        wait_until(lambda: drawn)
+        run.end()
+        path.unlink()
+        run = Growing(path)
+        run.grow()
+        wait_until(lambda: "cannot be drawn: MemoryError('no room" in status(live)["text"])
+        wait_until(lambda: len(drawn) == 3)  # tried again
+        wait_until(lambda: status(live)["text"].startswith("step 0"))
+    run.end()
+    assert drawn == [("wide", "narrow")] * 3
+
+
 def test_only_this_machine_and_only_its_files(tmp_path):
     (tmp_path / "secret.html").write_text("secret")
     with served(tmp_path / "run.igf") as live:

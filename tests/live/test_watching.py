@@ -84,6 +84,46 @@ def test_a_resumed_run_is_followed_anew(tmp_path):
         assert [state.step for state in follower.look()] == [0, 10, 12]
 
 
+def test_a_run_that_went_back_and_overtook_between_two_looks_is_followed_anew(tmp_path):
+    path = tmp_path / "run.igf"
+    run = Growing(path)
+    run.grow(4)
+    follower = Follower(path)
+    assert follower.look()[-1].step == 30
+    run.end()
+    run.tensors["wide"] -= 0.06  # as it was at step 10
+    with igfast.Monitor(run.tensors, store=path, resume=True, step=10) as monitor:
+        for step in (20, 30, 40):
+            run.tensors["wide"] += 0.02
+            monitor.record(step)
+        monitor.flush()
+        states = follower.look()
+        assert [state.step for state in states] == [0, 10, 20, 30, 40]
+        np.testing.assert_allclose(states[-1].curves.length[0], 0.08, rtol=0.3)
+
+
+@pytest.mark.parametrize("records", [3, 4, 5])
+def test_another_run_in_the_place_of_the_first_is_followed_from_its_start(tmp_path, records):
+    """Whether it has come less far, as far, or further."""
+    path = tmp_path / "run.igf"
+    run = Growing(path)
+    run.grow(4)
+    run.end()
+    follower = Follower(path)
+    follower.look()
+    path.unlink()
+    run = Growing(path)
+    run.tensors.pop("narrow")
+    run.monitor.close()
+    path.unlink()
+    run.monitor = igfast.Monitor(run.tensors, store=path)
+    run.grow(records)
+    states = follower.look()
+    assert [state.step for state in states] == [10 * i for i in range(records)]
+    assert states[-1].layers == ("wide",)
+    run.end()
+
+
 def test_a_killed_writer_ends_a_run(tmp_path):
     """Its log is left behind, and left alone."""
     path = tmp_path / "run.igf"

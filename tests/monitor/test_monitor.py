@@ -179,6 +179,12 @@ def test_sparse_gradients_count_their_zeros():
     assert int(monitor.last["grad"].counts.max()) == 36
 
 
+def test_names_are_those_within_data_parallel(model):
+    with igfast.Monitor(torch.nn.DataParallel(model)) as monitor:
+        monitor.record(0)
+        assert monitor.last["param"].names == tuple(dict(model.named_parameters()))
+
+
 def test_storage_that_moves(model):
     optimizer = sgd(model)
     with igfast.Monitor(model, optimizer, every=1) as monitor:

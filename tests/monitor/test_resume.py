@@ -134,3 +134,16 @@ def test_what_cannot_be_resumed(tmp_path):
     assert steps_in(path) == [0, 4, 8, 12, 16, 20]
     with RunReader(path) as run:
         assert run.resumes == []
+
+
+def test_another_dtype_is_warned_of(tmp_path):
+    path, model = tmp_path / "run.igf", torch.nn.Linear(30, 4)
+    with igfast.Monitor(model, store=path) as monitor:
+        monitor.record(0)
+    with pytest.warns(
+        UserWarning, match=r"^'weight' was recorded as float32 in .* is bfloat16 now"
+    ):
+        monitor = igfast.Monitor(model.bfloat16(), store=path, resume=True, step=0)
+    with monitor:
+        monitor.record(1)
+    assert steps_in(path) == [0, 1]

@@ -117,7 +117,15 @@ def test_many_layers_stay_readable_and_nothing_is_left_out_silently(tmp_path):
     curves = collect(run)
     shown = [layer.name for layer in curves.main.shown(True)]
     assert (shown[0], shown[-1], len(shown)) == ("block.0.weight", "block.13.weight", 12)
-    assert len(figures.overview(curves).axes[0].lines) == 14
+    assert len(figures.overview(curves).axes[0].collections[0].get_segments()) == 14
+    plane = figures.entropy_complexity(curves).axes[2]
+    paths, first, last = plane.collections
+    assert len(paths.get_segments()) == 14
+    h, c = run.entropy("block.13.weight"), run.complexity("block.13.weight")
+    np.testing.assert_array_equal(paths.get_segments()[13], np.stack([h, c], axis=1))
+    np.testing.assert_array_equal(first.get_offsets()[13], [h[0], c[0]])
+    np.testing.assert_array_equal(last.get_offsets()[13], [h[-1], c[-1]])
+    assert plane.get_ylim()[0] < c.min() < c.max() < plane.get_ylim()[1]
 
 
 def test_a_run_of_one_record(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 import igfast
 from igfast.sinks import MLflow, SinkWarning
-from igfast.sinks.mlflow import MOST_METRICS
+from igfast.sinks.mlflow import MOST_METRICS, key_of
 
 from .recording import Keeper, record
 
@@ -39,12 +39,39 @@ def test_scalars(client):
     assert client.get_metric_history(run, "loss")[0].step == 3
 
 
-def test_a_run_by_its_number_and_names_that_mlflow_refuses(client):
+def test_a_run_by_its_number(client):
     run = client.create_run(client.create_experiment("by number")).info.run_id
     sink = MLflow(run, client=client, scalars=("l2",))
-    with igfast.Monitor({"block[0]": np.full(4, 2.0)}, sinks=[sink]) as monitor:
+    with igfast.Monitor({"block": np.full(4, 2.0)}, sinks=[sink]) as monitor:
         monitor.record(1)
-    assert client.get_run(run).data.metrics == {"param_l2/block_0_": 4.0, "health/flags": 0.0}
+    assert client.get_run(run).data.metrics == {"param_l2/block": 4.0, "health/flags": 0.0}
+
+
+def test_names_that_mlflow_refuses(client):
+    """Too long, other characters, no path: each keeps its numbers, under a key of its own."""
+    long = "block." * 50
+    layers = (f"{long}0.weight", f"{long}1.weight", "a[0]", "a(0)", "b//c", "./d", "e/", "/f", "..")
+    given = {name: np.array([1.0 + i]) for i, name in enumerate(layers)}
+    with (
+        mlflow.start_run() as active,
+        igfast.Monitor(given, sinks=[MLflow(scalars=("mean",))]) as monitor,
+    ):
+        monitor.record(0)
+        monitor.log(0, **{"loss[0]": 1.0, "train//loss": 2.0, ".": 3.0})
+    found = client.get_run(active.info.run_id).data.metrics
+    means = {key: value for key, value in found.items() if key.startswith("param_mean/")}
+    assert sorted(means.values()) == sorted([*range(1, len(layers) + 1), found["param_mean/model"]])
+    first, second = (key for key in means if means[key] in (1.0, 2.0))
+    for key in (first, second):
+        assert len(key) == 250
+        assert key.startswith("param_mean/block.block.")
+    assert {first[-18:-9], second[-18:-9]} == {".0.weight", ".1.weight"}
+    assert {found[key_of(name)] for name in ("loss[0]", "train//loss", ".")} == {1.0, 2.0, 3.0}
+
+
+def test_a_name_that_mlflow_takes_stays_itself():
+    for name in ("param_l2/layers.0.weight", "a b/c-d_e.f", ".hidden", "x" * 250, "größe/λ"):
+        assert key_of(name) == name
 
 
 def test_more_metrics_than_one_call_takes(client):

@@ -219,6 +219,36 @@ for warning in seen:
 """
 
 
+NO_ROOM = """
+import resource, sys
+import numpy as np
+import igfast
+from igfast.store import StoreError
+
+limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), limits[1]))
+try:
+    igfast.Monitor({"w": np.ones(1)}, store=sys.argv[1])
+except StoreError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("room", [0, 10_000])
+def test_a_run_that_cannot_begin_leaves_no_file(tmp_path, room):
+    pytest.importorskip("resource")
+    said = run(NO_ROOM, tmp_path / "run.igf", str(room))
+    assert "run.igf' failed: " in said
+    assert "disk" in said
+    assert os.listdir(tmp_path) == []
+    kept = tmp_path / "given.igf"
+    kept.touch()  # by the user, to be resumed
+    assert "failed" in run(
+        NO_ROOM.replace("store=", "resume=True, step=0, store="), kept, str(room)
+    )
+    assert os.listdir(tmp_path) == ["given.igf"]
+
+
 def test_a_disk_that_fills_does_not_stop_training(tmp_path):
     """The system refuses to let files grow, then lets them again."""
     pytest.importorskip("resource")

@@ -1,27 +1,21 @@
 """Four ranks with parameters as DeepSpeed and Megatron-Core lay them out: the page's adapters.
 
-Stand-ins with the attributes that the frameworks set; the frameworks are not installed.
+Stand-ins with the attributes that the frameworks set, for layouts that their CPU parts never have.
 """
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 import igfast
-from igfast.monitor import Part
 from igfast.store import RunReader
 
 from .comparing import Net, Twin
-
-PAGE = Path(__file__).parents[3] / "docs" / "distributed.md"
-ADAPTERS = {"Part": Part}
-for _code in re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.M | re.S):
-    exec(compile(_code, str(PAGE), "exec"), ADAPTERS)
+from .pages import ADAPTERS
 
 RANKS = 4
 JUNK = float("nan")
@@ -196,6 +190,10 @@ def optimizers_with_masters(rank, room):
         for given in (outer, SimpleNamespace(optimizer=outer)):  # as accelerate wraps it
             with pytest.raises(TypeError, match=r"pass no optimizer, and call monitor.record"):
                 igfast.Monitor({"w": parameter}, given)
+    parameter.main_param = torch.ones(4)
+    of_masters = torch.optim.SGD([torch.nn.Parameter(parameter.main_param)], lr=0.1)
+    with pytest.raises(TypeError, match="handed to DeepSpeed or Megatron, and steps copies"):
+        igfast.Monitor({"w": parameter}, of_masters)
 
 
 CASES = (

@@ -23,7 +23,7 @@ SECONDS = 20  # a collective that some rank does not enter
 
 def main(module: str, rank: int, size: int, directory: Path) -> None:
     warnings.simplefilter("error")
-    for known in ("torch", "importlib"):
+    for known in ("torch", "importlib", "deepspeed", "megatron", "transformers", "accelerate"):
         warnings.filterwarnings("default", module=rf"{known}(\..*)?")
     torch.set_num_threads(1)
     igfast.set_num_threads(1)

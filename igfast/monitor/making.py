@@ -1,0 +1,147 @@
+"""What a Monitor is made of, from its arguments; on several ranks by all of them, or by none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..grids import Grid
+from ..groups import Groups, group_layers
+from ..health import Rule
+from ..schedules import Schedule, resolve
+from ..sinks.outlets import Outlets
+from . import arguments, parts, reduction, sharding, storing
+from .group import Group, together
+from .measuring import check_tensors
+from .quantities import Quantities
+from .recording import Recorder
+from .replacing import Replaced
+from .selection import Patterns, named_tensors, select
+from .updates import Updates
+
+
+@dataclass(frozen=True)
+class Made:
+    """Parts of a Monitor.
+
+    Attributes
+    ----------
+    schedule : function
+    optimizers : tuple of optimizers
+        The one that counts first.
+    stepped : list of tuple of str
+        Names of what each of them changes.
+    recorder : Recorder
+    updates : Updates, optional
+        Where updates are measured.
+    replaced : Replaced, optional
+        Warns of parameters that the model has got since, where it is in one process.
+    step : int
+        Optimizer steps completed.
+    resumed : bool
+        Whether records before were found.
+    """
+
+    schedule: Schedule
+    optimizers: tuple[Any, ...]
+    stepped: list[tuple[str, ...]]
+    recorder: Recorder
+    updates: Updates | None
+    replaced: Replaced | None
+    step: int
+    resumed: bool
+
+
+def make(
+    group: Group | None,
+    model: Any,
+    optimizer: Any,
+    *,
+    every: int | Schedule,
+    quantities: Sequence[str],
+    include: Patterns,
+    exclude: Patterns,
+    groups: Groups,
+    grid: Grid | None,
+    bins: int,
+    splits: int,
+    offsets: bool,
+    store: str | os.PathLike[str] | None,
+    histograms: int | str,
+    sinks: Sequence[Any],
+    health: Rule | None,
+    config: Mapping[str, Any] | None,
+    resume: bool,
+    step: int | None,
+) -> Made:
+    """Check a Monitor's arguments, agree on its layers with the other ranks, begin its store."""
+    layout: sharding.Layout | None = None
+    with together(group):
+        schedule = resolve(every)
+        optimizers = arguments.optimizers(optimizer)
+        path = arguments.store_path(store)
+        adapter = parts.adapter_of(model)
+        if adapter is not None:
+            parts.check_quantities(quantities, group)
+            model = parts.tensors_of(adapter, "param")
+        tensors = select(named_tensors(sharding.unwrapped(model)), include, exclude)
+        replaced: Replaced | None = None
+        if adapter is None and group is None:  # sharded ones come and go
+            whole = sharding.unwrapped(model)
+            replaced = Replaced(whole, tensors, include, exclude)
+        dtypes = dict(zip(tensors, check_tensors(tensors), strict=True))
+        own = tensors if adapter is None else {}  # an adapter has gradients of its own
+        chosen = arguments.check_quantities(quantities, own, bool(optimizers))
+        settings = arguments.settings_of(grid, bins, splits, offsets)
+        arguments.check_masters(optimizers, tensors)
+        stepped_by = [arguments.names_in(one, tensors) for one in optimizers]
+        outlets = Outlets(sinks)
+        examiner = arguments.examiner_of(health, tensors)
+        begun_at = arguments.start_step(step, resume, path)
+        if group is not None:
+            shares = (
+                sharding.shares_of(tensors, dtypes, group.number)
+                if adapter is None
+                else parts.entries_of(adapter, dtypes)
+            )
+    if group is not None:
+        interval = "a function" if callable(every) else every
+        group.check_same(every=interval, quantities=chosen, resume=bool(resume), **vars(settings))
+        layout = sharding.agreed(group, shares)
+    stepped = {name for names in stepped_by for name in names}
+    source = Quantities(tensors, optimizers, stepped, adapter, group, layout)
+    measurements = {name: source.measurement(name, settings) for name in chosen}
+    if group is not None:
+        reduction.make_room(group, measurements)
+    begun = storing.Begun()
+    with together(group):
+        names = layout.names if layout is not None else tuple(tensors)
+        grouped = group_layers(groups, names)
+        outlets.group(grouped)
+        described = arguments.describe(config, every, settings, chosen, include, exclude, grouped)
+        if path is not None and (group is None or group.rank == 0):
+            shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+            if layout is not None:
+                shapes, dtypes = layout.shapes, layout.dtypes
+            layers = storing.layers_of(measurements, shapes, dtypes)
+            begun = storing.begin(path, described, measurements, layers, resume, step, histograms)
+    writer, known = begun.writer, begun.known
+    if group is not None and resume:
+        known = group.from_first(known)
+    recorder = Recorder(measurements, outlets, examiner, writer, group, layout)
+    if known is not None:
+        recorder.resume(*known)
+        if path is not None and writer is not None:
+            outlets.resume(path)
+    return Made(
+        schedule,
+        optimizers,
+        stepped_by,
+        recorder,
+        source.updates,
+        replaced,
+        begun_at,
+        known is not None,
+    )
