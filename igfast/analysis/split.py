@@ -145,7 +145,7 @@ def _measured(
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)
     path = np.concatenate([[0.0], np.cumsum(np.maximum(chords, 0.0))])
-    lost, remainder = lost_in_cells(merged, apart, modes), Remainder(0.0, 0.0, 0.0, 0.0)
+    lost, remainder = lost_in_cells(merged, apart, modes), Remainder(0.0, 0.0, 0.0)
     known = _whole_error(followed) / path[-1] if path[-1] > 0 else 0.0
     if path[-1] > 0 and splits > 2:
         remainder = measure_remainder(curve, path, modes, known)
@@ -200,14 +200,15 @@ def _systematic_error(
     """Standard error over length: what modes leave out, noise in tangents, cells, arcs.
 
     Modes that noise hides are as weak as noise, of which ``known`` is the error; what was found
-    outside the modes is hidden no more.
+    outside the modes is hidden no more. Modes that noise shows, but too little of to be followed,
+    may all be missing.
     """
     hidden = max(modes.hidden - max(remainder.value, 0.0) / 2, 0.0)
-    unseen = tuning.UNSEEN_ERROR * remainder.unseen + tuning.GROWING_ERROR * remainder.growing
     parts = (
         tuning.REMAINDER_ERROR * remainder.error,
-        min(unseen, np.sqrt(1 + tuning.BELIEVED_REMAINDER[1]) - 1),
+        tuning.UNSEEN_ERROR * min(remainder.unseen, tuning.BELIEVED_REMAINDER[1]),
         min(tuning.HIDDEN_ERROR * hidden, tuning.MOST_HIDDEN * known),
+        modes.seen,
         tuning.TANGENT_ERROR * straightened,
         tuning.LOST_IN_CELLS_ERROR * lost,
         tuning.TRANSPORT_ERROR * corner.guessed,

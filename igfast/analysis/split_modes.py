@@ -37,6 +37,9 @@ class Modes:
         Singular values in the order in which modes were found, mean over splits.
     limit : float
         Singular value that a further mode needs to be told from noise in all cells.
+    following : float
+        Singular value, without noise, of a mode that is seen but too much turned by noise to be
+        followed; 0 where none is seen.
     """
 
     directions: Float
@@ -44,6 +47,7 @@ class Modes:
     noise: Float
     values: Float
     limit: float
+    following: float
 
     @property
     def rank(self) -> int:
@@ -55,8 +59,7 @@ class Modes:
         """Relative length that the next mode adds at most, which noise may hide.
 
         Singular values of a smooth path fall ever faster, so the next one is below s_R²/s_{R−1}
-        as well as below the limit. Mode i turns about i times as often as the first, so it adds
-        ((R+1)·s_{R+1})²/Σs² to the squared length.
+        as well as below the limit.
         """
         if self.rank == 0:
             return 0.0
@@ -64,8 +67,28 @@ class Modes:
         if self.rank > 1:
             smallest, second = np.sort(self.values)[:2]
             following = min(following, smallest**2 / second)
-        share = np.square((self.rank + 1) * following) / np.square(self.values).sum()
-        return float(np.sqrt(1 + share) - 1)
+        return self._length_of(following)
+
+    @property
+    def seen(self) -> float:
+        """Relative length of the modes that are seen but not followed.
+
+        Beyond the first of them singular values fall on as a power α of their number: 2 where the
+        tangent jumps as a cusp or an edge moves, more where the path is smooth. With (i·s_i)² ~
+        i^(2−2α), all from the R+1st on are (R+1)/(2α−3) + ½ times the first.
+        """
+        if self.rank == 0 or not self.following > 0:
+            return 0.0
+        number = self.rank + 1
+        fall = np.log(self.values.min() / self.following) / np.log(number / self.rank)
+        more = number / (2 * max(fall, tuning.SLOWEST_FALL) - 3) + 0.5
+        return float(min(more, tuning.MOST_FOLLOWING) * self._length_of(self.following))
+
+    def _length_of(self, value: float) -> float:
+        """Mode i turns about i times as often as the first: it adds (i·s_i)² to squared length."""
+        number = np.arange(1, self.rank + 1)
+        total = np.square(number * np.sort(self.values)[::-1]).sum()
+        return float(np.sqrt(1 + np.square((self.rank + 1) * value) / total) - 1)
 
 
 def find_modes(curve: Roots) -> Modes:
@@ -74,40 +97,74 @@ def find_modes(curve: Roots) -> Modes:
     First in all cells, then in what these leave out, averaged over more and more neighboring
     cells: there is less noise in fewer cells, and all but a small part of most motion.
     """
-    paths = curve.others - curve.others.mean(axis=1, keepdims=True)
-    splits, _, cells = paths.shape
-    shape = curve.others.mean(axis=(0, 1))
-    directions, overlap = np.zeros((splits, cells, 0)), np.zeros((splits, 0))
-    values, finest = np.zeros(0), 0.0
-    turning = np.zeros((splits - 1, 0, cells))
+    splits, _, cells = curve.others.shape
+    nothing = np.zeros((splits, cells, 0)), np.zeros((splits, 0)), np.zeros((splits - 1, 0, cells))
+    modes = Modes(*nothing, np.zeros(0), 0.0, 0.0)
     for joined, least in tuning.SEARCHES:
         if joined > 1 and cells < tuning.LEAST_CELLS_JOINED * joined:
-            break
-        starts = np.arange(0, cells, joined)
-        weight = _weights(shape, starts)
-        inside = np.add.reduceat(directions * weight[:, None], starts, axis=1).transpose(0, 2, 1)
-        rest = np.add.reduceat(paths * weight, starts, axis=-1) - (paths @ directions) @ inside
-        noise = np.add.reduceat(curve.noise * weight, starts, axis=-1)
-        noise -= (curve.noise @ directions[0]) @ inside[0]
-        limit = max(tuning.NOISE_MARGIN * float(_largest(noise).max()), _ROUNDING)
-        finest = finest or limit
-        found = [leading(part, tuning.MOST_MODES) for part in rest]
-        value = np.array([each[1] for each in found])
-        share = np.array([_squared_overlap(*each, noise) for each in found])
-        real = (value > limit) & (share > least)
+            continue
+        rest = _rest(curve, modes, joined)
+        modes = replace(modes, limit=modes.limit or rest.limit)
+        real = (rest.values > rest.limit) & (rest.shares > least)
         rank = int(np.median(np.cumprod(real, axis=1).sum(axis=1)))
         if rank:
-            new = np.array([each[2][:, :rank] for each in found])
-            new = np.repeat(new, joined, axis=1)[:, :cells] * weight[:, None]
-            both = np.concatenate([directions, new], axis=2)
-            directions = np.linalg.qr(both)[0]
-            kept = np.maximum(share[:, :rank], least)
-            overlap = np.concatenate([overlap, kept], axis=1)
-            values = np.concatenate([values, value[:, :rank].mean(axis=0)])
-            rows = np.matmul(found[0][0][:, :rank].T, noise)
-            rows = np.repeat(rows, joined, axis=2)[..., :cells] * weight
-            turning = np.concatenate([turning, rows], axis=1)
-    return Modes(directions, overlap, turning, values, finest)
+            modes = _with(modes, rest, rank, least)
+    widths = [w for w in tuning.JOINED_CELLS if w == 1 or cells >= tuning.LEAST_CELLS_JOINED * w]
+    left = [_rest(curve, modes, width).next_spike for width in widths]
+    return replace(modes, following=max(left))
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """Leading singular triples of what modes leave out, in joined cells, for each of G splits."""
+
+    triples: list[tuple[Float, Float, Float]]
+    noise: Float
+    weight: Float
+    joined: int
+    limit: float
+    values: Float
+    shares: Float
+    spikes: Float
+
+    @property
+    def next_spike(self) -> float:
+        """Singular value without noise of the largest, where most of the splits see it."""
+        clear = self.shares[:, 0] > tuning.SEEN
+        return float(np.median(np.where(clear, self.spikes[:, 0], 0.0)))
+
+
+def _rest(curve: Roots, modes: Modes, joined: int) -> _Rest:
+    paths = curve.others - curve.others.mean(axis=1, keepdims=True)
+    directions, starts = modes.directions, np.arange(0, paths.shape[2], joined)
+    weight = _weights(curve.others.mean(axis=(0, 1)), starts)
+    inside = np.add.reduceat(directions * weight[:, None], starts, axis=1).transpose(0, 2, 1)
+    rest = np.add.reduceat(paths * weight, starts, axis=-1) - (paths @ directions) @ inside
+    noise = np.add.reduceat(curve.noise * weight, starts, axis=-1)
+    noise -= (curve.noise @ directions[0]) @ inside[0]
+    limit = max(tuning.NOISE_MARGIN * float(_largest(noise).max()), _ROUNDING)
+    triples = [leading(part, tuning.MOST_MODES) for part in rest]
+    values = np.array([each[1] for each in triples])
+    both = [_squared_overlap(*each, noise) for each in triples]
+    shares, spikes = (np.array(part) for part in zip(*both, strict=True))
+    return _Rest(triples, noise, weight, joined, limit, values, shares, spikes)
+
+
+def _with(modes: Modes, rest: _Rest, rank: int, least: float) -> Modes:
+    """Modes and the first ``rank`` of what they left out."""
+    cells = modes.directions.shape[1]
+    new = np.array([each[2][:, :rank] for each in rest.triples])
+    new = np.repeat(new, rest.joined, axis=1)[:, :cells] * rest.weight[:, None]
+    kept = np.maximum(rest.shares[:, :rank], least)
+    rows = np.matmul(rest.triples[0][0][:, :rank].T, rest.noise)
+    rows = np.repeat(rows, rest.joined, axis=2)[..., :cells] * rest.weight
+    return replace(
+        modes,
+        directions=np.linalg.qr(np.concatenate([modes.directions, new], axis=2))[0],
+        overlap=np.concatenate([modes.overlap, kept], axis=1),
+        noise=np.concatenate([modes.noise, rows], axis=1),
+        values=np.concatenate([modes.values, rest.values[:, :rank].mean(axis=0)]),
+    )
 
 
 def join_modes(modes: Modes, curve: Roots, starts: Int) -> tuple[Modes, Float]:
@@ -139,8 +196,8 @@ def _weights(shape: Float, starts: Int) -> Float:
     return np.asarray(shape / np.repeat(norm, np.diff(np.append(starts, len(shape)))))
 
 
-def _squared_overlap(left: Float, value: Float, right: Float, noise: Float) -> Float:
-    """Squared cosine of estimated and true modes, by the theory of spiked matrices.
+def _squared_overlap(left: Float, value: Float, right: Float, noise: Float) -> tuple[Float, Float]:
+    """Squared cosine of estimated and true modes, and their size without noise, by the theory of spiked matrices.
 
     With e, f the energies of noise along a left and a right vector, measured on the contrasts, a
     spike l is seen as s² = (l + e)(l + f)/l, and c² = (1 − ef/l²)/(1 + e/l)
@@ -155,7 +212,9 @@ def _squared_overlap(left: Float, value: Float, right: Float, noise: Float) -> F
     root = np.sqrt(np.maximum(excess**2 - 4 * e * f, 0.0))
     spike = np.maximum(0.5 * (excess + root), _TINY)
     seen = (excess > 2 * np.sqrt(e * f)) & (value > 0)
-    return np.where(seen, (1 - e * f / spike**2) / (1 + e / spike), 0.0)
+    return np.where(seen, (1 - e * f / spike**2) / (1 + e / spike), 0.0), np.where(
+        seen, np.sqrt(spike), 0.0
+    )
 
 
 def _largest(matrices: Float) -> Float:

@@ -23,14 +23,12 @@ class Remainder:
     """Squared length outside the modes over that inside, its error, and what may be left out.
 
     ``unseen`` is the change of ``value`` at its last refinement: a still finer one would be the
-    next. ``growing`` is how much of that, or of the next one, which is less sure, stands clear of
-    its error: there the path bends more than the finest displacements show, as where a cusp moves.
+    next.
     """
 
     value: float
     error: float
     unseen: float
-    growing: float
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def measure_remainder(curve: Roots, path: Float, modes: Modes, known: float) -> 
     widths = [w for w in tuning.JOINED_CELLS if w == 1 or cells >= tuning.LEAST_CELLS_JOINED * w]
     bands = [_joined(curve, modes, width) for width in widths[::-1]]
     value = np.zeros(len(bands))
-    before, error, beyond = value.copy(), value.copy(), value.copy()
+    before, error = value.copy(), value.copy()
     open_ = np.ones(len(bands), dtype=bool)
     for start, stop in _ladder(path):
         found = _level(bands, path, start, stop)
@@ -62,20 +60,13 @@ def measure_remainder(curve: Roots, path: Float, modes: Modes, known: float) -> 
             continue
         means = _of_others(found)
         ratio, small = means.mean(axis=1), statistical_error(means.T, found.transpose(1, 2, 0))
-        fine = small / 2 <= tuning.FINEST_LEVEL * known
-        beyond = np.where(open_ & ~fine, ratio - value - tuning.CLEAR_BEYOND * small, beyond)
-        open_ &= fine
+        open_ &= small / 2 <= tuning.FINEST_LEVEL * known
         before = np.where(open_, value, before)
         value, error = np.where(open_, ratio, value), np.where(open_, small, error)
         if not open_.any():
             break
-    last = value - before
-    return Remainder(
-        float(value.sum()),
-        float(np.sqrt(np.square(error).sum())),
-        float(last.sum()),
-        float(np.maximum(np.maximum(last - error, beyond), 0.0).sum()),
-    )
+    whole = float(np.sqrt(np.square(error).sum()))
+    return Remainder(float(value.sum()), whole, float((value - before).sum()))
 
 
 def _joined(curve: Roots, modes: Modes, width: int) -> _Band:

@@ -29,7 +29,14 @@ NOISE_MARGIN = 1.1
 JOINED_CELLS = (1, 4, 16)
 # Modes are looked for in so many joined cells, and taken if this much of the estimated direction is
 # the true one (squared cosine): the surest first, since noise in one mode leaves the next.
-SEARCHES = ((1, 0.85), (4, 0.85), (16, 0.4))
+SEARCHES = ((1, 0.85), (4, 0.85), (16, 0.4), (4, 0.4), (1, 0.4))
+# A mode of which this much is seen is there, though it may be too much turned to be followed.
+SEEN = 0.2
+# Singular values fall at least as this power of their number: where a cusp or an edge moves, the
+# tangent jumps, and they fall as the square. Beyond a mode that is seen there is at most as much as
+# MOST_FOLLOWING of it, itself included.
+SLOWEST_FALL = 2.0
+MOST_FOLLOWING = 3.0
 LEAST_CELLS_JOINED = 6
 # Modes that are looked at: paths of real layers and of all test processes have fewer than ten.
 MOST_MODES = 24
@@ -52,14 +59,9 @@ LADDER_OVERLAP = 4
 BELIEVED_REMAINDER = (-0.1, 1.0)
 # Half of an error in the squared length is one in the length.
 REMAINDER_ERROR = 0.5
-# Share of the last refinement of the squared length that is one standard error of the length.
-# Where that refinement, or the next one in spite of its noise, stands clear of it, as at cusps,
-# what follows is not less: so much of what is clear is added to the error.
-UNSEEN_ERROR = 0.75
-GROWING_ERROR = 1.5
-# Errors by which the next refinement is clear: those of three widths of cells are looked at, and
-# with fewer noise alone would often add to the error.
-CLEAR_BEYOND = 2.0
+# Share of the last refinement of the squared length that is one standard error of the length: all,
+# where the next ones halve as at cusps, twice over.
+UNSEEN_ERROR = 1.0
 # Share of what the next mode would add, were it as strong as it may be, that is its standard error:
 # it matters where elements are too few to measure motion outside the modes, and is less by what was
 # measured. A mode that noise hides is about as weak as noise: so many statistical errors are the
