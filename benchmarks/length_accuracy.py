@@ -1,18 +1,21 @@
 """Accuracy and coverage of the split estimator of length, on processes of known length.
 
-    python benchmarks/length_accuracy.py [--seeds TIMES] [--jobs N]
+    OMP_NUM_THREADS=1 python benchmarks/length_accuracy.py [--seeds TIMES] [--jobs N]
 
-writes benchmarks/results/length_accuracy.json and length_accuracy.md after each case: over an hour
-on a free core.
+writes benchmarks/results/length_accuracy.json and length_accuracy.md after each case: an hour on a
+free core. Started again, it goes on where it ended, unless the estimator or a process has changed.
+With --tables it writes the tables into docs/length.md, of what has been measured.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import itertools
 import json
 import sys
 import time
+import zlib
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,7 @@ from igfast.analysis.split import split_length
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "length.md"
 sys.path.insert(0, str(ROOT / "tests"))
 
 from analysis.fresh_processes import FRESH, UNTOUCHED  # noqa: E402
@@ -32,11 +36,13 @@ from analysis.held_out_processes import HELD_OUT  # noqa: E402
 from analysis.known_processes import KNOWN  # noqa: E402
 from analysis.last_processes import LAST  # noqa: E402
 from analysis.later_processes import LATER  # noqa: E402
-from analysis.processes import simulate  # noqa: E402
+from analysis.processes import Process  # noqa: E402
+from analysis.sceptical_processes import SCEPTICAL  # noqa: E402
 from analysis.unseen_processes import UNSEEN  # noqa: E402
 
-EVERY = {**KNOWN, **HELD_OUT, **UNSEEN, **FRESH, **UNTOUCHED, **LATER, **LAST}
-MARKS = {**dict.fromkeys([*FRESH, *UNTOUCHED, *LATER], "*"), **dict.fromkeys(LAST, "†")}
+EVERY = {**KNOWN, **HELD_OUT, **UNSEEN, **FRESH, **UNTOUCHED, **LATER, **LAST, **SCEPTICAL}
+SHOWED = (*FRESH, *UNTOUCHED, *LATER, *SCEPTICAL)
+MARKS = {**dict.fromkeys(SHOWED, "*"), **dict.fromkeys(LAST, "†")}
 FEW = ("shift", "relaxation", "return", "Laplace scale", "circle", "far shift")
 SOME = (*FEW, "scale", "diffusion", "Student shift", "modes part", "half zeros", "beta drift")
 # n, T, bins, splits, seeds: of all processes, of some, and of a few where that takes long
@@ -50,14 +56,14 @@ ALL = [
 OTHER = [
     (100_000, 30, 256, 8, 200),
     (100_000, 100, 256, 8, 40),
-    (100_000, 30, 256, 4, 10),
-    (100_000, 30, 64, 8, 10),
-    (100_000, 30, 1024, 8, 6),
+    (100_000, 30, 256, 4, 40),
+    (100_000, 30, 64, 8, 40),
+    (100_000, 30, 1024, 8, 20),
 ]
 LONG = [
-    (100_000, 1000, 256, 8, 2),
-    (1_000_000, 30, 256, 8, 2),
-    (10_000_000, 30, 256, 8, 1),
+    (100_000, 1000, 256, 8, 10),
+    (1_000_000, 30, 256, 8, 10),
+    (10_000_000, 30, 256, 8, 4),
 ]
 CASES = [(case, names) for cases, names in ((ALL, tuple(EVERY)), (OTHER, SOME), (LONG, FEW))
          for case in cases]  # fmt: skip
@@ -68,19 +74,44 @@ GRIDS = {
     "dyadic, automatic": Grid.dyadic(bins=256),
     "log, 8 per octave": Grid.log(mantissa_bits=3, min_exponent=-8, max_exponent=4),
 }
-SEEDS_OF_GRIDS = 4
+SEEDS_OF_GRIDS = 10
 KEYS = ("n", "T", "bins", "splits")
+
+
+def version() -> str:
+    """Of the estimator and the processes: what was measured with others is measured again."""
+    sources = [*(ROOT / "igfast" / "analysis").glob("split*.py")]
+    sources += (ROOT / "tests" / "analysis").glob("*processes.py")
+    text = b"".join(source.read_bytes() for source in sorted(sources))
+    return hashlib.sha256(text).hexdigest()[:12]
+
+
+def records(process: Process, n: int, intervals: int, grid: Grid, splits: int, seed: int) -> Any:
+    """Histograms of equally spaced times, as a plan counts them."""
+    times = np.linspace(0, process.duration, intervals + 1)
+    place, offsets = np.empty(n), grid.kind != "uniform"
+    plan = igfast.Plan({"w": place}, grid=grid, splits=splits, offsets=offsets)
+    name = zlib.crc32(process.name.encode())  # no two processes share their noise
+    rng = np.random.Generator(np.random.SFC64([name, seed, intervals, n]))
+    found = []
+    for x in process.elements(rng, n, times):
+        place[:] = x
+        found.append(plan())
+    return times, found
 
 
 def measure(name: str, case: tuple[int, int, int, int, int]) -> dict[str, Any]:
     """Length, error and coverage of one process over all seeds."""
     process = EVERY[name]
     n, intervals, bins, splits, seeds = case
+    grid = Grid.uniform(bins=bins, low=process.low, high=process.high)
     found, seconds = [], 0.0
     for seed in range(seeds):
-        records = simulate(process, n, intervals, bins=bins, splits=splits, seed=seed)
+        times, counted = records(process, n, intervals, grid, splits, seed)
+        counts = np.array([one.split_counts[0] for one in counted])
+        outside = np.array([one.split_outside[0] for one in counted])
         began = time.process_time()
-        result = split_length(*records)
+        result = split_length(times, counts, outside)
         seconds += time.process_time() - began
         found.append((result.length[-1], result.standard_error[-1]))
     row = {"n": n, "T": intervals, "bins": bins, "splits": splits, "seconds": seconds / seeds}
@@ -104,18 +135,11 @@ def judged(name: str, found: list[tuple[float, float]]) -> dict[str, Any]:
 
 
 def measure_on_grid(name: str, grid: str, seeds: int) -> dict[str, Any]:
-    """The same through a plan and a trajectory: 10⁵ elements, 30 intervals, 8 splits."""
-    process, found = EVERY[name], []
-    times = np.linspace(0, process.duration, 31)
+    """The same through a trajectory: 10⁵ elements, 30 intervals, 8 splits."""
+    found = []
     for seed in range(seeds):
-        place, plan, records = np.empty(100_000), None, []
-        rng = np.random.Generator(np.random.SFC64([seed, len(name)]))
-        for x in process.elements(rng, len(place), times):
-            place[:] = x
-            offsets = GRIDS[grid].kind != "uniform"
-            plan = plan or igfast.Plan({"w": place}, grid=GRIDS[grid], splits=8, offsets=offsets)
-            records.append(plan())
-        run = Trajectory.from_histograms(range(len(records)), records)
+        _, counted = records(EVERY[name], 100_000, 30, GRIDS[grid], 8, seed)
+        run = Trajectory.from_histograms(range(len(counted)), counted)
         length, error = run.length("w", error=True)
         found.append((float(length[-1]), float(error[-1])))
     return {**judged(name, found), "grid": grid}
@@ -222,32 +246,62 @@ def markdown(rows: list[dict[str, Any]], grids: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+class Results:
+    """What has been measured, kept after every case; of this version of the code."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.version = path, version()
+        kept = json.loads(path.read_text()) if path.exists() else {}
+        same = kept.get("version") == self.version
+        self.rows: list[dict[str, Any]] = kept["cases"] if same else []
+        self.grids: list[dict[str, Any]] = kept["grids"] if same else []
+
+    def has(self, case: tuple[int, ...], name: str) -> bool:
+        keys = (*KEYS, "seeds", "process")
+        return any(tuple(row[key] for key in keys) == (*case, name) for row in self.rows)
+
+    def write(self) -> None:
+        order = [(*case, name) for case, names in CASES for name in names]
+        keys = (*KEYS, "seeds", "process")
+        place = {key: at for at, key in enumerate(order)}
+        self.rows.sort(key=lambda row: place.get(tuple(row[key] for key in keys), len(order)))
+        found = {"version": self.version, "cases": self.rows, "grids": self.grids}
+        self.path.write_text(json.dumps(found, indent=1) + "\n")
+        self.path.with_suffix(".md").write_text(markdown(self.rows, self.grids))
+
+
+def write_page(tables: str) -> None:
+    """Put the tables into the page, after what it says of them."""
+    text, start, end = PAGE.read_text(), "<!-- tables -->\n", "<!-- end of tables -->\n"
+    before, _, rest = text.partition(start)
+    PAGE.write_text(before + start + tables + end + rest.partition(end)[2])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=float, default=1.0, help="times as many seeds")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
+    parser.add_argument("--tables", action="store_true", help="write tables, measure nothing")
     options = parser.parse_args()
-    rows: list[dict[str, Any]] = []
-    grids: list[dict[str, Any]] = []
     RESULTS.mkdir(exist_ok=True)
-
-    def write() -> None:
-        text = json.dumps({"cases": rows, "grids": grids}, indent=1)
-        (RESULTS / "length_accuracy.json").write_text(text + "\n")
-        (RESULTS / "length_accuracy.md").write_text(markdown(rows, grids))
-
+    results = Results(RESULTS / "length_accuracy.json")
+    if options.tables:
+        write_page(markdown(results.rows, results.grids))
+        return
     with ProcessPoolExecutor(options.jobs) as pool:
         for (*case, seeds), names in CASES:
             case = (*case, max(1, round(options.seeds * seeds)))
-            rows += pool.map(measure, names, itertools.repeat(case))
-            print(summarize(rows[-len(names) :]), flush=True)
-            write()
+            missing = [name for name in names if not results.has(case, name)]
+            results.rows += pool.map(measure, missing, itertools.repeat(case))
+            results.write()
+            print(case, time.strftime("%H:%M:%S"), flush=True)
         pairs = [(grid, name) for grid in GRIDS for name in FEW]
-        grids += pool.map(
-            measure_on_grid, [name for _, name in pairs], [grid for grid, _ in pairs],
-            itertools.repeat(max(1, round(options.seeds * SEEDS_OF_GRIDS))),
-        )  # fmt: skip
-        write()
+        if len(results.grids) < len(pairs):
+            results.grids = list(pool.map(
+                measure_on_grid, [name for _, name in pairs], [grid for grid, _ in pairs],
+                itertools.repeat(max(1, round(options.seeds * SEEDS_OF_GRIDS))),
+            ))  # fmt: skip
+        results.write()
 
 
 if __name__ == "__main__":

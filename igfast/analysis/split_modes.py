@@ -197,10 +197,11 @@ def _weights(shape: Float, starts: Int) -> Float:
 
 
 def _squared_overlap(left: Float, value: Float, right: Float, noise: Float) -> tuple[Float, Float]:
-    """Squared cosine of estimated and true modes, and their size without noise, by the theory of spiked matrices.
+    """Squared cosine of estimated and true modes, and their singular value without noise.
 
-    With e, f the energies of noise along a left and a right vector, measured on the contrasts, a
-    spike l is seen as s² = (l + e)(l + f)/l, and c² = (1 − ef/l²)/(1 + e/l)
+    By the theory of spiked matrices. With e, f the energies of noise along a left and a right
+    vector, measured on the contrasts, a spike l (squared) is seen as s² = (l + e)(l + f)/l, and
+    c² = (1 − ef/l²)/(1 + e/l)
     (F. Benaych-Georges, R. R. Nadakuditi, J. Multivar. Anal. 111 (2012) 120).
     """
     rows = np.matmul(left.T, noise)
@@ -212,9 +213,8 @@ def _squared_overlap(left: Float, value: Float, right: Float, noise: Float) -> t
     root = np.sqrt(np.maximum(excess**2 - 4 * e * f, 0.0))
     spike = np.maximum(0.5 * (excess + root), _TINY)
     seen = (excess > 2 * np.sqrt(e * f)) & (value > 0)
-    return np.where(seen, (1 - e * f / spike**2) / (1 + e / spike), 0.0), np.where(
-        seen, np.sqrt(spike), 0.0
-    )
+    cosine = (1 - e * f / spike**2) / (1 + e / spike)
+    return np.where(seen, cosine, 0.0), np.where(seen, np.sqrt(spike), 0.0)
 
 
 def _largest(matrices: Float) -> Float:

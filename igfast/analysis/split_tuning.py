@@ -1,9 +1,9 @@
 """The numbers that the split estimator of length contains, each with its reason.
 
 They were chosen on the processes of ``known_processes.py``, ``held_out_processes.py`` and
-``unseen_processes.py`` in ``tests/analysis``; those of ``fresh_processes.py`` and
-``later_processes.py`` showed what was wrong; those of ``last_processes.py`` changed nothing
-(``docs/length.md``).
+``unseen_processes.py`` in ``tests/analysis``; those of ``fresh_processes.py``,
+``later_processes.py`` and ``sceptical_processes.py`` showed what was wrong; those of
+``last_processes.py`` changed nothing (``docs/length.md``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Processes written by somebody who wanted the estimator to fail: tails, cusps, kinks, schedules."""
+"""Processes written to make the estimator fail: changing tails, cusps, kinks, schedules."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import special, stats
+from scipy import stats
 
 from .processes import (
     Array,
@@ -177,7 +177,9 @@ def _sceptical() -> list[Process]:
             "modes swap and swap back", -5, 5, 1,
             moved(pair(gauss, uniform), lambda z, t: (
                 0.7 * z[0] + np.where(z[1] < swap(t), 1.5, -1.5))),
-            lambda x, t: swap(t) * normal((x - 1.5) / 0.7) + (1 - swap(t)) * normal((x + 1.5) / 0.7),
+            lambda x, t: (
+                swap(t) * normal((x - 1.5) / 0.7) + (1 - swap(t)) * normal((x + 1.5) / 0.7)
+            ),
         ),
         Process(
             "apex moves", -0.01, 1.01, 1, moved(uniform, _apex), _apex_below, 2 * math.asin(0.4),
