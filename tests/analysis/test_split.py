@@ -13,6 +13,7 @@ from .known_processes import KNOWN
 from .last_processes import LAST
 from .later_processes import LATER
 from .processes import simulate
+from .sceptical_processes import SCEPTICAL
 from .unseen_processes import UNSEEN
 
 N = 100_000
@@ -49,10 +50,10 @@ def test_lengths_within_five_percent(name):
     assert abs(found.length[-1] - process.truth) < 0.05 * (process.truth or 0.5)
 
 
-@pytest.mark.parametrize("name", [*LATER, *LAST])
+@pytest.mark.parametrize("name", [*LATER, *LAST, *SCEPTICAL])
 def test_later_lengths_within_their_errors(name):
     """Of 20,000 elements: within 3 errors, and these are no more than 15 %."""
-    process = {**LATER, **LAST}[name]
+    process = {**LATER, **LAST, **SCEPTICAL}[name]
     found = split_length(*simulate(process, 20_000, 20))
     assert abs(found.length[-1] - process.truth) < 3 * found.standard_error[-1]
     assert found.standard_error[-1] < 0.15 * process.truth

@@ -9,10 +9,12 @@ from igfast.analysis.split_cells import first_cells, merge_sparse, pairs_of_cell
 from igfast.analysis.split_corners import corners
 from igfast.analysis.split_errors import statistical_error
 from igfast.analysis.split_following import follow
-from igfast.analysis.split_modes import find_modes
+from igfast.analysis.split_modes import Modes, find_modes
 from igfast.analysis.split_remainder import measure_remainder
 
+from .known_processes import KNOWN
 from .processes import simulate
+from .sceptical_processes import SCEPTICAL
 from .unseen_processes import UNSEEN
 
 
@@ -133,6 +135,35 @@ def test_cells_of_values_apart():
     assert apart.tolist() == [True, True, True, True, False, False, False]
     assert pairs_of_cells(apart, 0).tolist() == [0, 1, 2, 3, 5]
     assert pairs_of_cells(apart, 1).tolist() == [0, 1, 2, 3, 4, 6]
+
+
+def modes_of(values, following):
+    """Modes of these singular values, and the next one."""
+    none = np.zeros((2, 5, 0)), np.zeros((2, len(values))), np.zeros((1, 0, 5))
+    return Modes(*none, np.array(values), 1.0, following)
+
+
+def test_what_follows_a_mode_that_is_seen():
+    """Singular values i⁻³: (i·s)² = i⁻⁴, from the third on over the first two."""
+    rest, first = sum(i**-4.0 for i in range(3, 10_000)), 1 + 2**-4
+    assert modes_of([1, 1 / 8], 1 / 27).seen == pytest.approx(np.sqrt(1 + rest / first) - 1, rel=0.1)
+    assert modes_of([1, 1 / 8], 0.0).seen == 0
+    assert modes_of([], 1 / 27).seen == 0
+    # as slowly as i⁻¹: three times the next one
+    one = np.sqrt(1 + 9 * (1 / 3) ** 2 / 2) - 1
+    assert modes_of([1, 1 / 2], 1 / 3).seen == pytest.approx(3 * one)
+
+
+def test_a_kink_that_moves_is_seen_beyond_the_modes():
+    """The apex of a triangle: 3 % of its length is in modes that noise turns away; of a shift, 0."""
+
+    def seen(process, seed):
+        records = simulate(process, 100_000, 30, seed=seed)
+        cells = first_cells(records.counts.sum(axis=1).max(axis=0), 100)
+        return find_modes(roots(np.add.reduceat(records.counts.astype(float), cells, axis=-1))).seen
+
+    assert np.median([seen(SCEPTICAL["apex moves"], seed) for seed in range(5)]) > 0.01
+    assert np.median([seen(KNOWN["shift"], seed) for seed in range(5)]) < 0.001
 
 
 def test_motion_that_no_mode_shows_is_measured():
