@@ -145,8 +145,9 @@ def modes_of(values, following):
 
 def test_what_follows_a_mode_that_is_seen():
     """Singular values i⁻³: (i·s)² = i⁻⁴, from the third on over the first two."""
-    rest, first = sum(i**-4.0 for i in range(3, 10_000)), 1 + 2**-4
-    assert modes_of([1, 1 / 8], 1 / 27).seen == pytest.approx(np.sqrt(1 + rest / first) - 1, rel=0.1)
+    beyond = sum(i**-4.0 for i in range(3, 10_000)) / (1 + 2**-4)
+    found = modes_of([1, 1 / 8], 1 / 27).seen
+    assert found == pytest.approx(np.sqrt(1 + beyond) - 1, rel=0.1)
     assert modes_of([1, 1 / 8], 0.0).seen == 0
     assert modes_of([], 1 / 27).seen == 0
     # as slowly as i⁻¹: three times the next one
@@ -155,7 +156,7 @@ def test_what_follows_a_mode_that_is_seen():
 
 
 def test_a_kink_that_moves_is_seen_beyond_the_modes():
-    """The apex of a triangle: 3 % of its length is in modes that noise turns away; of a shift, 0."""
+    """The apex of a triangle: 3 % of its length is in modes that noise turns; of a shift, 0."""
 
     def seen(process, seed):
         records = simulate(process, 100_000, 30, seed=seed)
