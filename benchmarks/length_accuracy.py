@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/length_accuracy.py [--seeds TIMES] [--jobs N]
 
-writes benchmarks/results/length_accuracy.json and length_accuracy.md as it goes: forty minutes on a
+writes benchmarks/results/length_accuracy.json and length_accuracy.md as it goes: half an hour on a
 free core. Started again, it goes on where it ended, unless the estimator or a process has changed.
 With --tables it writes the tables into docs/length.md, of what has been measured.
 """
@@ -216,8 +216,8 @@ def markdown(rows: list[dict[str, Any]], grids: list[dict[str, Any]]) -> str:
     if grids:
         lines += [
             "",
-            f"Grids, n = 1e+05, T = 30, {grids[0]['seeds']} seeds: mean off by ± standard error, in "
-            "% of the length, and in how many seeds ±2 errors hold the truth.",
+            f"Grids, n = 1e+05, T = 30, {grids[0]['seeds']} seeds: mean off by ± standard error, "
+            "in % of the length, and in how many seeds ±2 errors hold the truth.",
             "",
             f"| grid | {' | '.join(FEW)} |",
             "|---" * (len(FEW) + 1) + "|",
