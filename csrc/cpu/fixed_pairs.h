@@ -109,7 +109,7 @@ template <class T, bool kTies, bool kNearZero>
 class NarrowPairs {
  public:
   static bool holds(const UniformRule<float>& rule) {
-    // Of a type without infinity, the largest value may be in doubt, too.
+    // `least_bits` knows no bound beyond the largest value.
     const float largest = widen(T{static_cast<decltype(T::bits)>(kLargest)});
     return rule.narrow_doubt < __builtin_inff() && rule.narrow_doubt <= largest &&
            rule.has_ties == kTies && (rule.narrow_doubt > 0.0f) == kNearZero &&

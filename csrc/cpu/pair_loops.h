@@ -53,6 +53,9 @@ class FixedBlocks {
   // Of the values noted_ .. end - 1, of one batch.
   void note_doubt(std::int32_t end) {
     const std::int32_t groups = (end - noted_) / kGroupValues;
+    if (groups == 0) {  // asked one by one
+      return;
+    }
     const std::uint64_t all = ~std::uint64_t{0} >> (kBatchGroups - groups);
     doubtful_ |= fixed_.in_doubt() ? all << (noted_ - batch_) / kGroupValues : 0;
     noted_ = end;
