@@ -8,7 +8,7 @@ import pytest
 from .conftest import FLOATS, ISAS
 from .test_uniform import RANGES
 
-MANY = 20_011  # more than tuning.h's kFewestPaired, and no whole number of blocks
+MANY = 20_011  # more than kFewestFast of tuning.h, and no whole number of blocks
 
 
 VECTORS = [isa for isa in ISAS if isa.startswith("avx")]
@@ -117,6 +117,18 @@ def test_few_and_many_values_in_turn(kernel, isa):
         grid = kernel.Uniform(np.linspace(-128, 128, bins + 1))
         for size in (120_000, 65_536, 31_000):
             counted(kernel, x[:size], grid)
+
+
+@pytest.mark.parametrize("bins", [256, 2_048])
+def test_one_value_below_an_edge_again_and_again(kernel, isa, bins):
+    """Guessed a bin too high, counted in turns by several counters, and taken back from one."""
+    edges = np.linspace(-1.3, 1.1, bins + 1)
+    grid = kernel.Uniform(edges)
+    for edge in edges[1::97]:
+        below = np.nextafter(np.float32(edge), np.float32(-np.inf))
+        x = np.full(MANY, below)
+        x[::5] = np.float32(0.3)
+        counted(kernel, x, grid)
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-45, -1e-30, 1e30])
