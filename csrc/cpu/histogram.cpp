@@ -139,10 +139,11 @@ class HistogramWorker {
         translate_pages<T>(tensor, chunk);
       }
       if (partials_ == nullptr) {
-        for_each_run<T>(tensor, chunk, kLongRunBlocks, [&](const auto& run) { add(run); });
+        for_each_run<T>(tensor, chunk, kRunBlocks, [&](const auto& run) { add(run); });
       } else {
         ChunkMoments moments;
-        for_each_run<T>(tensor, chunk, kRunBlocks, [&](const auto& run) { add(run, moments); });
+        const std::int64_t blocks = takes_moments_along() ? kRunBlocks : kTwiceRunBlocks;
+        for_each_run<T>(tensor, chunk, blocks, [&](const auto& run) { add(run, moments); });
         (*partials_)[static_cast<std::size_t>(chunk.index)] = moments.finish();
       }
     });
@@ -163,6 +164,11 @@ class HistogramWorker {
  private:
   static constexpr bool kCountsAlone = sizeof(Word) == sizeof(std::uint32_t);
 
+  // Whether one loop counts and takes moments.
+  bool takes_moments_along() const {
+    return !kCountsAlone && args_.grid.kind == IGF_DYADIC && !window_.takes_extents;
+  }
+
   template <class T>
   void add(const Run<T>& run) {
     Extents<Widened<T>>* extents = window_.takes_extents ? &extents_.of(Widened<T>{}) : nullptr;
@@ -176,8 +182,8 @@ class HistogramWorker {
 
   template <class T>
   void add(const Run<T>& run, ChunkMoments& moments) {
-    if constexpr (sizeof(Word) == sizeof(std::uint64_t)) {
-      if (args_.grid.kind == IGF_DYADIC && ChunkMoments::is_whole(run) && !window_.takes_extents) {
+    if constexpr (!kCountsAlone) {
+      if (takes_moments_along() && ChunkMoments::is_whole(run)) {
         moments.add(run, [&](MomentSums& sums) {
           return rules_.count(kernels_, run, row_, words_.words(), sums);
         });

@@ -36,7 +36,11 @@ void CentralSums::merge(const CentralSums& other) {
   squares += other.squares;
 }
 
-double rounded_shift(double mean) {
+double shift_near(double mean, double variance) {
+  constexpr double kSmall = 1.0 / 16;  // mean^2 / variance
+  if (mean * mean <= kSmall * variance) {
+    return 0.0;
+  }
   constexpr std::uint64_t kDropped = (std::uint64_t{1} << 33) - 1;
   const std::uint64_t bits = bits_from_double(mean) & ~kDropped;
   double shift;

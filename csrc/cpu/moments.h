@@ -35,8 +35,9 @@ struct CentralSums {
 
 CentralSums central_sums(const MomentSums& sums);
 
-// A shift near `mean`, of 20 significant bits.
-double rounded_shift(double mean);
+// A shift near the mean, of 20 significant bits; none where that is small beside the deviation, as
+// weights and gradients have it: it would not make sums more exact, and subtracting it takes time.
+double shift_near(double mean, double variance);
 
 // Takes the runs of one chunk in order.
 class ChunkMoments {
@@ -50,10 +51,11 @@ class ChunkMoments {
   template <class T, class Loop>
   void add(const Run<T>& run, const Loop& loop) {
     if (blocks_ == 0) {
-      group_ = MomentSums(rounded_shift(mean_of_block(run)));
+      group_ = MomentSums(shift_of_block(run));
     } else if (blocks_ % kRunBlocks == 0) {
       total_.merge(central_sums(group_));
-      group_ = MomentSums(rounded_shift(total_.mean));
+      const double count = static_cast<double>(std::max<std::int64_t>(total_.count, 1));
+      group_ = MomentSums(shift_near(total_.mean, total_.m2 / count));
     }
     blocks_ += (run.size + kBlock - 1) / kBlock;
     if (!is_whole(run) || !loop(group_)) {
@@ -79,12 +81,23 @@ class ChunkMoments {
     }
   }
 
-  // Of the first block.
+  // By the finite values of the first block. Only sums near the truth are needed: no lanes.
   template <class T>
-  static double mean_of_block(const Run<T>& run) {
-    MomentSums sums(0.0);
-    add_values(run, std::min(run.last, static_cast<std::int32_t>(kBlock)), sums);
-    return central_sums(sums).mean;
+  static double shift_of_block(const Run<T>& run) {
+    const std::int32_t last = std::min(run.last, static_cast<std::int32_t>(kBlock));
+    double count = 0.0;
+    double sum = 0.0;
+    double squares = 0.0;
+    for (std::int32_t j = run.first; j < last; ++j) {
+      const auto x = static_cast<double>(widen(run.values[j]));
+      const double finite = x - x == 0.0 ? 1.0 : 0.0;
+      const double counted = finite == 0.0 ? 0.0 : x;
+      count += finite;
+      sum += counted;
+      squares += counted * counted;
+    }
+    const double mean = count == 0.0 ? 0.0 : sum / count;
+    return shift_near(mean, count == 0.0 ? 0.0 : squares / count - mean * mean);
   }
 
   std::int64_t blocks_ = 0;

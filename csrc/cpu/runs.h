@@ -15,11 +15,11 @@
 
 namespace igfast {
 
-// Blocks of the longest run with moments: a second pass over it finds it in the first-level cache.
-// Also a group of the moments' sums.
-constexpr std::int64_t kRunBlocks = 16;
-// And of others: what a kernel does once per call is small beside it.
-constexpr std::int64_t kLongRunBlocks = 64;
+// Blocks of the longest run: what a kernel does once per call is small beside it, and the words of
+// Digits hold it. Also a group of the moments' sums.
+constexpr std::int64_t kRunBlocks = 56;
+// And of one that is passed over twice: the second time it is found in the first-level cache.
+constexpr std::int64_t kTwiceRunBlocks = kRunBlocks / 4;
 
 inline const unsigned char* tensor_bytes(const igf_tensor& tensor) {
   return reinterpret_cast<const unsigned char*>(static_cast<std::uintptr_t>(tensor.pointer));

@@ -21,8 +21,9 @@ struct PowerSums {
         third(_mm256_loadu_pd(sums.third + lane)),
         fourth(_mm256_loadu_pd(sums.fourth + lane)) {}
 
+  template <bool kShifted>
   void add(__m256d x, __m256d shift) {
-    const __m256d d = _mm256_sub_pd(x, shift);
+    const __m256d d = kShifted ? _mm256_sub_pd(x, shift) : x;
     const __m256d d2 = _mm256_mul_pd(d, d);
     first = _mm256_add_pd(first, d);
     second = _mm256_add_pd(second, d2);
@@ -153,7 +154,8 @@ inline void for_lanes(const Run<T>& run, const Take& take) {
 }
 
 // Takes lanes of finite values into sums; store() says false, and stores nothing, if one was not.
-template <class V>
+// kShifted: whether the shift is not zero.
+template <class V, bool kShifted>
 class MomentLanes {
  public:
   explicit MomentLanes(const MomentSums& sums)
@@ -162,8 +164,8 @@ class MomentLanes {
   template <class Lanes>
   void add(Lanes x) {
     const Doubles wide = to_double(x);
-    low_.add(wide.low, shift_);
-    high_.add(wide.high, shift_);
+    low_.template add<kShifted>(wide.low, shift_);
+    high_.template add<kShifted>(wide.high, shift_);
     extremes_.add(x);
   }
 
@@ -194,11 +196,16 @@ class MomentLanes {
   ExtremeLanes<V> extremes_;
 };
 
-template <class T>
-bool add_moments(const Run<T>& run, MomentSums& sums) {
-  MomentLanes<Widened<T>> lanes(sums);
+template <bool kShifted, class T>
+bool add_moment_lanes(const Run<T>& run, MomentSums& sums) {
+  MomentLanes<Widened<T>, kShifted> lanes(sums);
   for_lanes(run, [&](auto x) { lanes.add(x); });
   return lanes.store(sums, run.size);
+}
+
+template <class T>
+bool add_moments(const Run<T>& run, MomentSums& sums) {
+  return sums.shift == 0.0 ? add_moment_lanes<false>(run, sums) : add_moment_lanes<true>(run, sums);
 }
 
 }  // namespace

@@ -21,8 +21,9 @@ struct PowerSums {
         third(_mm512_loadu_pd(sums.third)),
         fourth(_mm512_loadu_pd(sums.fourth)) {}
 
+  template <bool kShifted>
   void add(__m512d x, __m512d shift) {
-    const __m512d d = _mm512_sub_pd(x, shift);
+    const __m512d d = kShifted ? _mm512_sub_pd(x, shift) : x;
     const __m512d d2 = _mm512_mul_pd(d, d);
     first = _mm512_add_pd(first, d);
     second = _mm512_add_pd(second, d2);
@@ -146,7 +147,8 @@ inline void for_lanes(const Run<T>& run, const Take& take) {
 }
 
 // Takes lanes of finite values into sums; store() says false, and stores nothing, if one was not.
-template <class V>
+// kShifted: whether the shift is not zero.
+template <class V, bool kShifted>
 class MomentLanes {
  public:
   explicit MomentLanes(const MomentSums& sums)
@@ -155,8 +157,8 @@ class MomentLanes {
   template <class Lanes>
   void add(Lanes x) {
     const Doubles wide = to_double(x);
-    powers_.add(wide.low, shift_);
-    powers_.add(wide.high, shift_);
+    powers_.template add<kShifted>(wide.low, shift_);
+    powers_.template add<kShifted>(wide.high, shift_);
     extremes_.add(x);
   }
 
@@ -180,11 +182,16 @@ class MomentLanes {
   ExtremeLanes<V> extremes_;
 };
 
-template <class T>
-bool add_moments(const Run<T>& run, MomentSums& sums) {
-  MomentLanes<Widened<T>> lanes(sums);
+template <bool kShifted, class T>
+bool add_moment_lanes(const Run<T>& run, MomentSums& sums) {
+  MomentLanes<Widened<T>, kShifted> lanes(sums);
   for_lanes(run, [&](auto x) { lanes.add(x); });
   return lanes.store(sums, run.size);
+}
+
+template <class T>
+bool add_moments(const Run<T>& run, MomentSums& sums) {
+  return sums.shift == 0.0 ? add_moment_lanes<false>(run, sums) : add_moment_lanes<true>(run, sums);
 }
 
 }  // namespace

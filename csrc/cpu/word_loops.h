@@ -119,18 +119,25 @@ void count_dyadic(const DyadicRule& rule, const Run<T>& run, Word* words,
   }
 }
 
-template <class T>
-bool count_dyadic_moments(const DyadicRule& rule, const Run<T>& run, std::uint64_t* words,
-                          MomentSums& sums) {
+template <bool kShifted, class T>
+bool count_dyadic_moment_lanes(const DyadicRule& rule, const Run<T>& run, std::uint64_t* words,
+                               MomentSums& sums) {
   using Placer = DyadicLanes<Widened<T>>;
-  if (!Placer::holds(rule)) {
-    scalar_kernels().of(TypeTag<T>{}).dyadic_digits(rule, run, words, nullptr);
-    return add_moments(run, sums);
-  }
-  using Watcher = MomentLanes<Widened<T>>;
+  using Watcher = MomentLanes<Widened<T>, kShifted>;
   Watched<Placer, Watcher> watched{Placer(rule), Watcher(sums)};
   count_lanes<true>(watched, run, words);
   return watched.watcher.store(sums, run.size);
+}
+
+template <class T>
+bool count_dyadic_moments(const DyadicRule& rule, const Run<T>& run, std::uint64_t* words,
+                          MomentSums& sums) {
+  if (!DyadicLanes<Widened<T>>::holds(rule)) {
+    scalar_kernels().of(TypeTag<T>{}).dyadic_digits(rule, run, words, nullptr);
+    return add_moments(run, sums);
+  }
+  return sums.shift == 0.0 ? count_dyadic_moment_lanes<false>(rule, run, words, sums)
+                           : count_dyadic_moment_lanes<true>(rule, run, words, sums);
 }
 
 template <class T, class Word>
