@@ -37,7 +37,7 @@ struct Prefetch {
 // Intel's first level has too few fill buffers to wait for memory in; AMD's processors lose a tenth
 // by asking for the second level.
 constexpr Prefetch kPrefetchOnIntel{4096, false};
-constexpr Prefetch kPrefetchOnAmd{1024, true};
+constexpr Prefetch kPrefetchOnAmd{2048, true};
 // Where the first level is full of counters.
 constexpr Prefetch kPrefetchOfPairs{8192, false};
 
