@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kIndices = 1 << 12;
 constexpr int kCells = 256 * 8;
-constexpr int kStride = 320;  // of the table of pairs
+constexpr int kStride = 576;  // of the table of pairs
 
 double now() {
   timespec time;

@@ -30,6 +30,7 @@ void count(const StorageKernels<T>& loops, const T* values, const std::string& o
   const LogRule log{3, -20, 192, 0, 385};
   std::vector<std::uint32_t> words(400 * kLanes);
   std::vector<std::uint64_t> packed(400 * kLanes);
+  Pairs pairs = PairTable::of_this_thread().pairs(400, words.data());
   Extents<Widened<T>> extents;
   MomentSums sums(0.0);
   for (std::int64_t first = 0; first < kValues; first += kRun) {
@@ -42,12 +43,20 @@ void count(const StorageKernels<T>& loops, const T* values, const std::string& o
       loops.dyadic(dyadic, run, words.data(), &extents);
     } else if (operation == "log") {
       loops.log(log, run, words.data());
+    } else if (operation == "uniform, pairs") {
+      loops.uniform_pairs(uniform, run, pairs);
+    } else if (operation == "dyadic, pairs") {
+      loops.dyadic_pairs(dyadic, run, pairs, nullptr);
+    } else if (operation == "log, pairs") {
+      loops.log_pairs(log, run, pairs);
     } else if (operation == "dyadic, offsets") {
       loops.dyadic_digits(dyadic, run, packed.data(), nullptr);
     } else if (operation == "log, offsets") {
       loops.log_digits(log, run, packed.data());
     } else if (operation == "moments") {
       loops.moments(run, sums);
+    } else if (operation == "dyadic, offsets, moments") {
+      loops.dyadic_digits_moments(dyadic, run, packed.data(), sums);
     }
   }
 }

@@ -18,11 +18,15 @@ OPTIONS = ["-std=c++17", "-O3", "-ffp-contract=off", "-fno-math-errno", "-DIGFAS
 SOURCES = {
     "csrc/cpu/kernels_scalar.cpp": [],
     "csrc/cpu/isa.cpp": [],
-    "csrc/cpu/kernels_avx2.cpp": ["-mavx2", "-mf16c"],
+    "csrc/cpu/pair_table.cpp": [],
+    "csrc/cpu/kernels_avx2.cpp": ["-mavx2", "-mf16c", "-mfma"],
     "csrc/cpu/kernels_avx512.cpp": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-w"],
     "benchmarks/instructions.cpp": [],
 }
 OPERATIONS = [
+    "uniform, pairs",
+    "dyadic, pairs",
+    "log, pairs",
     "uniform",
     "dyadic",
     "dyadic, extents",
@@ -30,6 +34,7 @@ OPERATIONS = [
     "dyadic, offsets",
     "log, offsets",
     "moments",
+    "dyadic, offsets, moments",
 ]
 
 
@@ -37,7 +42,7 @@ def build(folder: Path) -> Path:
     objects = []
     for source, options in SOURCES.items():
         target = folder / Path(source).with_suffix(".o").name
-        features = ["-mavx2", "-mf16c", *options] if options else []
+        features = ["-mavx2", "-mf16c", "-mfma", *options] if options else []
         include = f"-I{ROOT / 'csrc'}"
         command = ["g++", *OPTIONS, *features, include, "-c", ROOT / source, "-o", target]
         subprocess.run(command, check=True)
