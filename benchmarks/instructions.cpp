@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cpu/kernels.h"
+#include "cpu/word_memory.h"
 #include "uniform_table.h"
 
 namespace {
@@ -28,21 +29,22 @@ void count(const StorageKernels<T>& loops, const T* values, const std::string& o
   const UniformRule<Widened<T>>& uniform = table.rule(sizeof(T) < sizeof(Widened<T>));
   const DyadicRule dyadic{-7, kBins, -kBins / 2};
   const LogRule log{3, -20, 192, 0, 385};
-  std::vector<std::uint32_t> words(400 * kLanes);
-  std::vector<std::uint64_t> packed(400 * kLanes);
-  Pairs pairs = PairTable::of_this_thread().pairs(400, words.data());
+  const WordMemory memory(400 * kLanes * sizeof(std::uint64_t));
+  auto* const words = static_cast<std::uint32_t*>(memory.words());
+  auto* const packed = static_cast<std::uint64_t*>(memory.words());
+  Pairs pairs = PairTable::of_this_thread().pairs(400, words);
   Extents<Widened<T>> extents;
   MomentSums sums(0.0);
   for (std::int64_t first = 0; first < kValues; first += kRun) {
     const Run<T> run{values + first, kRun, 0, kRun, static_cast<std::uint32_t>(first / kBlock)};
     if (operation == "uniform") {
-      loops.uniform(uniform, run, words.data());
+      loops.uniform(uniform, run, words);
     } else if (operation == "dyadic") {
-      loops.dyadic(dyadic, run, words.data(), nullptr);
+      loops.dyadic(dyadic, run, words, nullptr);
     } else if (operation == "dyadic, extents") {
-      loops.dyadic(dyadic, run, words.data(), &extents);
+      loops.dyadic(dyadic, run, words, &extents);
     } else if (operation == "log") {
-      loops.log(log, run, words.data());
+      loops.log(log, run, words);
     } else if (operation == "uniform, pairs") {
       loops.uniform_pairs(uniform, run, pairs);
     } else if (operation == "dyadic, pairs") {
@@ -50,13 +52,13 @@ void count(const StorageKernels<T>& loops, const T* values, const std::string& o
     } else if (operation == "log, pairs") {
       loops.log_pairs(log, run, pairs);
     } else if (operation == "dyadic, offsets") {
-      loops.dyadic_digits(dyadic, run, packed.data(), nullptr);
+      loops.dyadic_digits(dyadic, run, packed, nullptr);
     } else if (operation == "log, offsets") {
-      loops.log_digits(log, run, packed.data());
+      loops.log_digits(log, run, packed);
     } else if (operation == "moments") {
       loops.moments(run, sums);
     } else if (operation == "dyadic, offsets, moments") {
-      loops.dyadic_digits_moments(dyadic, run, packed.data(), sums);
+      loops.dyadic_digits_moments(dyadic, run, packed, sums);
     }
   }
 }

@@ -19,6 +19,7 @@ SOURCES = {
     "csrc/cpu/kernels_scalar.cpp": [],
     "csrc/cpu/isa.cpp": [],
     "csrc/cpu/pair_table.cpp": [],
+    "csrc/cpu/word_memory.cpp": [],
     "csrc/cpu/kernels_avx2.cpp": ["-mavx2", "-mf16c", "-mfma"],
     "csrc/cpu/kernels_avx512.cpp": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-w"],
     "benchmarks/instructions.cpp": [],

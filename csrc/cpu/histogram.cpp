@@ -141,7 +141,7 @@ class HistogramWorker {
       if (partials_ == nullptr) {
         for_each_run<T>(tensor, chunk, kRunBlocks, [&](const auto& run) { add(run); });
       } else {
-        ChunkMoments moments;
+        ChunkMoments moments(first_shift<T>(tensor, chunk));
         const std::int64_t blocks = takes_moments_along() ? kRunBlocks : kTwiceRunBlocks;
         for_each_run<T>(tensor, chunk, blocks, [&](const auto& run) { add(run, moments); });
         (*partials_)[static_cast<std::size_t>(chunk.index)] = moments.finish();

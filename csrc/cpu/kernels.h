@@ -31,7 +31,7 @@ constexpr int kDigitBits = 31;
 
 // Loops for values stored as T, widened on the way into registers. An element increments its
 // lane's private word, words[cell * 8 + sub-histogram] with sub-histogram = (lane + rotation) & 7:
-// by 1, or, with digits, by 1 << kDigitBits | digit, which fits 32 bits.
+// by 1, or, with digits, by 1 << kDigitBits | digit, which fits 32 bits. Words lie in WordMemory.
 template <class T>
 struct StorageKernels {
   void (*uniform)(const UniformRule<Widened<T>>&, const Run<T>&, std::uint32_t* words);

@@ -130,13 +130,13 @@ class MomentsWorker {
 
   void take(const Chunk& chunk) {
     const igf_tensor& tensor = args_.tensors[chunk.tensor];
-    ChunkMoments moments;
     dispatch_dtype("moments", tensor.dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
+      ChunkMoments moments(first_shift<T>(tensor, chunk));
       for_each_run<T>(tensor, chunk, kRunBlocks,
                       [&](const auto& run) { moments.add(kernels_, run); });
+      partials_[static_cast<std::size_t>(chunk.index)] = moments.finish();
     });
-    partials_[static_cast<std::size_t>(chunk.index)] = moments.finish();
   }
 
   void finish() {}

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -39,9 +40,36 @@ CentralSums central_sums(const MomentSums& sums);
 // weights and gradients have it: it would not make sums more exact, and subtracting it takes time.
 double shift_near(double mean, double variance);
 
+// A shift for the first group of a chunk, by some finite values from all over it. Only sums near
+// the truth are needed: no lanes.
+template <class T>
+double first_shift(const igf_tensor& tensor, const Chunk& chunk) {
+  constexpr std::int64_t kSample = 64;
+  const std::int64_t size = std::min(chunk.end - chunk.begin, kRunBlocks * kBlock);
+  const std::int64_t stride = (size + kSample - 1) / kSample;
+  double count = 0.0;
+  double sum = 0.0;
+  double squares = 0.0;
+  for (std::int64_t position = 0; position < size; position += stride) {
+    T value;
+    std::memcpy(&value, tensor_bytes(tensor) + (chunk.begin + position) * sizeof(T), sizeof value);
+    const auto x = static_cast<double>(widen(value));
+    if (x - x == 0.0) {
+      count += 1.0;
+      sum += x;
+      squares += x * x;
+    }
+  }
+  const double mean = count == 0.0 ? 0.0 : sum / count;
+  return shift_near(mean, count == 0.0 ? 0.0 : squares / count - mean * mean);
+}
+
 // Takes the runs of one chunk in order.
 class ChunkMoments {
  public:
+  // With what first_shift gives.
+  explicit ChunkMoments(double shift) : group_(shift) {}
+
   template <class T>
   void add(const Kernels& kernels, const Run<T>& run) {
     add(run, [&](MomentSums& sums) { return kernels.of(TypeTag<T>{}).moments(run, sums); });
@@ -50,9 +78,7 @@ class ChunkMoments {
   // loop(sums) adds the run, of whole blocks, or returns false.
   template <class T, class Loop>
   void add(const Run<T>& run, const Loop& loop) {
-    if (blocks_ == 0) {
-      group_ = MomentSums(shift_of_block(run));
-    } else if (blocks_ % kRunBlocks == 0) {
+    if (blocks_ > 0 && blocks_ % kRunBlocks == 0) {
       total_.merge(central_sums(group_));
       const double count = static_cast<double>(std::max<std::int64_t>(total_.count, 1));
       group_ = MomentSums(shift_near(total_.mean, total_.m2 / count));
@@ -81,27 +107,8 @@ class ChunkMoments {
     }
   }
 
-  // By the finite values of the first block. Only sums near the truth are needed: no lanes.
-  template <class T>
-  static double shift_of_block(const Run<T>& run) {
-    const std::int32_t last = std::min(run.last, static_cast<std::int32_t>(kBlock));
-    double count = 0.0;
-    double sum = 0.0;
-    double squares = 0.0;
-    for (std::int32_t j = run.first; j < last; ++j) {
-      const auto x = static_cast<double>(widen(run.values[j]));
-      const double finite = x - x == 0.0 ? 1.0 : 0.0;
-      const double counted = finite == 0.0 ? 0.0 : x;
-      count += finite;
-      sum += counted;
-      squares += counted * counted;
-    }
-    const double mean = count == 0.0 ? 0.0 : sum / count;
-    return shift_near(mean, count == 0.0 ? 0.0 : squares / count - mean * mean);
-  }
-
   std::int64_t blocks_ = 0;
-  MomentSums group_{0.0};
+  MomentSums group_;
   CentralSums total_;
 };
 

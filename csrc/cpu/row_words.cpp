@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <mutex>
 
 #include "cpu/kernels.h"
@@ -11,8 +10,6 @@
 namespace igfast {
 
 namespace {
-
-constexpr std::size_t kLine = 64;
 
 // One word of a cell may have lost what another has (Singles): less than no elements.
 std::int64_t count_of(std::uint32_t word) { return static_cast<std::int32_t>(word); }
@@ -66,11 +63,8 @@ void add_cells(const Word* words, const igf_histogram_args& args, const Window& 
 template <class Word>
 RowWords<Word>::RowWords(std::int64_t bins)
     : size_(static_cast<std::size_t>((bins + kExtraCells) * kLanes)),
-      storage_(size_ + kLine / sizeof(Word)) {
-  void* line = storage_.data();
-  std::size_t room = storage_.size() * sizeof(Word);
-  words_ = static_cast<Word*>(std::align(kLine, size_ * sizeof(Word), line, room));
-}
+      memory_(size_ * sizeof(Word)),
+      words_(static_cast<Word*>(memory_.words())) {}
 
 template <class Word>
 void RowWords<Word>::flush(const igf_histogram_args& args, const Window& window, std::int64_t row,

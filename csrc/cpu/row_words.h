@@ -5,9 +5,9 @@
 
 #include <cstdint>
 #include <mutex>
-#include <vector>
 
 #include "backend.h"
+#include "cpu/word_memory.h"
 
 namespace igfast {
 
@@ -56,8 +56,8 @@ class RowWords {
 
  private:
   std::size_t size_;
-  std::vector<Word> storage_;
-  Word* words_;  // the storage from a cache line on, so that a cell lies in one
+  WordMemory memory_;
+  Word* words_;
 };
 
 extern template class RowWords<std::uint32_t>;

@@ -4,8 +4,10 @@
 #ifndef IGFAST_CPU_WORD_GROUPS_H
 #define IGFAST_CPU_WORD_GROUPS_H
 
+#include <cstddef>
 #include <cstdint>
 
+#include "cpu/word_memory.h"
 #include "grid.h"
 
 namespace igfast {
@@ -41,6 +43,14 @@ struct WordGroup {
   }
 };
 
+// Before the words (WordMemory): a kernel's stack may lie on a page that looks like theirs.
+template <class Word>
+WordGroup<Word>* groups_before(Word* words) {
+  constexpr std::size_t kBytes = WordMemory::kGroupBytes;
+  static_assert(4 * sizeof(WordGroup<Word>) <= kBytes);
+  return reinterpret_cast<WordGroup<Word>*>(reinterpret_cast<unsigned char*>(words) - kBytes);
+}
+
 // Nothing to do between the parts of a group.
 struct Nothing {
   void operator()(std::int32_t, std::int32_t) const {}
@@ -51,7 +61,7 @@ struct Nothing {
 // A group is placed while the one before is counted: neither half fills the processor.
 template <class Word, class Place>
 inline void count_groups(std::int32_t size, Word* words, const Place& place) {
-  WordGroup<Word> groups[2];
+  WordGroup<Word>* const groups = groups_before(words);
   place(0, groups[0], Nothing{});
   for (std::int32_t first = 0; first < size; first += kWordGroup) {
     const std::int32_t next = first + kWordGroup;
@@ -67,7 +77,7 @@ inline void count_groups(std::int32_t size, Word* words, const Place& place) {
 template <class Word, class Place>
 inline void count_groups_in_turn(std::int32_t size, Word* words, const Place& place) {
   constexpr std::int32_t kLead = 2 * kWordGroup;
-  WordGroup<Word> groups[4];
+  WordGroup<Word>* const groups = groups_before(words);
   const auto group = [&](std::int32_t first) -> WordGroup<Word>& {
     return groups[first / kWordGroup & 3];
   };

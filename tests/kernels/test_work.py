@@ -95,6 +95,15 @@ def test_rows_are_sums_of_their_tensors(kernel, isa):
     assert joint.floats[3].tolist() == [np.inf, -np.inf, 0, 0, 0, 0, 0, 0]
 
 
+def test_calls_of_all_sizes_leave_nothing_behind(kernel, isa):
+    x = np.random.default_rng(8).normal(size=20_000).astype(np.float32)
+    for bins in (256, 32_768, 65_536, 2, 16_384, 256):  # the larger ones in memory of their own
+        exponent = 2 - int(np.log2(bins))
+        for threads in (1, 2):
+            kernel.check(x, kernel.Dyadic(bins, exponent, -bins // 2), splits=8, threads=threads)
+            kernel.check(x, kernel.Uniform(np.linspace(-1.7, 1.9, bins + 1)), threads=threads)
+
+
 def test_mixed_dtypes_in_one_row(kernel, isa):
     random = np.random.default_rng(8)
     arrays = [random.normal(size=5000).astype(t) for t in kernel.floats.values()]
