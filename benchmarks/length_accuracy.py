@@ -48,7 +48,7 @@ FEW = ("shift", "relaxation", "return", "Laplace scale", "circle", "far shift")
 SOME = (*FEW, "scale", "diffusion", "Student shift", "modes part", "half zeros", "beta drift")
 # n, T, bins, splits, seeds: of all processes, of some, and of a few where that takes long
 ALL = [
-    (100_000, 30, 256, 8, 24),
+    (100_000, 30, 256, 8, 100),
     (100_000, 10, 256, 8, 24),
     (10_000, 30, 256, 8, 20),
     (1_000, 30, 256, 8, 20),

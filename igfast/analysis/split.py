@@ -146,10 +146,15 @@ def _measured(
     chords = followed.increments.mean(axis=0)
     path = np.concatenate([[0.0], np.cumsum(np.maximum(chords, 0.0))])
     lost = lost_in_cells(merged, apart, modes)
+    blind = _together(  # modes that noise shows, but too little of to be followed, may be missing
+        modes.seen,
+        tuning.TANGENT_ERROR * followed.straightened,
+        tuning.LOST_IN_CELLS_ERROR * lost,
+    )
     remainder = Remainder(0.0, Variance.of(np.zeros(1), splits - 1), 0.0)
     known = _whole_error(followed) / path[-1] if path[-1] > 0 else 0.0
     if path[-1] > 0 and splits > 2:
-        remainder = measure_remainder(curve, path, modes, known)
+        remainder = measure_remainder(curve, path, modes, _together(known, blind))
     scale = np.sqrt(1 + np.clip(remainder.value, *tuning.BELIEVED_REMAINDER))
     scale *= 1 + lost
     width = np.asarray(np.median(followed.widths, axis=0))
@@ -165,7 +170,7 @@ def _measured(
     grown = np.maximum.accumulate(np.maximum(lengths.mean(axis=0)[ends], 0.0))
     mean = lengths[:, ends].mean(axis=0)
     statistical = variance_of_lengths(lengths[:, ends], pairs[..., ends])
-    share = _systematic_error(known, modes, followed.straightened, remainder, lost, corner)
+    share = _together(blind, *_later_errors(known, modes, remainder, corner))
     scaled = remainder.variance.times(tuning.REMAINDER_ERROR)
     statistical += scaled.times(mean)
     error = np.hypot(statistical.error, share * mean)
@@ -193,31 +198,26 @@ def _whole_error(followed: Followed) -> float:
     return float(variance_of_lengths(lengths, followed.pairs.sum(axis=2, keepdims=True)).error[0])
 
 
-def _systematic_error(
-    known: float,
-    modes: Modes,
-    straightened: float,
-    remainder: Remainder,
-    lost: float,
-    corner: Corners,
-) -> float:
-    """Standard error over length: what modes leave out, noise in tangents, cells, arcs.
+def _later_errors(
+    known: float, modes: Modes, remainder: Remainder, corner: Corners
+) -> tuple[float, ...]:
+    """Standard errors over length: what is left outside modes, and arcs.
 
     Modes that noise hides are as weak as noise, of which ``known`` is the error; what was found
-    outside the modes is hidden no more. Modes that noise shows, but too little of to be followed,
-    may all be missing.
+    outside the modes is hidden no more.
     """
     hidden = max(modes.hidden - max(remainder.value, 0.0) / 2, 0.0)
-    parts = (
+    return (
         tuning.UNSEEN_ERROR * min(max(remainder.unseen, 0.0), tuning.BELIEVED_REMAINDER[1]),
         min(tuning.HIDDEN_ERROR * hidden, tuning.MOST_HIDDEN * known),
-        modes.seen,
-        tuning.TANGENT_ERROR * straightened,
-        tuning.LOST_IN_CELLS_ERROR * lost,
         tuning.TRANSPORT_ERROR * corner.guessed,
         corner.doubtful,
     )
-    return float(np.sqrt(np.square(parts).sum()))
+
+
+def _together(*errors: float) -> float:
+    """Of independent errors."""
+    return float(np.sqrt(np.square(errors).sum()))
 
 
 def _unmeasured(squared: tuple[Float, Float, Float], total: Float, outside: float) -> SplitLength:

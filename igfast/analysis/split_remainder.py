@@ -45,8 +45,8 @@ def measure_remainder(curve: Roots, path: Float, modes: Modes, known: float) -> 
     The shorter the displacements the more bends they show, and the more noise; but there is less
     noise in fewer, wider cells, which hold most of what a smooth density does. So what wide cells
     show is taken from the shortest displacements, and what narrower cells add to it from longer
-    ones: each from the shortest whose error is small beside ``known``, the relative statistical
-    error of the length.
+    ones: each from the shortest whose error is small beside ``known``, the other relative errors of
+    the length.
     """
     cells = curve.splits.shape[-1]
     widths = [w for w in tuning.JOINED_CELLS if w == 1 or cells >= tuning.LEAST_CELLS_JOINED * w]
