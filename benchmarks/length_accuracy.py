@@ -48,7 +48,7 @@ FEW = ("shift", "relaxation", "return", "Laplace scale", "circle", "far shift")
 SOME = (*FEW, "scale", "diffusion", "Student shift", "modes part", "half zeros", "beta drift")
 # n, T, bins, splits, seeds: of all processes, of some, and of a few where that takes long
 ALL = [
-    (100_000, 30, 256, 8, 100),
+    (100_000, 30, 256, 8, 24),
     (100_000, 10, 256, 8, 24),
     (10_000, 30, 256, 8, 20),
     (1_000, 30, 256, 8, 20),
@@ -59,17 +59,17 @@ LONG = [
     (10_000_000, 30, 256, 8, 4),
 ]
 OTHER = [
+    (100_000, 30, 256, 8, 200),
     (100_000, 30, 64, 8, 40),
     (100_000, 30, 1024, 8, 20),
     (100_000, 30, 256, 4, 40),
-    (100_000, 30, 256, 8, 200),
     (100_000, 100, 256, 8, 40),
 ]
 LAST_OF_ALL = [(100_000, 100, 256, 8, 8)]
 CASES = [
     (case, names)
     for cases, names in (
-        (ALL, tuple(EVERY)), (LONG, FEW), (OTHER, SOME), (LAST_OF_ALL, tuple(EVERY))
+        (ALL, tuple(EVERY)), (OTHER, SOME), (LAST_OF_ALL, tuple(EVERY)), (LONG, FEW)
     )
     for case in cases
 ]  # fmt: skip

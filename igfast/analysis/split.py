@@ -154,7 +154,8 @@ def _measured(
     remainder = Remainder(0.0, Variance.of(np.zeros(1), splits - 1), 0.0)
     known = _whole_error(followed) / path[-1] if path[-1] > 0 else 0.0
     if path[-1] > 0 and splits > 2:
-        remainder = measure_remainder(curve, path, modes, _together(known, blind))
+        others = min(_together(known, blind), tuning.MOST_OTHER_ERRORS * known)
+        remainder = measure_remainder(curve, path, modes, others)
     scale = np.sqrt(1 + np.clip(remainder.value, *tuning.BELIEVED_REMAINDER))
     scale *= 1 + lost
     width = np.asarray(np.median(followed.widths, axis=0))
