@@ -59,17 +59,17 @@ LONG = [
     (10_000_000, 30, 256, 8, 4),
 ]
 OTHER = [
+    (100_000, 30, 256, 8, 200),
     (100_000, 30, 64, 8, 40),
     (100_000, 30, 1024, 8, 20),
     (100_000, 30, 256, 4, 40),
-    (100_000, 30, 256, 8, 200),
     (100_000, 100, 256, 8, 40),
 ]
 LAST_OF_ALL = [(100_000, 100, 256, 8, 8)]
 CASES = [
     (case, names)
     for cases, names in (
-        (ALL, tuple(EVERY)), (LONG, FEW), (OTHER, SOME), (LAST_OF_ALL, tuple(EVERY))
+        (ALL, tuple(EVERY)), (OTHER, SOME), (LAST_OF_ALL, tuple(EVERY)), (LONG, FEW)
     )
     for case in cases
 ]  # fmt: skip

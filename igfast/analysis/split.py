@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import split_tuning as tuning
 from .split_cells import join_outside, merge_sparse, roots
 from .split_corners import Corners, corners
-from .split_errors import segment_ends, statistical_error, unresolved_motion
+from .split_errors import Variance, segment_ends, unresolved_motion, variance_of_lengths
 from .split_following import Followed, follow, lost_in_cells
 from .split_modes import Modes, find_modes
 from .split_remainder import Remainder, measure_remainder
@@ -145,10 +145,17 @@ def _measured(
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)
     path = np.concatenate([[0.0], np.cumsum(np.maximum(chords, 0.0))])
-    lost, remainder = lost_in_cells(merged, apart, modes), Remainder(0.0, 0.0, 0.0)
+    lost = lost_in_cells(merged, apart, modes)
+    blind = _together(  # modes that noise shows, but too little of to be followed, may be missing
+        modes.seen,
+        tuning.TANGENT_ERROR * followed.straightened,
+        tuning.LOST_IN_CELLS_ERROR * lost,
+    )
+    remainder = Remainder(0.0, Variance.of(np.zeros(1), splits - 1), 0.0)
     known = _whole_error(followed) / path[-1] if path[-1] > 0 else 0.0
     if path[-1] > 0 and splits > 2:
-        remainder = measure_remainder(curve, path, modes, known)
+        others = min(_together(known, blind), tuning.MOST_OTHER_ERRORS * known)
+        remainder = measure_remainder(curve, path, modes, others)
     scale = np.sqrt(1 + np.clip(remainder.value, *tuning.BELIEVED_REMAINDER))
     scale *= 1 + lost
     width = np.asarray(np.median(followed.widths, axis=0))
@@ -162,10 +169,13 @@ def _measured(
     pairs = np.zeros((splits, splits, records))
     pairs[..., 1:] = np.cumsum(followed.pairs * scale * corner.gain, axis=2)
     grown = np.maximum.accumulate(np.maximum(lengths.mean(axis=0)[ends], 0.0))
-    share = _systematic_error(known, modes, followed.straightened, remainder, lost, corner)
-    error = np.hypot(
-        statistical_error(lengths[:, ends], pairs[..., ends]), share * lengths[:, ends].mean(axis=0)
-    )
+    mean = lengths[:, ends].mean(axis=0)
+    statistical = variance_of_lengths(lengths[:, ends], pairs[..., ends])
+    share = _together(blind, *_later_errors(known, modes, remainder, corner))
+    scaled = remainder.variance.times(tuning.REMAINDER_ERROR)
+    statistical += scaled.times(mean)
+    error = np.hypot(statistical.error, share * mean)
+    share = float(np.hypot(share, np.sqrt(scaled.value[0]) * statistical.factor[-1]))
     still = unresolved_motion(counts, merged, strides, offsets)
     return SplitLength(
         np.interp(times, times[ends], grown),
@@ -186,35 +196,29 @@ def _measured(
 def _whole_error(followed: Followed) -> float:
     """Statistical error of the length of the whole path."""
     lengths = followed.increments.sum(axis=1, keepdims=True)
-    return float(statistical_error(lengths, followed.pairs.sum(axis=2, keepdims=True))[0])
+    return float(variance_of_lengths(lengths, followed.pairs.sum(axis=2, keepdims=True)).error[0])
 
 
-def _systematic_error(
-    known: float,
-    modes: Modes,
-    straightened: float,
-    remainder: Remainder,
-    lost: float,
-    corner: Corners,
-) -> float:
-    """Standard error over length: what modes leave out, noise in tangents, cells, arcs.
+def _later_errors(
+    known: float, modes: Modes, remainder: Remainder, corner: Corners
+) -> tuple[float, ...]:
+    """Standard errors over length: what is left outside modes, and arcs.
 
     Modes that noise hides are as weak as noise, of which ``known`` is the error; what was found
-    outside the modes is hidden no more. Modes that noise shows, but too little of to be followed,
-    may all be missing.
+    outside the modes is hidden no more.
     """
     hidden = max(modes.hidden - max(remainder.value, 0.0) / 2, 0.0)
-    parts = (
-        tuning.REMAINDER_ERROR * remainder.error,
-        tuning.UNSEEN_ERROR * min(remainder.unseen, tuning.BELIEVED_REMAINDER[1]),
+    return (
+        tuning.UNSEEN_ERROR * min(max(remainder.unseen, 0.0), tuning.BELIEVED_REMAINDER[1]),
         min(tuning.HIDDEN_ERROR * hidden, tuning.MOST_HIDDEN * known),
-        modes.seen,
-        tuning.TANGENT_ERROR * straightened,
-        tuning.LOST_IN_CELLS_ERROR * lost,
         tuning.TRANSPORT_ERROR * corner.guessed,
         corner.doubtful,
     )
-    return float(np.sqrt(np.square(parts).sum()))
+
+
+def _together(*errors: float) -> float:
+    """Of independent errors."""
+    return float(np.sqrt(np.square(errors).sum()))
 
 
 def _unmeasured(squared: tuple[Float, Float, Float], total: Float, outside: float) -> SplitLength:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,14 +13,51 @@ from .split_square import products
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
+_TINY = 1e-300
 _FIRST_BLOCK = 16  # records searched at a time for the end of a segment, doubled each time
 _DIGITS = 256  # of a position in a bin
 _FEWEST_FOR_PAIRS = 3  # so few splits tell nothing of pairs apart from single ones
 _MOST_OF_IT = 0.9  # share of a segment's length that its moving part holds
 
 
-def statistical_error(lengths: Float, pairs: Float) -> Float:
-    """(T,) error of the mean of (G, T) lengths of splits; ±2 hold 95 % however small G is.
+@dataclass(frozen=True)
+class Variance:
+    """(T,) variances of means over splits, and the degrees of freedom of their estimates."""
+
+    value: Float
+    freedom: Float
+
+    @classmethod
+    def of(cls, value: Float, freedom: float) -> Variance:
+        """All with the same degrees of freedom."""
+        return cls(np.asarray(value), np.full(np.shape(value), freedom))
+
+    def __add__(self, other: Variance) -> Variance:
+        """Of a sum of independent parts (B. L. Welch, Biometrika 34 (1947) 28)."""
+        value = self.value + other.value
+        inverse = np.square(self.value) / self.freedom + np.square(other.value) / other.freedom
+        most = np.maximum(self.freedom, other.freedom)  # where nothing varies
+        return Variance(
+            value, np.where(inverse > 0, np.square(value) / np.maximum(inverse, _TINY), most)
+        )
+
+    def times(self, factor: float | Float) -> Variance:
+        """Of the means, each times a factor."""
+        return Variance(self.value * np.square(factor), self.freedom)
+
+    @property
+    def error(self) -> Float:
+        """Of which ±2 hold 95 %, however few the degrees of freedom are."""
+        return np.asarray(np.sqrt(self.value) * self.factor)
+
+    @property
+    def factor(self) -> Float:
+        """Student's, of the error over the root of the variance."""
+        return np.asarray(np.interp(1 / self.freedom, *tuning.STUDENT_FACTOR))
+
+
+def variance_of_lengths(lengths: Float, pairs: Float) -> Variance:
+    """Of the mean of (G, T) lengths of splits.
 
     Two splits whose noise is alike by chance make each other longer, so lengths of splits are not
     independent: their spread shows the noise that belongs to single splits, and of that which
@@ -26,17 +65,44 @@ def statistical_error(lengths: Float, pairs: Float) -> Float:
     their pairs, all but v/(G−1)² (W. Hoeffding, Ann. Math. Stat. 19 (1948) 293).
     """
     splits = len(lengths)
-    factor = tuning.STUDENT_FACTOR.get(splits - 1, 1.0)
-    own = factor**2 * lengths.var(axis=0, ddof=1) / splits
+    own = Variance.of(lengths.var(axis=0, ddof=1) / splits, splits - 1)
     if splits <= _FEWEST_FOR_PAIRS:
-        return np.asarray(np.sqrt(own))
-    apart = pairs * (1 - np.eye(splits))[..., None]
+        return own
+    return own + _between(pairs)[1].times(1 / (splits - 1))
+
+
+def variance_of_products(products: Float) -> Variance:
+    """Of the mean of (G, G, T) products of each split with each other.
+
+    Of noise of variance u that single splits add to all their pairs, and v that belongs to pairs,
+    4u/G + 2v/G(G−1).
+    """
+    splits = len(products)
+    single, between = _between(products)
+    if splits <= _FEWEST_FOR_PAIRS:
+        return single.times(2 / np.sqrt(splits))
+    own = np.maximum(single.value - between.value / (splits - 2), 0.0)
+    return Variance(4 * own / splits, single.freedom) + between.times(
+        np.sqrt(2 / (splits * (splits - 1)))
+    )
+
+
+def _between(pairs: Float) -> tuple[Variance, Variance]:
+    """Variance of what single splits add to their (G, G, T) pairs, and of what is left in pairs.
+
+    The first holds 1/(G−2) of the second, which so few as three splits do not tell apart.
+    """
+    splits, others = len(pairs), (1 - np.eye(len(pairs)))[..., None]
+    apart = pairs * others
     rows = apart.sum(axis=1) / (splits - 1)
     mean = rows.mean(axis=0)
     single = (splits - 1) / (splits - 2) * (rows - mean)
-    rest = (apart - mean - single[:, None] - single[None]) * (1 - np.eye(splits))[..., None]
-    between = np.square(rest).sum(axis=(0, 1)) / (splits * (splits - 3))
-    return np.asarray(np.sqrt(own + between / (splits - 1) ** 2))
+    rest = (apart - mean - single[:, None] - single[None]) * others
+    freedom = max(splits * (splits - 3) / 2, 1.0)
+    return (
+        Variance.of(np.square(single).sum(axis=0) / (splits - 1), splits - 1),
+        Variance.of(np.square(rest).sum(axis=(0, 1)) / (2 * freedom), freedom),
+    )
 
 
 def segment_ends(lengths: Float) -> Int:

@@ -74,14 +74,16 @@ class Modes:
         """Relative length of the modes that are seen but not followed.
 
         Beyond the first of them singular values fall on as a power α of their number: 2 where the
-        tangent jumps as a cusp or an edge moves, more where the path is smooth. With (i·s_i)² ~
-        i^(2−2α), all from the R+1st on are (R+1)/(2α−3) + ½ times the first.
+        tangent jumps as a cusp or an edge moves, more where the path is smooth; taken halfway to
+        the fall from the last mode, which a smooth part may hold up. With (i·s_i)² ~ i^(2−2α), all
+        from the R+1st on are (R+1)/(2α−3) + ½ times the first.
         """
         if self.rank == 0 or not self.following > 0:
             return 0.0
         number = self.rank + 1
         fall = np.log(self.values.min() / self.following) / np.log(number / self.rank)
-        more = number / (2 * max(fall, tuning.SLOWEST_FALL) - 3) + 0.5
+        power = 0.5 * (tuning.SLOWEST_FALL + max(fall, tuning.SLOWEST_FALL))
+        more = number / (2 * power - 3) + 0.5
         return float(min(more, tuning.MOST_FOLLOWING) * self._length_of(self.following))
 
     def _length_of(self, value: float) -> float:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from . import split_tuning as tuning
 from .split_cells import Roots
-from .split_errors import statistical_error
+from .split_errors import Variance, variance_of_products
 from .split_modes import Modes, join_modes
 
 Int = NDArray[np.int64]
@@ -20,14 +20,14 @@ _TINY = 1e-300
 
 @dataclass(frozen=True)
 class Remainder:
-    """Squared length outside the modes over that inside, its error, and what may be left out.
+    """Squared length outside the modes over that inside, its variance, and what may be left out.
 
     ``unseen`` is the change of ``value`` at its last refinement: a still finer one would be the
     next.
     """
 
     value: float
-    error: float
+    variance: Variance
     unseen: float
 
 
@@ -45,28 +45,28 @@ def measure_remainder(curve: Roots, path: Float, modes: Modes, known: float) -> 
     The shorter the displacements the more bends they show, and the more noise; but there is less
     noise in fewer, wider cells, which hold most of what a smooth density does. So what wide cells
     show is taken from the shortest displacements, and what narrower cells add to it from longer
-    ones: each from the shortest whose error is small beside ``known``, the relative statistical
-    error of the length.
+    ones: each from the shortest whose error is small beside ``known``, the other relative errors of
+    the length.
     """
     cells = curve.splits.shape[-1]
     widths = [w for w in tuning.JOINED_CELLS if w == 1 or cells >= tuning.LEAST_CELLS_JOINED * w]
     bands = [_joined(curve, modes, width) for width in widths[::-1]]
-    value = np.zeros(len(bands))
-    before, error = value.copy(), value.copy()
+    splits = curve.splits.shape[1]
+    last = before = np.zeros((len(bands), splits, splits))
     open_ = np.ones(len(bands), dtype=bool)
     for start, stop in _ladder(path):
         found = _level(bands, path, start, stop)
         if found is None:
             continue
-        means = _of_others(found)
-        ratio, small = means.mean(axis=1), statistical_error(means.T, found.transpose(1, 2, 0))
-        open_ &= small / 2 <= tuning.FINEST_LEVEL * known
-        before = np.where(open_, value, before)
-        value, error = np.where(open_, ratio, value), np.where(open_, small, error)
+        error = variance_of_products(found.transpose(1, 2, 0)).error
+        open_ &= error / 2 <= tuning.FINEST_LEVEL * known
+        before = np.where(open_[:, None, None], last, before)
+        last = np.where(open_[:, None, None], found, last)
         if not open_.any():
             break
-    whole = float(np.sqrt(np.square(error).sum()))
-    return Remainder(float(value.sum()), whole, float((value - before).sum()))
+    value, previous = (float(_of_others(each.sum(axis=0)).mean()) for each in (last, before))
+    variance = variance_of_products(last.sum(axis=0)[..., None])
+    return Remainder(value, variance, value - previous)
 
 
 def _joined(curve: Roots, modes: Modes, width: int) -> _Band:

@@ -33,8 +33,9 @@ SEARCHES = ((1, 0.85), (4, 0.85), (16, 0.4))
 # A mode of which this much is seen is there, though it may be too much turned to be followed.
 SEEN = 0.2
 # Singular values fall at least as this power of their number: where a cusp or an edge moves, the
-# tangent jumps, and they fall as the square. Beyond a mode that is seen there is at most as much as
-# MOST_FOLLOWING of it, itself included.
+# tangent jumps, and they fall as the square. The last mode that is followed may hold part of what
+# is smooth, so the power is halfway between this one and that of the fall from it to the next.
+# Beyond a mode that is seen there is at most MOST_FOLLOWING times as much, itself included.
 SLOWEST_FALL = 2.0
 MOST_FOLLOWING = 3.0
 LEAST_CELLS_JOINED = 6
@@ -50,8 +51,10 @@ SPANS_AROUND = 2
 MOST_ABOVE = 2.0
 
 # Motion outside the modes is measured over the shortest displacements at which its error is below
-# this share of the statistical error of the length.
+# this share of the other errors of the length: statistical, of tangents, cells and modes seen. They
+# count for no more than so many statistical ones: unbounded, single seeds were off by 17 %.
 FINEST_LEVEL = 0.5
+MOST_OTHER_ERRORS = 2.0
 # Displacements of the ladder overlap by this factor, to use every record.
 LADDER_OVERLAP = 4
 # What the ladder may change the squared length by: modes hold part of it, so it is not much less.
@@ -60,9 +63,8 @@ BELIEVED_REMAINDER = (-0.1, 1.0)
 # Half of an error in the squared length is one in the length.
 REMAINDER_ERROR = 0.5
 # Share of the last refinement of the squared length that is one standard error of the length. Where
-# the next ones halve, as at cusps, half of it is missing of the length, one and a half times over.
-# Twice over covered most ordinary processes in 99 of 100 seeds.
-UNSEEN_ERROR = 0.75
+# the next ones halve, as at cusps, half of it is missing of the length.
+UNSEEN_ERROR = 0.5
 # Share of what the next mode would add, were it as strong as it may be, that is its standard error:
 # it matters where elements are too few to measure motion outside the modes, and is less by what was
 # measured. A mode that noise hides is about as weak as noise: so many statistical errors are the
@@ -112,5 +114,8 @@ TRANSPORT_ERROR = 0.5
 # A segment of the piecewise linear L ends where its length stands this many errors clear.
 CLEAR_SEGMENT = 4.0
 
-# 97.5 % quantile of Student's t over 1.96, by degrees of freedom: ±2 errors hold 95 %.
-STUDENT_FACTOR = {1: 6.48, 2: 2.20, 3: 1.62, 4: 1.42, 5: 1.31, 6: 1.25, 7: 1.21}
+# 97.5 % quantile of Student's t over 1.96, at inverses of degrees of freedom: ±2 errors hold 95 %.
+STUDENT_FACTOR = (
+    (0, 1 / 20, 1 / 10, 1 / 7, 1 / 5, 1 / 4, 1 / 3, 1 / 2, 1),
+    (1, 1.06, 1.14, 1.21, 1.31, 1.42, 1.62, 2.20, 6.48),
+)
