@@ -6,7 +6,7 @@
 // instruction set. The shift is near the running mean of the chunk, so the conversion to central
 // sums cancels little: where a group lies far from the shift, that distance is itself part of the
 // chunk's central sums. The shift has 20 significant bits: count * shift^2 is exact, and sums of
-// small integers stay exact.
+// small integers stay exact. It is zero where the mean is small beside the deviation.
 #ifndef IGFAST_CPU_MOMENT_SUMS_H
 #define IGFAST_CPU_MOMENT_SUMS_H
 
