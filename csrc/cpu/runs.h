@@ -15,8 +15,8 @@
 
 namespace igfast {
 
-// Blocks of the longest run: what a kernel does once per call is small beside it, and the words of
-// Digits hold it. Also a group of the moments' sums.
+// Blocks of the longest run, whole batches of pairs: what a kernel does once per call is small
+// beside it. Also a group of the moments' sums.
 constexpr std::int64_t kRunBlocks = 56;
 // And of one that is passed over twice: the second time it is found in the first-level cache.
 constexpr std::int64_t kTwiceRunBlocks = kRunBlocks / 4;

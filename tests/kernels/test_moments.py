@@ -25,6 +25,7 @@ SAMPLES = {
     "outlier first": np.concatenate([[1000.0], random.normal(size=20_000)]),
     "block first": np.concatenate([np.full(256, 1000.0), random.normal(size=20_000)]),
     "not finite first": np.concatenate([np.full(256, np.nan), random.normal(3.0, size=20_000)]),
+    "outlier column": (random.normal(size=(640, 224)) + 100.0 * (np.arange(224) == 0)).ravel(),
     "mean too small to shift": random.normal(0.24, 1.0, size=50_000),
     "mean large enough to shift": random.normal(0.26, 1.0, size=50_000),
     "exponential": random.exponential(size=65_536 * 2),
