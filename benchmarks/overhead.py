@@ -4,7 +4,8 @@ Usage: python -m benchmarks.overhead [mlp] [gpt] [--seconds 70]
 
 The same loop runs without and with a Monitor (store included), and with the loggers that people
 use instead, in turn: a few steps of each, round after round in random order, on two threads. A
-record's cost is the difference to the steps without, of the same round. Wall time is what the loop
+record's cost is the difference to the steps without, of the same round: the median of all rounds.
+Loggers, whose cost is no matter of milliseconds, take part in every fifth round only. Wall time is what the loop
 waits for; processor time is the whole process's, the thread of the store included, which a free
 core may hide from the wall. Every segment ends with ``flush()``, so that no cost is left to the
 next. OpenMP's threads wait passively: by default those of torch spin for milliseconds after each
@@ -39,6 +40,7 @@ from .timing import machine
 
 RESULTS = Path(__file__).parent / "results/overhead.json"
 THREADS = 2
+PEERS_EVERY = 5  # rounds
 LIMITS = {"mlp": (8.0, 1.0), "gpt": (2.0, 0.3)}  # % of a step, recording every 1 and every 10
 
 
@@ -188,17 +190,22 @@ def measure(name: str, seconds: float) -> dict[str, object]:
         for arm in arms.values():
             arm.run(2)
         ours = ("nothing", "nothing, again", "Monitor")
-        rounds: dict[str, list[tuple[float, float]]] = {arm: [] for arm in arms}
+        # Of each arm and every round it took part in: wall and processor time of a step.
+        rounds: dict[str, dict[int, tuple[float, float]]] = {arm: {} for arm in arms}
         end = time.perf_counter() + seconds
         chance = random.Random(0)
-        while time.perf_counter() < end or len(rounds["nothing"]) < 5:
-            for arm in chance.sample([*arms], len(arms)):
+        for number in itertools.count():
+            if time.perf_counter() >= end and number > PEERS_EVERY:
+                break
+            peers_too = number % PEERS_EVERY == 0
+            present = [arm for arm in arms if peers_too or arm in ours]
+            for arm in chance.sample(present, len(present)):
                 arms[arm].run(1)  # what another arm left in the caches
                 steps = work.steps if arm in ours else -(-work.steps // 5)
-                rounds[arm].append(arms[arm].run(steps))
+                rounds[arm][number] = arms[arm].run(steps)
         monitored.monitor.close()
     step_wall, step_cpu = (
-        statistics.median(times[kind] for times in rounds["nothing"]) for kind in (0, 1)
+        statistics.median(times[kind] for times in rounds["nothing"].values()) for kind in (0, 1)
     )
     found = {
         "parameters": sum(p.numel() for p in work.model.parameters()),
@@ -211,9 +218,8 @@ def measure(name: str, seconds: float) -> dict[str, object]:
     }
     for arm in list(arms)[1:]:
         costs = [
-            [with_[kind] - without[kind] for with_, without in zip(*pair, strict=True)]
+            [times[kind] - rounds["nothing"][number][kind] for number, times in rounds[arm].items()]
             for kind in (0, 1)
-            for pair in [(rounds[arm], rounds["nothing"])]
         ]
         wall, cpu = (statistics.median(cost) for cost in costs)
         found["arms"][arm] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class Distributions(Recorded):
             Divided by ln(bins) by default, else in nats; ``correction="miller_madow"`` adds
             (K − 1)/(2n) nats. H depends on the grid: :meth:`common` names it.
         """
-        return self._each(
+        return self._of_records(
             layer,
             quantity,
             lambda name: measures.shannon_entropy(
@@ -53,7 +54,7 @@ class Distributions(Recorded):
         (T, L) or (T,) float64
             Nats, relative to the unit of the values.
         """
-        return self._each(
+        return self._of_records(
             layer,
             quantity,
             lambda name: measures.differential_entropy(
@@ -72,7 +73,7 @@ class Distributions(Recorded):
             With ``correction="miller_madow"`` less what sampling noise adds; see
             :func:`igfast.statistical_complexity`.
         """
-        return self._each(
+        return self._of_records(
             layer,
             quantity,
             lambda name: measures.statistical_complexity(
@@ -106,13 +107,21 @@ class Distributions(Recorded):
         -------
         (T−1, L) for "previous", else (T, L) float64; without the last axis for one ``layer``
         """
-        return self._each(
+        return self._of_records(
             layer,
             quantity,
             lambda name: analysis.divergence_along(
                 self._records.histograms(name, quantity), kind, reference, parameters
             ),
         )
+
+    def _of_records(self, layer: str | None, quantity: str, one: Callable[[str], Float]) -> Float:
+        """As `_each`; empty where there is no record yet."""
+
+        def one_or_none(name: str) -> Float:
+            return one(name) if self._records.histograms(name, quantity) else np.empty(0)
+
+        return self._each(layer, quantity, one_or_none)
 
     def common(self, layer: str, quantity: str = "param") -> Common:
         """All records of a layer merged to one grid, for pictures, H and C."""
