@@ -5,11 +5,11 @@ Usage: python -m benchmarks.overhead [mlp] [gpt] [--seconds 70]
 The same loop runs without and with a Monitor (store included), and with the loggers that people
 use instead, in turn: a few steps of each, round after round in random order, on two threads. A
 record's cost is the difference to the steps without, of the same round: the median of all rounds.
-Loggers, whose cost is no matter of milliseconds, take part in every fifth round only. Wall time is what the loop
-waits for; processor time is the whole process's, the thread of the store included, which a free
-core may hide from the wall. Every segment ends with ``flush()``, so that no cost is left to the
-next. OpenMP's threads wait passively: by default those of torch spin for milliseconds after each
-operation, which would count as processor time of whatever comes next.
+Loggers, whose cost is no matter of milliseconds, take part in every fifth round only. Wall time is
+what the loop waits for; processor time is the whole process's, the thread of the store included,
+which a free core may hide from the wall. Every segment ends with ``flush()``, so that no cost is
+left to the next. OpenMP's threads wait passively: by default those of torch spin for milliseconds
+after each operation, which would count as processor time of whatever comes next.
 """
 
 from __future__ import annotations
