@@ -224,7 +224,6 @@ def test_a_run_without_records(tmp_path):
     for measure in (run.entropy, run.complexity, run.differential_entropy):
         assert measure().shape == (0, 2)
         assert measure(layer="weight").shape == measure(layer="model").shape == (0,)
-    assert run.divergence("js").shape == run.divergence("js", reference="first").shape == (0, 2)
     with pytest.raises(KeyError, match="no layer 'v'; the layers are weight, bias"):
         run.entropy(layer="v")
     with pytest.raises(ValueError, match="the run holds no record of 'param' yet"):

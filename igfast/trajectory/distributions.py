@@ -107,7 +107,7 @@ class Distributions(Recorded):
         -------
         (T−1, L) for "previous", else (T, L) float64; without the last axis for one ``layer``
         """
-        return self._of_records(
+        return self._each(
             layer,
             quantity,
             lambda name: analysis.divergence_along(
