@@ -195,7 +195,7 @@ def measure(name: str, seconds: float) -> dict[str, object]:
         end = time.perf_counter() + seconds
         chance = random.Random(0)
         for number in itertools.count():
-            if time.perf_counter() >= end and number > PEERS_EVERY:
+            if time.perf_counter() >= end and number > PEERS_EVERY:  # two rounds of loggers
                 break
             peers_too = number % PEERS_EVERY == 0
             present = [arm for arm in arms if peers_too or arm in ours]
@@ -270,9 +270,10 @@ def markdown(results: dict[str, dict[str, object]]) -> str:
             f"## {name}: {found['parameters']:,} parameters, {found['layers']} layers",
             "",
             f"A step without anything: {step['wall']:.1f} ms wall, {step['cpu']:.1f} ms processor "
-            f"time, {THREADS} threads; medians of {found['rounds']} rounds. Resident memory grows "
-            f"by {found['resident_MiB']:.1f} MiB with a Monitor, by "
-            f"{found['resident_alone_MiB']:.1f} MiB where nothing trains beside it.",
+            f"time, {THREADS} threads; medians of {found['rounds']} rounds, for loggers of every "
+            f"{PEERS_EVERY}th of them. Resident memory grows by {found['resident_MiB']:.1f} MiB "
+            f"with a Monitor, by {found['resident_alone_MiB']:.1f} MiB where nothing trains beside "
+            "it.",
             "",
             "| every step | wall, ms | quartiles | % of a step | processor, ms | % of a step |"
             " every 10: wall % | processor % |",

@@ -118,10 +118,11 @@ class Distributions(Recorded):
     def _of_records(self, layer: str | None, quantity: str, one: Callable[[str], Float]) -> Float:
         """As `_each`; empty where there is no record yet."""
 
-        def one_or_none(name: str) -> Float:
-            return one(name) if self._records.histograms(name, quantity) else np.empty(0)
+        def nothing(name: str) -> Float:
+            self._records.histograms(name, quantity)  # refuses names that are no layer's
+            return np.empty(0)
 
-        return self._each(layer, quantity, one_or_none)
+        return self._each(layer, quantity, one if len(self.steps_of(quantity)) else nothing)
 
     def common(self, layer: str, quantity: str = "param") -> Common:
         """All records of a layer merged to one grid, for pictures, H and C."""
