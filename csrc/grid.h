@@ -35,6 +35,18 @@ IGF_HOST_DEVICE inline std::uint32_t block_rotation(std::int64_t flat_index) {
 }
 
 // ---- uniform ----
+// The edges that narrow values guessed to have reached them may lie below.
+enum class Ties { kNone, kLastEdge, kSome };
+
+// A guess of the cell that is never below one that x has reached, and at most `early` above one
+// that x has not: (x - low) * scale + offset, the difference rounded, the rest rounded once.
+template <class V>
+struct RaisedGuess {
+  V low;
+  V offset;
+  V early;  // infinite where no bound was found
+};
+
 // thresholds[b] is the smallest V >= edge b (for the closed last edge: the smallest V > it), so
 // that x >= edge b in exact arithmetic is x >= thresholds[b] in V. thresholds[-1] is -inf and
 // thresholds[bins + 1] NaN, so that a guess one step outside still compares right.
@@ -47,22 +59,22 @@ struct UniformRule {
   // How far the guess, which is monotone in x, is from b at the two V around any threshold b. A
   // guess farther than that from every integer lies on the right side of all thresholds.
   V margin;
-  // For values of at most 11 significant bits, few of which lie near an edge: a guess from
-  // `narrow_low`, raised a little, is on the right side of all thresholds, unless
-  // |x| < narrow_doubt (infinite where no such bound was found), or it is at most narrow_tie above
-  // an integer whose bit is set in `narrow_ties`: then the value belongs to the bin below. Where no
-  // bin has such ties, the bit of the last edge says nothing.
-  V narrow_low;
-  V narrow_doubt;
-  V narrow_tie;
-  bool has_ties;
-  std::uint32_t narrow_ties[9];
   // Whether the margin is at most a quarter. Then any x lies between the neighbors of the threshold
   // nearest its guess, and one comparison with that threshold decides.
   bool guess_is_close;
-  // A guess from `narrow_low` is never below the number of a bin that x has reached, and at most
-  // this much above that of a bin x has not; infinite where no such bound was found.
-  V raised_early;
+  // Of float. Far from zero, beside the width of the range, differences from `low` have less to
+  // round: `far` is used where it is much less early, and else infinitely early.
+  RaisedGuess<V> near;
+  RaisedGuess<V> far;
+  // For values of at most 11 significant bits, few of which lie near an edge: the guess `near` is
+  // right, unless |x| < narrow_doubt (infinite where no such bound was found), or it is at
+  // most narrow_tie above that of a bin whose bit is set in `narrow_ties`, to 256 bins: then the
+  // value belongs to the bin below. The closed last edge alone has no bit and must be compared
+  // with.
+  V narrow_doubt;
+  V narrow_tie;
+  Ties ties;
+  std::uint32_t narrow_ties[9];
 };
 
 template <class V>

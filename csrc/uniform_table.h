@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <iterator>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "grid.h"
@@ -37,26 +38,31 @@ class UniformTable {
     rule_.scale = static_cast<V>(static_cast<double>(bins) / (edges[bins] - edges[0]));
     rule_.margin = margin();
     rule_.guess_is_close = rule_.margin <= V(kCloseGuess);
-    for (const V raise : {V(0.5), V(1), V(2), V(4)}) {  // times the margin; low itself is rounded
-      rule_.narrow_low = rule_.low - raise * rule_.margin / rule_.scale;
-      rule_.raised_early = raised_early();
-      if (std::isfinite(rule_.raised_early)) {
-        break;
-      }
+    constexpr RaisedGuess<V> kNone{0, 0, kInfinity};
+    rule_.near = rule_.far = kNone;
+    rule_.narrow_doubt = kInfinity;
+    if constexpr (kIsFloat) {
+      raise_guesses();
     }
     has_narrow_guess_ = false;
   }
 
   // `narrow`: for values of at most 11 significant bits too, which takes as long again to prove.
   const UniformRule<V>& rule(bool narrow) {
-    if (narrow && !has_narrow_guess_) {
-      find_narrow_guess();
-      has_narrow_guess_ = true;
+    if constexpr (kIsFloat) {
+      if (narrow && !has_narrow_guess_) {
+        find_narrow_guess();
+        has_narrow_guess_ = true;
+      }
     }
     return rule_;
   }
 
  private:
+  static constexpr bool kIsFloat = std::is_same_v<V, float>;
+  // One block of 256 values in eight has a value that near an edge.
+  static constexpr float kSeldomEarly = 0x1p-11f;
+
   static V smallest_at_least(double edge) {
     const V rounded = static_cast<V>(edge);
     return static_cast<double>(rounded) >= edge
@@ -87,85 +93,109 @@ class UniformTable {
     return farthest;
   }
 
-  UniformRule<V> raised() const {
-    UniformRule<V> raised = rule_;
-    raised.low = rule_.narrow_low;
-    return raised;
+  // The guess but for its offset: in double the product is exact.
+  double product(float x, float low) const {
+    return static_cast<double>(x - low) * static_cast<double>(rule_.scale);
   }
 
-  V raised_early() const {
-    const UniformRule<V> guess = raised();
-    V early = 0;
-    for (std::int32_t b = 0; b <= rule_.bins; ++b) {
-      const V at = rule_.thresholds[b];
-      const V below = std::nextafter(at, -std::numeric_limits<V>::infinity());
-      if (!(uniform_guess(guess, at) >= static_cast<V>(b)) ||
-          !std::isfinite(uniform_guess(guess, below))) {
-        return std::numeric_limits<V>::infinity();
-      }
-      early = std::max(early, uniform_guess(guess, below) - static_cast<V>(b));
+  // The guess `near`, to the rounding of double.
+  double near_guess(double x) const { return x * rule_.scale + rule_.near.offset; }
+
+  // How much the float nearest a guess of up to `bins` + 3 may be off: half their distance.
+  double rounding() const { return (rule_.bins + 3) * 0x1p-24; }
+
+  static float rounded_up(double x) {
+    const auto nearest = static_cast<float>(x);
+    return static_cast<double>(nearest) >= x
+               ? nearest
+               : std::nextafter(nearest, std::numeric_limits<float>::infinity());
+  }
+
+  void raise_guesses() {
+    if (!(rule_.scale >= std::numeric_limits<float>::min() && rule_.scale < 0x1p100f)) {
+      return;
     }
-    return early;
+    rule_.near = raised_guess(0.0f);
+    if (!(rule_.near.early < kSeldomEarly)) {
+      const RaisedGuess<float> far = raised_guess(rule_.low);
+      // Else `near`, which is cheaper, is as good.
+      rule_.far = far.early < rule_.near.early / 2 ? far : rule_.far;
+    }
   }
 
-  // Raises the guess by the margin and more, so that no threshold is late, and looks for narrow
-  // values below a threshold that are then early. Decimal edges have such ties: 0.5 lies below the
-  // edge that should be 0.5 and was rounded up. The closed last edge is one, too, where others are;
-  // else it is compared with.
+  // With the least offset by which no threshold is late. What reaches a cell's number, a float,
+  // does so rounded, too.
+  RaisedGuess<float> raised_guess(float low) const {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    double latest = kInfinity;  // the least that the guess of a threshold is above its number
+    double earliest = -kInfinity;
+    for (std::int32_t b = 0; b <= rule_.bins; ++b) {
+      const float at = rule_.thresholds[b];
+      latest = std::min(latest, product(at, low) - b);
+      earliest = std::max(earliest, product(std::nextafter(at, -kInfinity), low) - b);
+    }
+    // Of what double rounds.
+    const double slack = 0x1p-51 * (std::abs(latest) + std::abs(earliest) + 1);
+    const float offset = rounded_up(kFirstBinCell - latest + slack);
+    const double early = earliest + offset - kFirstBinCell;
+    return {low, offset, rounded_up(std::max(early, 0.0) + slack + rounding())};
+  }
+
+  // Looks for narrow values below a threshold whose raised guess has reached it. Decimal edges have
+  // such ties: 0.5 lies below the edge that should be 0.5 and was rounded up.
   void find_narrow_guess() {
-    constexpr V kInfinity = std::numeric_limits<V>::infinity();
-    rule_.narrow_tie = 4 * rule_.margin;
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    rule_.narrow_tie = rule_.near.early;
     rule_.narrow_doubt = kInfinity;
-    rule_.has_ties = false;
+    rule_.ties = Ties::kNone;
     std::fill(std::begin(rule_.narrow_ties), std::end(rule_.narrow_ties), 0u);
-    if (!(rule_.narrow_tie < V(kCloseGuess))) {
+    if (!(rule_.narrow_tie < static_cast<float>(kCloseGuess))) {
       return;
     }
     constexpr std::int32_t kMostBins = 256;
     // A guess beyond a tie is so by a unit of the fixed-point loops.
-    constexpr V kUnit = V(1) / 65536;
-    const UniformRule<V> raised = this->raised();
-    V doubt = 0;
-    for (std::int32_t b = 0; b < rule_.bins + (rule_.has_ties ? 1 : 0); ++b) {
-      const V at = rule_.thresholds[b];
-      const V below = std::nextafter(at, -kInfinity);
-      const auto guess = static_cast<V>(b);
-      if (uniform_guess(raised, at) >= guess) {
-        if (uniform_guess(raised, narrow(below, [](V x) { return std::floor(x); })) < guess) {
-          continue;
+    const double beyond_tie = rule_.narrow_tie + 0x1p-16 + rounding();
+    double doubt = 0;
+    for (std::int32_t b = 0; b <= rule_.bins; ++b) {
+      const float at = rule_.thresholds[b];
+      const float below = std::nextafter(at, -kInfinity);
+      const double cell = b + static_cast<double>(kFirstBinCell);
+      if (near_guess(narrow(below, [](float x) { return std::floor(x); })) < cell - rounding()) {
+        continue;
+      }
+      if (b == rule_.bins && rule_.ties == Ties::kNone) {
+        rule_.ties = Ties::kLastEdge;
+        continue;
+      }
+      if (near_guess(narrow(at, [](float x) { return std::ceil(x); })) >= cell + beyond_tie) {
+        if (rule_.bins > kMostBins) {
+          return;
         }
-        const V tie = guess + rule_.narrow_tie;
-        if (uniform_guess(raised, below) <= tie &&
-            uniform_guess(raised, narrow(at, [](V x) { return std::ceil(x); })) >= tie + kUnit) {
-          if (rule_.bins > kMostBins) {
-            return;
-          }
-          rule_.has_ties = true;
-          rule_.narrow_ties[b / 32] |= 1u << b % 32;
-          continue;
-        }
+        rule_.ties = Ties::kSome;
+        rule_.narrow_ties[b / 32] |= 1u << b % 32;
+        continue;
       }
       // An edge near zero, where floats are dense: far enough outside of +-doubt.
-      doubt = std::max({doubt, 2 * std::abs(at), std::numeric_limits<V>::min()});
-      while (!(uniform_guess(raised, doubt) >= guess + rule_.narrow_tie + kUnit &&
-               uniform_guess(raised, -doubt) < guess)) {
+      constexpr auto kLeast = static_cast<double>(std::numeric_limits<float>::min());
+      doubt = std::max({doubt, 2 * std::abs(static_cast<double>(at)), kLeast});
+      while (!(near_guess(doubt) >= cell + beyond_tie && near_guess(-doubt) < cell - rounding())) {
         doubt *= 2;
-        if (!(doubt * rule_.scale < V(kCloseGuess))) {
+        if (!(doubt * rule_.scale < kCloseGuess)) {
           return;
         }
       }
     }
-    if (doubt * rule_.scale < V(kCloseGuess)) {
-      rule_.narrow_doubt = doubt;
+    if (doubt * rule_.scale < kCloseGuess) {
+      rule_.narrow_doubt = rounded_up(doubt);
     }
   }
 
   // x rounded to 11 significant bits.
   template <class Round>
-  static V narrow(V x, Round&& round) {
+  static float narrow(float x, Round&& round) {
     int exponent;
-    const V mantissa = std::frexp(x, &exponent);
-    return std::ldexp(round(mantissa * V(2048)), exponent - 11);
+    const float mantissa = std::frexp(x, &exponent);
+    return std::ldexp(round(mantissa * 2048.0f), exponent - 11);
   }
 
   std::vector<V> storage_;

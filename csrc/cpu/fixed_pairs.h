@@ -33,29 +33,59 @@ struct PairHalves {
   }
 };
 
+// Cells as they go into a table: any from underflow to overflow, whatever `cells` are.
+inline Ints inside(Ints cells, Ints overflow) {
+  return max_signed_shorts(min_signed_shorts(cells, overflow),
+                           shorts(static_cast<int>(kUnderflowCell)));
+}
+
+inline int overflow_cell(int bins) { return bins + static_cast<int>(kFirstBinCell); }
+
 // Zero, so frequent a value that it is not left in doubt where an edge is near: units inside its
-// bin.
+// cell.
 inline Ints units_of_zero(const UniformRule<float>& rule) {
   int bin = -1;
   while (bin < rule.bins && rule.thresholds[bin + 1] <= 0.0f) {
     ++bin;
   }
-  return ints(bin * static_cast<int>(kFixedUnit) + static_cast<int>(kFixedUnit) / 2);
+  const int cell = bin + static_cast<int>(kFirstBinCell);
+  return ints(cell * static_cast<int>(kFixedUnit) + static_cast<int>(kFixedUnit) / 2);
 }
 
-// Uniform bins: the raised guess. In doubt near a bin's lower end, and NaN; with `kZero`, zero
-// would be.
-template <bool kZero>
+// A raised guess, in units.
+template <bool kFar>
+class Guess {
+ public:
+  explicit Guess(const UniformRule<float>& rule)
+      : low_(floats(of(rule).low)),
+        scale_(floats(rule.scale * kFixedUnit)),
+        offset_(floats(of(rule).offset * kFixedUnit)) {}
+
+  static const RaisedGuess<float>& of(const UniformRule<float>& rule) {
+    return kFar ? rule.far : rule.near;
+  }
+
+  Floats operator()(Floats x) const {
+    return multiply_add(kFar ? sub(x, low_) : x, scale_, offset_);
+  }
+
+ private:
+  Floats low_, scale_, offset_;
+};
+
+// Uniform bins. In doubt near a bin's lower end, and NaN; with `kZero`, zero would be.
+template <bool kFar, bool kZero>
 class UniformPairs {
  public:
   static bool holds(const UniformRule<float>& rule) {
-    return rule.raised_early < 0.0625f && rule.scale < 0x1p100f && near_edge(rule) == kZero;
+    const bool prefers_far = rule.far.early < rule.near.early;
+    return prefers_far == kFar && Guess<kFar>::of(rule).early < 0.0625f &&
+           (kFar || zero_is_near_edge(rule) == kZero);
   }
 
   explicit UniformPairs(const UniformRule<float>& rule)
-      : low_(floats(rule.narrow_low)),
-        scale_(floats(rule.scale * kFixedUnit)),
-        beyond_(shorts(rule.bins)),
+      : guess_(rule),
+        overflow_(shorts(overflow_cell(rule.bins))),
         zero_(kZero ? units_of_zero(rule) : ints(0)),
         doubt_(doubt(rule)) {}
 
@@ -65,8 +95,7 @@ class UniformPairs {
   Ints operator()(Floats x, Floats y) {
     const PairHalves pairs(units(x), units(y));
     least_rest_ = min_shorts(least_rest_, pairs.lower);
-    const Ints bins = max_signed_shorts(min_signed_shorts(pairs.upper, beyond_), shorts(-1));
-    return add_shorts(bins, shorts(kFirstBinCell));
+    return inside(pairs.upper, overflow_);
   }
 
   bool in_doubt() const { return any_short_below(least_rest_, doubt_); }
@@ -75,20 +104,20 @@ class UniformPairs {
 
  private:
   static int doubt(const UniformRule<float>& rule) {
-    return static_cast<int>(rule.raised_early * kFixedUnit + 0.5f) + 1;
+    return static_cast<int>(Guess<kFar>::of(rule).early * kFixedUnit + 0.5f) + 1;
   }
 
-  // Of zero.
-  static bool near_edge(const UniformRule<float>& rule) {
-    const float guess = (0.0f - rule.narrow_low) * rule.scale;
+  static bool zero_is_near_edge(const UniformRule<float>& rule) {
+    const float guess = rule.near.offset;
     const float rest = (guess - __builtin_floorf(guess)) * kFixedUnit;
-    return guess >= -1.0f && guess <= static_cast<float>(rule.bins + 1) &&
+    return guess >= static_cast<float>(kUnderflowCell) &&
+           guess <= static_cast<float>(overflow_cell(rule.bins) + 1) &&
            (rest < static_cast<float>(doubt(rule)) || rest > kFixedUnit - 1.0f);
   }
 
   // What no integer holds becomes the smallest, whose lower half is in doubt.
   Ints units(Floats x) const {
-    const Ints guess = nearest(mul(sub(x, low_), scale_));
+    const Ints guess = nearest(guess_(x));
     if constexpr (kZero) {
       return where_zero(x, zero_, guess);
     } else {
@@ -96,32 +125,30 @@ class UniformPairs {
     }
   }
 
-  Floats low_, scale_;
-  Ints beyond_, zero_;
+  Guess<kFar> guess_;
+  Ints overflow_, zero_;
   Ints least_rest_ = ints(-1);
   int doubt_;
 };
 
 // Uniform bins, values of at most 11 significant bits: the raised guess is right, but for ties. NaN
 // is in doubt, and what is far outside; with `kNearZero` also what is near zero, as the stored bits
-// say.
-template <class T, bool kTies, bool kNearZero>
+// say. `kTies` at least those of the rule.
+template <class T, Ties kTies, bool kNearZero>
 class NarrowPairs {
  public:
   static bool holds(const UniformRule<float>& rule) {
     // `least_bits` knows no bound beyond the largest value.
     const float largest = widen(T{static_cast<decltype(T::bits)>(kLargest)});
     return rule.narrow_doubt < __builtin_inff() && rule.narrow_doubt <= largest &&
-           rule.has_ties == kTies && (rule.narrow_doubt > 0.0f) == kNearZero &&
-           rule.scale < 0x1p100f;
+           rule.ties <= kTies && (rule.narrow_doubt > 0.0f) == kNearZero;
   }
 
   explicit NarrowPairs(const UniformRule<float>& rule)
-      : low_(floats(rule.narrow_low)),
-        scale_(floats(rule.scale * kFixedUnit)),
-        last_(floats((static_cast<float>(rule.bins) - 0.5f) * kFixedUnit)),
+      : guess_(rule),
+        last_(floats((static_cast<float>(overflow_cell(rule.bins)) - 0.5f) * kFixedUnit)),
         beyond_(floats(rule.thresholds[rule.bins])),
-        overflow_(shorts(rule.bins)),
+        overflow_(shorts(overflow_cell(rule.bins))),
         tie_(static_cast<int>(rule.narrow_tie * kFixedUnit)),
         ties_(rule.narrow_ties),
         zero_(kNearZero ? units_of_zero(rule) : ints(0)),
@@ -137,12 +164,11 @@ class NarrowPairs {
   Ints operator()(Floats x, Floats y) {
     const PairHalves pairs(units(x), units(y));
     smallest_ = min(smallest_, pairs.less);
-    Ints bins = pairs.upper;
-    if constexpr (kTies) {  // keeps the order of a pair
-      bins = ties_.less_one_where(bins, swapped(pairs.lower), tie_);
-      bins = min_signed_shorts(bins, overflow_);
+    Ints cells = pairs.upper;
+    if constexpr (kTies == Ties::kSome) {  // keeps the order of a pair
+      cells = ties_.less_one_where(cells, swapped(pairs.lower), tie_);
     }
-    return add_shorts(max_signed_shorts(bins, ints(-1)), shorts(kFirstBinCell));
+    return inside(cells, overflow_);
   }
 
   bool in_doubt() const {
@@ -186,19 +212,18 @@ class NarrowPairs {
     }
   }
 
-  // The closed last edge is one more tie, or compared with where there are none: clamped half way
-  // between integers. What no integer holds becomes the smallest.
   Ints guess_of(Floats x) const {
-    const Floats guess = mul(sub(x, low_), scale_);
-    if constexpr (kTies) {
-      return floor_of(guess);
+    const Floats guess = guess_(x);
+    if constexpr (kTies == Ties::kLastEdge) {  // clamped half way between integers
+      const Ints cell = floor_of(at_most(guess, last_));
+      return add_where_at_least(cell, x, beyond_, ints(static_cast<int>(kFixedUnit)));
     } else {
-      const Ints bin = floor_of(at_most(guess, last_));
-      return add_where_at_least(bin, x, beyond_, ints(static_cast<int>(kFixedUnit)));
+      return floor_of(guess);
     }
   }
 
-  Floats low_, scale_, last_, beyond_;
+  Guess<false> guess_;
+  Floats last_, beyond_;
   Ints overflow_;
   int tie_;
   BinBits ties_;
@@ -208,33 +233,28 @@ class NarrowPairs {
   Ints smallest_ = ints(0);
 };
 
-// Dyadic bins, exactly; NaN and what is far above is in doubt.
+// Dyadic bins, exactly; NaN and what is far outside is in doubt.
 class DyadicPairs {
  public:
   static bool holds(const DyadicRule& rule) {
-    constexpr std::int64_t kFarthest = std::int64_t{1} << 14;  // half units exact in float
-    const int power = 8 - rule.exponent;
+    constexpr std::int64_t kFarthest = std::int64_t{1} << 14;  // halves hold the cells
+    const int power = kUnitBits - rule.exponent;
     return power >= 0 && power <= 127 && rule.origin >= -kFarthest &&
            rule.origin + rule.bins <= kFarthest;
   }
 
   explicit DyadicPairs(const DyadicRule& rule)
-      : scale_(floats(power_of_two(8 - rule.exponent))),
-        least_(ints(static_cast<int>(rule.origin) * 256 - 128)),
-        most_(ints(static_cast<int>(rule.origin + rule.bins) * 256 + 128)),
-        cell_zero_(shorts(static_cast<int>(kFirstBinCell - rule.origin))) {}
+      : scale_(floats(power_of_two(kUnitBits - rule.exponent))),
+        first_(static_cast<int>(kFirstBinCell - rule.origin)),
+        overflow_(shorts(overflow_cell(rule.bins))) {}
 
   template <class T>
   void watch(const T*) {}
 
   Ints operator()(Floats x, Floats y) {
-    const Ints a = units(x);
-    const Ints b = units(y);
-    const Ints less = min(a, b);
-    smallest_ = min(smallest_, less);
-    const Ints larger = min(max(max(a, b), least_), most_);
-    const Ints inside = min(max(less, least_), larger);
-    return add_shorts(halves(left<8>(larger), right<8>(inside)), cell_zero_);
+    const PairHalves pairs(units_from(x, scale_, first_), units_from(y, scale_, first_));
+    smallest_ = min(smallest_, pairs.less);
+    return inside(cells_from(pairs.upper, first_), overflow_);
   }
 
   bool in_doubt() const { return any_smallest(smallest_); }
@@ -242,6 +262,8 @@ class DyadicPairs {
   void trust() { smallest_ = ints(0); }
 
  private:
+  static constexpr int kUnitBits = 16;
+
   static float power_of_two(int exponent) {
     const std::uint32_t bits = static_cast<std::uint32_t>(exponent + 127) << 23;
     float power;
@@ -249,11 +271,9 @@ class DyadicPairs {
     return power;
   }
 
-  // 256 to a bin; the smallest integer for NaN and whatever no integer holds.
-  Ints units(Floats x) const { return floor_of(mul(x, scale_)); }
-
   Floats scale_;
-  Ints least_, most_, cell_zero_;
+  int first_;
+  Ints overflow_;
   Ints smallest_ = ints(0);
 };
 
@@ -313,8 +333,8 @@ template <class Fixed, class T, class Index>
 inline void place_fixed(Fixed& fixed, const T* values, Index* indices) {
   for (int j = 0; j < kGroupValues; j += 2 * kPairLanes) {
     fixed.watch(values + j);
-    const Ints cells = fixed(load_lanes(values + j), load_lanes(values + j + kPairLanes));
-    store(cells, indices + j / kIndexValues<Index>);
+    const auto [x, y] = load_pairs(values + j);
+    store(fixed(x, y), indices + j / kIndexValues<Index>);
   }
 }
 

@@ -139,7 +139,7 @@ class HistogramWorker {
         translate_pages<T>(tensor, chunk);
       }
       if (partials_ == nullptr) {
-        for_each_run<T>(tensor, chunk, kRunBlocks, [&](const auto& run) { add(run); });
+        for_each_run<T>(tensor, chunk, kChunkBlocks, [&](const auto& run) { add(run); });
       } else {
         ChunkMoments moments(first_shift<T>(tensor, chunk));
         const std::int64_t blocks = takes_moments_along() ? kRunBlocks : kTwiceRunBlocks;

@@ -18,6 +18,7 @@ constexpr int kPairLanes = 8;
 inline Floats floats(float x) { return _mm256_set1_ps(x); }
 inline Floats sub(Floats a, Floats b) { return _mm256_sub_ps(a, b); }
 inline Floats mul(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
+inline Floats multiply_add(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
 // A NaN in x stays; conversions make it the smallest integer.
 inline Floats at_most(Floats x, Floats most) { return _mm256_min_ps(most, x); }
 inline Ints nearest(Floats x) { return _mm256_cvtps_epi32(x); }
@@ -61,6 +62,11 @@ inline Ints where_zero(Floats x, Ints zero, Ints other) {
   return _mm256_blendv_epi8(other, zero, _mm256_castps_si256(is_zero));
 }
 
+// floor(x * scale) + 2^16 * first, where x * scale is exact; in halves: cells_from adds. Far values
+// stay far.
+inline Ints units_from(Floats x, Floats scale, int) { return floor_of(mul(x, scale)); }
+inline Ints cells_from(Ints upper, int first) { return _mm256_adds_epi16(upper, shorts(first)); }
+
 inline Ints add_where_at_least(Ints sum, Floats x, Floats bound, Ints amount) {
   const Ints where = _mm256_castps_si256(_mm256_cmp_ps(x, bound, _CMP_GE_OQ));
   return _mm256_add_epi32(sum, _mm256_and_si256(where, amount));
@@ -93,6 +99,16 @@ inline Ints load_bits(const T* values) {
   }
 }
 
+// Two registers of the next 16 values, of which pairs are made.
+struct LoadedPairs {
+  Floats x, y;
+};
+
+template <class T>
+inline LoadedPairs load_pairs(const T* values) {
+  return {load_lanes(values), load_lanes(values + kPairLanes)};
+}
+
 // A bit for each of 257 bins.
 class BinBits {
  public:
@@ -101,9 +117,10 @@ class BinBits {
         second_(_mm256_broadcastsi128_si256(load16(bits + 4))),
         last_(ints(bits[8] != 0 ? -1 : 0)) {}
 
-  // Takes one from the lanes of 16 bits where the bit of `bins` is set, and `rest` at most `most`,
-  // unsigned. Of negative bins at random, which stay so.
-  Ints less_one_where(Ints bins, Ints rest, int most) const {
+  // Takes one from the lanes of 16 bits where the bit of `cells` is set, and `rest` at most `most`,
+  // unsigned. Of underflow at random, which stays so.
+  Ints less_one_where(Ints cells, Ints rest, int most) const {
+    const Ints bins = sub_shorts(cells, shorts(static_cast<int>(kFirstBinCell)));
     const Ints index = _mm256_srli_epi16(bins, 3);  // of a byte; the upper half of a lane is unused
     const Ints in_second = _mm256_slli_epi16(index, 3);  // bit 4 to bit 7
     const Ints low = _mm256_and_si256(index, shorts(15));
@@ -115,7 +132,7 @@ class BinBits {
     const Ints set = _mm256_blendv_epi8(_mm256_cmpeq_epi16(both(bytes, wanted), wanted), last_,
                                         _mm256_cmpeq_epi16(bins, shorts(256)));
     const Ints near = _mm256_cmpeq_epi16(_mm256_min_epu16(rest, shorts(most)), rest);
-    return _mm256_adds_epi16(bins, both(set, near));
+    return _mm256_adds_epi16(cells, both(set, near));
   }
 
  private:

@@ -5,6 +5,8 @@
 
 #include <immintrin.h>
 
+#include <type_traits>
+
 #include "cpu/lanes_avx512.h"
 #include "cpu/pair_blocks.h"
 
@@ -18,6 +20,7 @@ constexpr int kPairLanes = 16;
 inline Floats floats(float x) { return _mm512_set1_ps(x); }
 inline Floats sub(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
 inline Floats mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
+inline Floats multiply_add(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
 // A NaN in x stays; conversions make it the smallest integer.
 inline Floats at_most(Floats x, Floats most) { return _mm512_min_ps(most, x); }
 inline Ints nearest(Floats x) { return _mm512_cvtps_epi32(x); }
@@ -63,6 +66,15 @@ inline Ints where_zero(Floats x, Ints zero, Ints other) {
   return _mm512_mask_mov_epi32(other, is_zero, zero);
 }
 
+// floor(x * scale) + 2^16 * first, where x * scale is exact; in halves, since adding can wait for
+// cells_from. Rounded down, a sum does not pass the integer below it.
+inline Ints units_from(Floats x, Floats scale, int first) {
+  constexpr int kDownwards = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+  const Floats offset = floats(static_cast<float>(first) * 65536.0f);
+  return floor_of(_mm512_fmadd_round_ps(x, scale, offset, kDownwards));
+}
+inline Ints cells_from(Ints upper, int) { return upper; }
+
 inline Ints add_where_at_least(Ints sum, Floats x, Floats bound, Ints amount) {
   return _mm512_mask_add_epi32(sum, _mm512_cmp_ps_mask(x, bound, _CMP_GE_OQ), sum, amount);
 }
@@ -94,24 +106,44 @@ inline Ints load_bits(const T* values) {
   }
 }
 
+// Two registers of the next 32 values: halves of them, in any order, of which pairs are made.
+struct LoadedPairs {
+  Floats x, y;
+};
+
+template <class T>
+inline LoadedPairs load_pairs(const T* values) {
+  if constexpr (std::is_same_v<T, BFloat16>) {  // neighbors
+    const Ints two = _mm512_loadu_si512(values);
+    return {_mm512_castsi512_ps(left<16>(two)),
+            _mm512_castsi512_ps(both(two, ints(static_cast<int>(0xffff0000))))};
+  } else {
+    return {load_lanes(values), load_lanes(values + kPairLanes)};
+  }
+}
+
 // A bit for each of 257 bins.
 class BinBits {
  public:
+  // As bits of cells.
   explicit BinBits(const std::uint32_t (&bits)[9]) {
+    constexpr int kShift = static_cast<int>(kFirstBinCell);
+    std::uint32_t carried = 0;
     for (int word = 0; word < 9; ++word) {
       const Ints more = _mm512_or_si512(bits_, shorts(1 << word));
-      bits_ = _mm512_mask_mov_epi16(bits_, bits[word], more);
+      bits_ = _mm512_mask_mov_epi16(bits_, bits[word] << kShift | carried, more);
+      carried = bits[word] >> (32 - kShift);
     }
   }
 
-  // Takes one from the lanes of 16 bits where the bit of `bins` is set, and `rest` at most `most`,
-  // unsigned. Nothing of negative bins, whose bits are beyond the words.
-  Ints less_one_where(Ints bins, Ints rest, int most) const {
-    const Ints word = _mm512_permutexvar_epi16(bins, bits_);  // by the lowest five bits
-    const Ints bit = _mm512_srlv_epi16(word, _mm512_srli_epi16(bins, 5));
+  // Takes one from the lanes of 16 bits where the bit of `cells` is set, and `rest` at most `most`,
+  // unsigned. Nothing of negative cells, whose bits are beyond the words.
+  Ints less_one_where(Ints cells, Ints rest, int most) const {
+    const Ints word = _mm512_permutexvar_epi16(cells, bits_);  // by the lowest five bits
+    const Ints bit = _mm512_srlv_epi16(word, _mm512_srli_epi16(cells, 5));
     const __mmask32 near = _mm512_cmple_epu16_mask(rest, shorts(most));
     const __mmask32 takes = _mm512_mask_test_epi16_mask(near, bit, shorts(1));
-    return _mm512_mask_sub_epi16(bins, takes, bins, shorts(1));
+    return _mm512_mask_sub_epi16(cells, takes, cells, shorts(1));
   }
 
  private:

@@ -153,13 +153,19 @@ void count_uniform_fixed(const UniformRule<Widened<T>>& rule, const Run<T>& run,
                          Counters& counters) {
   bool counted = false;
   if constexpr (std::is_same_v<T, float>) {
-    counted = try_uniform<UniformPairs<false>>(rule, run, counters) ||
-              try_uniform<UniformPairs<true>>(rule, run, counters);
-  } else if constexpr (kFixed<T>) {
-    counted = try_uniform<NarrowPairs<T, false, false>>(rule, run, counters) ||
-              try_uniform<NarrowPairs<T, true, false>>(rule, run, counters) ||
-              try_uniform<NarrowPairs<T, false, true>>(rule, run, counters) ||
-              try_uniform<NarrowPairs<T, true, true>>(rule, run, counters);
+    counted = try_uniform<UniformPairs<false, false>>(rule, run, counters) ||
+              try_uniform<UniformPairs<false, true>>(rule, run, counters) ||
+              try_uniform<UniformPairs<true, false>>(rule, run, counters);
+  } else if constexpr (kFixed<T> && std::is_same_v<Counters, Pairs>) {
+    counted = try_uniform<NarrowPairs<T, Ties::kNone, false>>(rule, run, counters) ||
+              try_uniform<NarrowPairs<T, Ties::kLastEdge, false>>(rule, run, counters) ||
+              try_uniform<NarrowPairs<T, Ties::kSome, false>>(rule, run, counters) ||
+              try_uniform<NarrowPairs<T, Ties::kNone, true>>(rule, run, counters) ||
+              try_uniform<NarrowPairs<T, Ties::kLastEdge, true>>(rule, run, counters) ||
+              try_uniform<NarrowPairs<T, Ties::kSome, true>>(rule, run, counters);
+  } else if constexpr (kFixed<T>) {  // of more bins no ties are known
+    counted = try_uniform<NarrowPairs<T, Ties::kLastEdge, false>>(rule, run, counters) ||
+              try_uniform<NarrowPairs<T, Ties::kLastEdge, true>>(rule, run, counters);
   }
   if (!counted) {
     count_uniform(rule, run, counters.words);

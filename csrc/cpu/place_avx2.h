@@ -185,10 +185,10 @@ template <bool kTies>
 class NarrowGuessLanes {
  public:
   explicit NarrowGuessLanes(const UniformRule<float>& rule)
-      : low_(_mm256_set1_ps(rule.narrow_low)),
-        scale_(_mm256_set1_ps(rule.scale)),
+      : scale_(_mm256_set1_ps(rule.scale)),
+        offset_(_mm256_set1_ps(rule.near.offset)),
         least_(_mm256_set1_ps(rule.narrow_doubt)),
-        last_(_mm256_set1_ps(static_cast<float>(rule.bins) - 0.5f)),
+        last_(_mm256_set1_ps(static_cast<float>(rule.bins + kFirstBinCell) - 0.5f)),
         beyond_(_mm256_set1_ps(rule.thresholds[rule.bins])),
         tie_(_mm256_set1_ps(rule.narrow_tie)),
         ties_(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(rule.narrow_ties))) {}
@@ -196,14 +196,16 @@ class NarrowGuessLanes {
   PlacedLanes operator()(__m256 x) {
     const __m256 magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
     doubt_ = _mm256_or_ps(doubt_, _mm256_cmp_ps(magnitude, least_, _CMP_NGE_UQ));
-    const __m256 guess = _mm256_mul_ps(_mm256_sub_ps(x, low_), scale_);
+    const __m256 guess = _mm256_fmadd_ps(x, scale_, offset_);
     // Clamped half way between integers, where no tie is.
-    const __m256 inside = _mm256_min_ps(_mm256_max_ps(guess, _mm256_set1_ps(-0.5f)), last_);
+    const __m256 inside =
+        _mm256_min_ps(_mm256_max_ps(guess, _mm256_set1_ps(kUnderflowCell + 0.5f)), last_);
     const __m256 floor = _mm256_floor_ps(inside);
-    const __m256i bin = _mm256_cvttps_epi32(floor);
+    const __m256i guessed = _mm256_cvttps_epi32(floor);
     const __m256i over = _mm256_castps_si256(_mm256_cmp_ps(x, beyond_, _CMP_GE_OQ));
-    __m256i cell = _mm256_sub_epi32(_mm256_add_epi32(bin, _mm256_set1_epi32(2)), over);
+    __m256i cell = _mm256_sub_epi32(guessed, over);
     if constexpr (kTies) {
+      const __m256i bin = _mm256_sub_epi32(guessed, _mm256_set1_epi32(kFirstBinCell));
       const __m256i word = _mm256_permutevar8x32_epi32(ties_, _mm256_srli_epi32(bin, 5));
       const __m256i bit = _mm256_srlv_epi32(word, _mm256_and_si256(bin, _mm256_set1_epi32(31)));
       const __m256 near = _mm256_cmp_ps(_mm256_sub_ps(inside, floor), tie_, _CMP_LE_OQ);
@@ -217,7 +219,7 @@ class NarrowGuessLanes {
   bool in_doubt() const { return _mm256_movemask_ps(doubt_) != 0; }
 
  private:
-  __m256 low_, scale_, least_, last_, beyond_, tie_;
+  __m256 scale_, offset_, least_, last_, beyond_, tie_;
   __m256i ties_;
   __m256 doubt_ = _mm256_setzero_ps();
 };

@@ -181,25 +181,26 @@ template <bool kTies>
 class NarrowGuessLanes {
  public:
   explicit NarrowGuessLanes(const UniformRule<float>& rule)
-      : low_(_mm512_set1_ps(rule.narrow_low)),
-        scale_(_mm512_set1_ps(rule.scale)),
+      : scale_(_mm512_set1_ps(rule.scale)),
+        offset_(_mm512_set1_ps(rule.near.offset)),
         least_(_mm512_set1_ps(rule.narrow_doubt)),
-        last_(_mm512_set1_ps(static_cast<float>(rule.bins) - 0.5f)),
+        last_(_mm512_set1_ps(static_cast<float>(rule.bins + kFirstBinCell) - 0.5f)),
         beyond_(_mm512_set1_ps(rule.thresholds[rule.bins])),
         tie_(_mm512_set1_ps(rule.narrow_tie)),
         ties_(_mm512_broadcast_i32x8(load16(rule.narrow_ties))) {}
 
   PlacedLanes operator()(__m512 x) {
     doubt_ |= _mm512_cmp_ps_mask(_mm512_abs_ps(x), least_, _CMP_NGE_UQ);
-    const __m512 guess = _mm512_mul_ps(_mm512_sub_ps(x, low_), scale_);
+    const __m512 guess = _mm512_fmadd_ps(x, scale_, offset_);
     // Clamped half way between integers, where no tie is.
-    const __m512 inside = _mm512_min_ps(_mm512_max_ps(guess, _mm512_set1_ps(-0.5f)), last_);
-    const __m512i bin = floor_to_int(inside);
+    const __m512 inside =
+        _mm512_min_ps(_mm512_max_ps(guess, _mm512_set1_ps(kUnderflowCell + 0.5f)), last_);
+    const __m512i guessed = floor_to_int(inside);
     const __m512i one = _mm512_set1_epi32(1);
     const __mmask16 over = _mm512_cmp_ps_mask(x, beyond_, _CMP_GE_OQ);
-    __m512i cell = _mm512_add_epi32(bin, _mm512_set1_epi32(2));
-    cell = _mm512_mask_add_epi32(cell, over, cell, one);
+    __m512i cell = _mm512_mask_add_epi32(guessed, over, guessed, one);
     if constexpr (kTies) {
+      const __m512i bin = _mm512_sub_epi32(guessed, _mm512_set1_epi32(kFirstBinCell));
       const __m512i word = _mm512_permutexvar_epi32(_mm512_srli_epi32(bin, 5), ties_);
       const __m512i bit = _mm512_rorv_epi32(word, bin);  // by bin modulo 32
       const __mmask16 near = _mm512_cmp_ps_mask(_mm512_reduce_ps(inside, kDown), tie_, _CMP_LE_OQ);
@@ -211,7 +212,7 @@ class NarrowGuessLanes {
   bool in_doubt() const { return doubt_ != 0; }
 
  private:
-  __m512 low_, scale_, least_, last_, beyond_, tie_;
+  __m512 scale_, offset_, least_, last_, beyond_, tie_;
   __m512i ties_;
   __mmask16 doubt_ = 0;
 };

@@ -9,14 +9,17 @@
 
 #include "backend.h"
 #include "cpu/kernels.h"
+#include "cpu/tuning.h"
 #include "cpu/work.h"
 #include "dtype.h"
 #include "grid.h"
 
 namespace igfast {
 
-// Blocks of the longest run, whole batches of pairs: what a kernel does once per call is small
-// beside it. Also a group of the moments' sums.
+// Blocks of the longest run of counts: all of a chunk. What a kernel does once per call, such as
+// placing a block before it counts any, is small beside it.
+constexpr std::int64_t kChunkBlocks = Tuning::kChunk / kBlock;
+// Of one with moments: a group of their sums.
 constexpr std::int64_t kRunBlocks = 56;
 // And of one that is passed over twice: the second time it is found in the first-level cache.
 constexpr std::int64_t kTwiceRunBlocks = kRunBlocks / 4;

@@ -68,7 +68,7 @@ void count_uniform(const UniformRule<Widened<T>>& rule, const Run<T>& run, std::
     count_guessed<GuessLanes<V>>(rule, run, words, kPatience);
   } else if (rule.narrow_doubt == __builtin_inff()) {
     count_guessed<NarrowGuessLanes<false>>(rule, run, words, 0);
-  } else if (rule.has_ties) {
+  } else if (rule.ties == Ties::kSome) {
     count_guessed<NarrowGuessLanes<true>>(rule, run, words, kPatience);
   } else {
     count_guessed<NarrowGuessLanes<false>>(rule, run, words, kPatience);

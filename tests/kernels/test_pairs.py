@@ -44,6 +44,18 @@ def test_every_edge_and_its_neighbors(kernel, isa, dtype, limits, bins, edge_val
     counted(kernel, shuffled(edge_values(edges, dtype)), kernel.Uniform(edges))
 
 
+@pytest.mark.parametrize(
+    "limits", [(0.99, 1.01), (-1.001, -1), (100, 101.3), (-1e4, 1 - 1e4), (1e6, 1e6 + 300)], ids=str
+)
+@pytest.mark.parametrize("bins", [7, 256, 4096])
+def test_every_edge_of_ranges_far_from_zero(kernel, isa, limits, bins, edge_values):
+    """Where x * scale alone would round away the place in the range."""
+    edges = np.linspace(*limits, bins + 1)
+    between = np.linspace(*limits, MANY)
+    values = np.concatenate([edges, between])
+    counted(kernel, shuffled(edge_values(values, np.float32)), kernel.Uniform(edges))
+
+
 @pytest.mark.parametrize("low_high", [(-1.3, 1.1), (-1, 1), (-0.1, 0.1), (0.3, 0.8), (-3, 5)])
 @pytest.mark.parametrize("name", ["float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"])
 def test_narrow_values_on_and_beside_decimal_edges(kernel, isa, patterns, name, low_high):
@@ -77,12 +89,34 @@ def test_narrow_values_at_both_ends(kernel, isa, patterns, name, bins, low_high)
 
 
 @pytest.mark.parametrize(
-    ("exponent", "origin"), [(-7, -128), (-9, 300), (3, -100), (8, -1), (-3, 20_000)]
+    ("exponent", "origin"),
+    [
+        (-7, -128),
+        (-9, 300),
+        (3, -100),
+        (16, -1),
+        (17, -1),
+        (-3, 16_128),
+        (-5, -16_384),
+        (-3, 20_000),
+    ],
 )
 def test_dyadic(kernel, isa, dtype, exponent, origin, edge_values):
     grid = kernel.Dyadic(256, exponent, origin)
     edges = np.ldexp(np.arange(origin, origin + 257, dtype=np.float64), exponent)
     counted(kernel, shuffled(edge_values(edges, dtype)), grid)
+
+
+@pytest.mark.parametrize("origin", [-16_384, -128, 2, 16_128])
+def test_dyadic_values_far_outside(kernel, isa, origin):
+    """Beyond what 16 bits hold of cells, and 32 of units, on both sides."""
+    bins = np.array([2**14, 2**15 - 300, 2**15, 2**15 + 300, 2**16, 2**20, 2**40], dtype=np.float32)
+    inside = np.arange(origin, origin + 256, dtype=np.float32) + np.float32(0.5)
+    tiny = np.float32([1e-40, -1e-40, 1e-20, -1e-20, 0.0, -0.0])
+    for far in (bins, -bins, np.concatenate([bins, -bins])):
+        for others in (inside, inside[:0]):
+            x = shuffled(np.concatenate([far, others, tiny]))
+            counted(kernel, x, kernel.Dyadic(256, 0, origin))
 
 
 @pytest.mark.parametrize(
