@@ -53,7 +53,7 @@ def test_every_edge_of_ranges_far_from_zero(kernel, isa, limits, bins, edge_valu
     edges = np.linspace(*limits, bins + 1)
     between = np.linspace(*limits, MANY)
     values = np.concatenate([edges, between])
-    counted(kernel, shuffled(edge_values(values, np.float32)), kernel.Uniform(edges))
+    counted(kernel, shuffled(edge_values(values, np.dtype(np.float32))), kernel.Uniform(edges))
 
 
 @pytest.mark.parametrize("low_high", [(-1.3, 1.1), (-1, 1), (-0.1, 0.1), (0.3, 0.8), (-3, 5)])
