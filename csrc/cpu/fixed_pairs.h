@@ -342,8 +342,8 @@ inline void place_fixed(Fixed& fixed, const T* values, Index* indices) {
 template <class Placer, class T, class Index>
 inline void place_cells(Placer& placer, const T* values, Index* indices) {
   for (int j = 0; j < kGroupValues; j += 2 * kPairLanes) {
-    const Ints a = placer(load_lanes(values + j)).cell;
-    const Ints b = placer(load_lanes(values + j + kPairLanes)).cell;
+    const Ints a = cells_of(placer(load_lanes(values + j)));
+    const Ints b = cells_of(placer(load_lanes(values + j + kPairLanes)));
     store(halves(left<16>(max(a, b)), min(a, b)), indices + j / kIndexValues<Index>);
   }
 }

@@ -21,18 +21,41 @@ inline SubHistograms sub_histograms(std::uint32_t rotation) {
   return _mm512_and_si512(turned, _mm512_set1_epi32(7));
 }
 
-// Places 32 values, placer(lanes) -> PlacedLanes for sixteen.
+// Of the words; `sub` is below 8.
+inline __m512i indices_of(const PlacedLanes& placed, SubHistograms sub) {
+  return _mm512_add_epi32(_mm512_slli_epi32(placed.cell, 3), sub);
+}
+
+inline __m512i indices_of(const PlacedUnits& placed, SubHistograms sub) {
+  constexpr int kAndOr = 0xea;
+  const __m512i cells = _mm512_set1_epi32(((1 << PlacedUnits::kCellBits) - 1) << 3);
+  return _mm512_ternarylogic_epi32(_mm512_srli_epi32(placed.units, 5), cells, sub, kAndOr);
+}
+
+// Of words with digits: one, and the digit.
+inline __m512i one_with_no_digit() {
+  return _mm512_set1_epi32(static_cast<int>(std::uint32_t{1} << kDigitBits));
+}
+
+inline __m512i increments_of(const PlacedLanes& placed) {
+  return _mm512_or_si512(placed.digit, one_with_no_digit());
+}
+
+inline __m512i increments_of(const PlacedUnits& placed) {
+  constexpr int kAndOr = 0xea;
+  return _mm512_ternarylogic_epi32(placed.units, _mm512_set1_epi32(255), one_with_no_digit(),
+                                   kAndOr);
+}
+
+// Places 32 values, placer(lanes) -> PlacedLanes or PlacedUnits of sixteen.
 template <class Placer, class T, class Word, class Between>
 inline void place_group(Placer& placer, const T* values, SubHistograms sub, WordGroup<Word>& group,
                         const Between& between) {
   for (std::int32_t j = 0; j < kWordGroup; j += 16) {
-    const PlacedLanes placed = placer(load_lanes(values + j));
-    const __m512i index = _mm512_add_epi32(_mm512_slli_epi32(placed.cell, 3), sub);
-    _mm512_store_si512(group.indices + j, index);
+    const auto placed = placer(load_lanes(values + j));
+    _mm512_store_si512(group.indices + j, indices_of(placed, sub));
     if constexpr (sizeof(Word) == sizeof(std::uint64_t)) {
-      const __m512i one = _mm512_set1_epi32(static_cast<int>(std::uint32_t{1} << kDigitBits));
-      const __m512i increment = _mm512_or_si512(placed.digit, one);
-      _mm512_store_si512(group.increments + j, increment);
+      _mm512_store_si512(group.increments + j, increments_of(placed));
     }
     between(j, j + 16);
   }

@@ -17,6 +17,8 @@ struct PlacedLanes {
   __m256i digit;
 };
 
+inline __m256i cells_of(const PlacedLanes& placed) { return placed.cell; }
+
 constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
 inline __m256i join(__m128i low, __m128i high) {

@@ -17,6 +17,20 @@ struct PlacedLanes {
   __m512i digit;
 };
 
+// Those of a dyadic grid as one integer, cell << 8 | digit; the smallest one is NaN's, of cell 0.
+struct PlacedUnits {
+  static constexpr int kCellBits = 23;
+
+  __m512i units;
+};
+
+inline __m512i cells_of(const PlacedLanes& placed) { return placed.cell; }
+
+inline __m512i cells_of(const PlacedUnits& placed) {
+  return _mm512_and_si512(_mm512_srli_epi32(placed.units, 8),
+                          _mm512_set1_epi32((1 << PlacedUnits::kCellBits) - 1));
+}
+
 constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 constexpr int kDown = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
 
@@ -218,47 +232,52 @@ class NarrowGuessLanes {
 };
 
 // ---- dyadic ----
-// Scaling up by a power of two is exact (or overflows, beyond any bin), so floor(x * scale) is the
-// integer of dyadic_units; scaling down could round a tiny negative value to zero: not held.
+// Scaling up by a power of two is exact (or overflows, beyond any bin), and a sum rounded down does
+// not pass the integer below it: floor(x * scale + offset) is the integer of dyadic_units, in units
+// of the cells. Scaling down could round a tiny negative value to zero: not held.
 template <class V>
 class DyadicLanes {
  public:
   static bool holds(const DyadicRule& rule) {
     constexpr int kLargestPower = sizeof(V) == 4 ? 127 : 1023;
-    constexpr std::int64_t kFarthest = (std::int64_t{1} << 22) - 2;  // units stay below 2^30
+    constexpr std::int64_t kFarthest = std::int64_t{1} << 22;  // offsets are exact in float
+    constexpr std::int32_t kMostBins = (1 << 16) - 4;          // and units of cells
     const int power = 8 - rule.exponent;
     return power >= 0 && power <= kLargestPower && rule.origin >= -kFarthest &&
-           rule.origin + rule.bins <= kFarthest;
+           rule.origin <= kFarthest && rule.bins <= kMostBins;
   }
 
   explicit DyadicLanes(const DyadicRule& rule)
       : power_(8 - rule.exponent),
-        underflow_(_mm512_set1_epi32(static_cast<int>(rule.origin) - 1)),
-        overflow_(_mm512_set1_epi32(static_cast<int>(rule.origin) + rule.bins)),
-        cell_zero_(_mm512_set1_epi32(static_cast<int>(rule.origin) - 2)) {}
+        offset_(static_cast<float>(kFirstBinCell - rule.origin) * 256.0f),
+        most_(static_cast<float>(rule.bins + kFirstBinCell) * 256.0f + 128.0f) {}
 
   template <class Lanes>
-  PlacedLanes operator()(Lanes x) const {
-    const __m512i units = floor_to_int(scaled(x));
-    const __m512i index = clamp(_mm512_srai_epi32(units, 8), underflow_, overflow_);
-    return {_mm512_maskz_sub_epi32(ordered(x), index, cell_zero_),
-            _mm512_and_si512(units, _mm512_set1_epi32(255))};
+  PlacedUnits operator()(Lanes x) const {
+    return {floor_to_int(units(x))};
   }
 
  private:
-  // Too large becomes 2^30; NaN stays.
-  __m512 scaled(__m512 x) const {
-    return _mm512_min_ps(_mm512_set1_ps(0x1p30f), _mm512_mul_ps(x, power_of_two(power_, x)));
+  static constexpr float kLeast = static_cast<float>(kUnderflowCell) * 256.0f + 128.0f;
+
+  // NaN stays.
+  __m512 units(__m512 x) const {
+    const __m512 sum =
+        _mm512_fmadd_round_ps(x, power_of_two(power_, x), _mm512_set1_ps(offset_), kDown);
+    return _mm512_min_ps(_mm512_set1_ps(most_), _mm512_max_ps(_mm512_set1_ps(kLeast), sum));
   }
 
-  Doubles scaled(Doubles x) const { return {scaled(x.low), scaled(x.high)}; }
+  Doubles units(Doubles x) const { return {units(x.low), units(x.high)}; }
 
-  __m512d scaled(__m512d x) const {
-    return _mm512_min_pd(_mm512_set1_pd(0x1p30), _mm512_mul_pd(x, power_of_two(power_, x)));
+  __m512d units(__m512d x) const {
+    const __m512d sum = _mm512_fmadd_round_pd(x, power_of_two(power_, x),
+                                              _mm512_set1_pd(static_cast<double>(offset_)), kDown);
+    return _mm512_min_pd(_mm512_set1_pd(static_cast<double>(most_)),
+                         _mm512_max_pd(_mm512_set1_pd(static_cast<double>(kLeast)), sum));
   }
 
   int power_;
-  __m512i underflow_, overflow_, cell_zero_;
+  float offset_, most_;
 };
 
 // ---- log ----

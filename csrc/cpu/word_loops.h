@@ -82,7 +82,7 @@ struct Watched {
   Watcher watcher;
 
   template <class Lanes>
-  PlacedLanes operator()(Lanes x) {
+  auto operator()(Lanes x) {
     watcher.add(x);
     return placer(x);
   }
