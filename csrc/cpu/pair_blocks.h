@@ -15,9 +15,6 @@ constexpr std::int32_t kGroupValues = 32;
 constexpr std::int32_t kBatchGroups = 64;  // between two looks at what was placed
 constexpr std::int32_t kBatchValues = kBatchGroups * kGroupValues;
 
-// Pairs of a batch's first group that may be alike before counting is spread.
-constexpr int kMostAlike = 1;
-
 template <int kCopy>
 struct Copy {
   static constexpr int value = kCopy;
@@ -50,7 +47,19 @@ class PairCounter {
 
   explicit PairCounter(Pairs& pairs) : pairs_(pairs), bytes_(pairs.bytes), words_(pairs.words) {}
 
-  void spread() { pairs_.spread = true; }
+  // Whether the next batch is counted in copies, lest increments wait for those of the same
+  // counter: where, of late, one batch in three has found one of 64 pairs of indices alike. Where
+  // fewer are, copies cost more room in the cache than they save: of normal values the two are
+  // equal at a deviation of five bins.
+  bool spreads(int alike) const {
+    constexpr int kWeight = 64;
+    constexpr int kBatches = 16;
+    constexpr int kFewest = kWeight * kBatches / 3;
+    const int recent = pairs_.alike + kWeight * alike - pairs_.alike / kBatches;
+    pairs_.alike = recent < 2 * kFewest ? recent : 2 * kFewest;  // soon forgotten
+    pairs_.spread = pairs_.spread || recent >= kFewest;
+    return recent >= kFewest;
+  }
 
   // What was counted as one pair is another.
   void move(Index from, Index to) const {
@@ -94,7 +103,8 @@ class SingleCounter {
 
   explicit SingleCounter(const Singles& singles) : singles_(singles) {}
 
-  void spread() {}
+  // Into the words of a cell, which take more operations: where one index in eight is alike.
+  bool spreads(int alike) const { return alike >= 64 / 8; }
 
   void move(Index from, Index to) const {
     --singles_.words[from * kLanes];
@@ -164,7 +174,7 @@ inline void count_block(const Counter& counter, std::int32_t values,
 // placer.place(first, indices) writes the indices of values first .. first + 31 of a run, guesses
 // that are in the table whatever the values; note_doubt(end) comes after those of a block, or of
 // less at the end of a run, and end_batch(counter, end) before another batch begins at `end`.
-// placer.alike(indices) counts alike pairs of a group.
+// placer.alike(indices) looks at 64 pairs of indices of a group.
 template <class Counter, class Placer>
 inline void count_blocks(std::int32_t size, Counter counter, Placer& placer) {
   constexpr std::int32_t kBlock = Counter::kBlockValues;
@@ -176,10 +186,7 @@ inline void count_blocks(std::int32_t size, Counter counter, Placer& placer) {
     for (std::int32_t placed = kBlock; placed < whole;) {
       const std::int32_t batch = placed - placed % kBatchValues + kBatchValues;
       const std::int32_t last = batch < whole ? batch : whole;
-      const bool spreads = placer.alike(indices) > kMostAlike;
-      if (spreads) {
-        counter.spread();
-      }
+      const bool spreads = counter.spreads(placer.alike(indices));
       if (spreads && placer.needs_exact()) {
         count_and_place<true, true>(counter, placer, placed, last, indices);
       } else if (spreads) {
@@ -228,6 +235,7 @@ inline void empty_tables(Pairs& pairs, const EmptyLines& empty_lines) {
     pairs.words[cell * kLanes] += sums[cell];
   }
   pairs.spread = false;
+  pairs.alike = 0;
 }
 
 }  // namespace

@@ -155,23 +155,29 @@ inline int count_equal(Ints a, Ints b) {
   return __builtin_popcount(static_cast<unsigned>(_mm256_movemask_ps(same)));
 }
 
-// Of sixteen pairs, how many equal a neighbor.
-inline int alike_pairs(const std::uint32_t* indices) {
-  const auto* pairs = reinterpret_cast<const __m256i*>(indices);
-  const Ints turn = _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 0);
-  const Ints first = _mm256_load_si256(pairs);
-  const Ints second = _mm256_load_si256(pairs + 1);
-  return count_equal(first, _mm256_permutevar8x32_epi32(first, turn)) +
-         count_equal(second, _mm256_permutevar8x32_epi32(second, turn));
+inline Ints turned(Ints lanes, int by) {
+  const Ints lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_permutevar8x32_epi32(lanes, _mm256_add_epi32(lane, ints(by)));
 }
 
-// Of sixteen pairs of cells, how many are of equal cells.
-inline int alike_pairs(const std::uint16_t* indices) {
+// Of sixteen lanes, how many equal each of four others.
+inline int alike_lanes(Ints first, Ints second) {
+  int found = count_equal(first, second) + count_equal(first, turned(second, 1));
+  for (int by = 1; by <= 3; ++by) {
+    found += count_equal(first, turned(first, by)) + count_equal(second, turned(second, by));
+  }
+  return found;
+}
+
+inline int alike_of_64(const std::uint32_t* indices) {
+  const auto* pairs = reinterpret_cast<const __m256i*>(indices);
+  return alike_lanes(_mm256_load_si256(pairs), _mm256_load_si256(pairs + 1));
+}
+
+// Of every other cell.
+inline int alike_of_64(const std::uint16_t* indices) {
   const auto* cells = reinterpret_cast<const __m256i*>(indices);
-  const Ints first = _mm256_load_si256(cells);
-  const Ints second = _mm256_load_si256(cells + 1);
-  return count_equal(first, _mm256_or_si256(left<16>(first), right<16>(first))) +
-         count_equal(second, _mm256_or_si256(left<16>(second), right<16>(second)));
+  return alike_lanes(left<16>(_mm256_load_si256(cells)), left<16>(_mm256_load_si256(cells + 1)));
 }
 
 void empty_pairs(Pairs& pairs) {
@@ -181,6 +187,10 @@ void empty_pairs(Pairs& pairs) {
     __m256i sums[4] = {zero, zero, zero, zero};
     for (std::int32_t row = 0; row < rows; ++row) {
       auto* line = reinterpret_cast<__m128i*>(bytes + row * Pairs::kStride);
+      const auto* halves = reinterpret_cast<const __m256i*>(line);
+      if (!any(_mm256_or_si256(_mm256_load_si256(halves), _mm256_load_si256(halves + 1)))) {
+        continue;
+      }
       __m128i eights = _mm_setzero_si128();
       for (int quarter = 0; quarter < 4; ++quarter) {
         const __m128i x = _mm_load_si128(line + quarter);

@@ -159,18 +159,25 @@ inline void store_pairs(Ints cells, std::uint32_t* indices) {
 // Single cells, two in a lane.
 inline void store_cells(Ints cells, std::uint16_t* indices) { _mm512_store_si512(indices, cells); }
 
-// Of sixteen pairs, how many equal a neighbor.
-inline int alike_pairs(const std::uint32_t* indices) {
-  const __m512i pairs = _mm512_load_si512(indices);
-  const __m512i next = _mm512_alignr_epi32(pairs, pairs, 1);
-  return __builtin_popcount(_mm512_cmpeq_epi32_mask(pairs, next));
+template <int kTurn>
+inline int alike_turned(__m512i lanes) {
+  const __m512i turned = _mm512_alignr_epi32(lanes, lanes, kTurn);
+  return __builtin_popcount(_mm512_cmpeq_epi32_mask(lanes, turned));
 }
 
-// Of sixteen pairs of cells, how many are of equal cells.
-inline int alike_pairs(const std::uint16_t* indices) {
-  const __m512i cells = _mm512_load_si512(indices);
-  const __m512i others = _mm512_rol_epi32(cells, 16);
-  return __builtin_popcount(_mm512_cmpeq_epi32_mask(cells, others));
+// Of sixteen lanes, how many equal each of four others.
+inline int alike_lanes(__m512i lanes) {
+  return alike_turned<1>(lanes) + alike_turned<2>(lanes) + alike_turned<3>(lanes) +
+         alike_turned<5>(lanes);
+}
+
+inline int alike_of_64(const std::uint32_t* indices) {
+  return alike_lanes(_mm512_load_si512(indices));
+}
+
+// Of every other cell.
+inline int alike_of_64(const std::uint16_t* indices) {
+  return alike_lanes(left<16>(_mm512_load_si512(indices)));
 }
 
 void empty_pairs(Pairs& pairs) {
@@ -180,9 +187,13 @@ void empty_pairs(Pairs& pairs) {
     __m512i low = zero;
     __m512i high = zero;
     for (std::int32_t row = 0; row < rows; ++row) {
-      auto* line = reinterpret_cast<__m256i*>(bytes + row * Pairs::kStride);
-      const __m256i first = _mm256_load_si256(line);
-      const __m256i second = _mm256_load_si256(line + 1);
+      unsigned char* line = bytes + row * Pairs::kStride;
+      const __m512i all = _mm512_load_si512(line);
+      if (_mm512_test_epi32_mask(all, all) == 0) {
+        continue;
+      }
+      const __m256i first = _mm512_castsi512_si256(all);
+      const __m256i second = _mm512_extracti64x4_epi64(all, 1);
       low = _mm512_add_epi16(low, _mm512_cvtepu8_epi16(first));
       high = _mm512_add_epi16(high, _mm512_cvtepu8_epi16(second));
       const __m256i none = _mm256_setzero_si256();

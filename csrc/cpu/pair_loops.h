@@ -76,7 +76,7 @@ class FixedBlocks {
 
   template <class Index>
   int alike(const Index* indices) const {
-    return alike_pairs(indices);
+    return alike_of_64(indices);
   }
 
  private:

@@ -24,6 +24,7 @@ struct Pairs {
   std::int32_t cells;
   std::uint32_t* words;  // of RowWords: a byte that wraps around adds 256 to a word of both cells
   bool spread;           // whether copies but the first were used
+  std::int32_t alike;    // how many of late, of the pairs of this row
 };
 
 // What a kernel counts single values into where the table of pairs would be too large: one counter
