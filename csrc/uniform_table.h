@@ -62,6 +62,8 @@ class UniformTable {
   static constexpr bool kIsFloat = std::is_same_v<V, float>;
   // One block of 256 values in eight has a value that near an edge.
   static constexpr float kSeldomEarly = 0x1p-11f;
+  // One of a hundred groups of 32.
+  static constexpr float kWorthMeasuring = 0x1p-12f;
 
   static V smallest_at_least(double edge) {
     const V rounded = static_cast<V>(edge);
@@ -138,7 +140,21 @@ class UniformTable {
     const double slack = 0x1p-51 * (std::abs(latest) + std::abs(earliest) + 1);
     const float offset = rounded_up(kFirstBinCell - latest + slack);
     const double early = earliest + offset - kFirstBinCell;
-    return {low, offset, rounded_up(std::max(early, 0.0) + slack + rounding())};
+    const RaisedGuess<float> raised{low, offset,
+                                    rounded_up(std::max(early, 0.0) + slack + rounding())};
+    return raised.early < kWorthMeasuring ? raised : measured(raised);
+  }
+
+  // Its bound as guesses are indeed rounded.
+  RaisedGuess<float> measured(RaisedGuess<float> raised) const {
+    raised.early = 0.0f;
+    for (std::int32_t b = 0; b <= rule_.bins; ++b) {
+      const float below =
+          std::nextafter(rule_.thresholds[b], -std::numeric_limits<float>::infinity());
+      const float guess = std::fma(below - raised.low, rule_.scale, raised.offset);
+      raised.early = std::max(raised.early, guess - static_cast<float>(b + kFirstBinCell));
+    }
+    return raised;
   }
 
   // Looks for narrow values below a threshold whose raised guess has reached it. Decimal edges have

@@ -150,6 +150,27 @@ inline void store_cells(Ints cells, std::uint16_t* indices) {
   _mm256_store_si256(reinterpret_cast<__m256i*>(indices), cells);
 }
 
+// A bit for each index of a group that the two have not in common.
+inline std::uint32_t unlike(const std::uint32_t* a, const std::uint32_t* b) {
+  std::uint32_t bits = 0;
+  for (int j = 0; j < 16; j += 8) {
+    const Ints same =
+        _mm256_cmpeq_epi32(_mm256_load_si256(reinterpret_cast<const __m256i*>(a + j)),
+                           _mm256_load_si256(reinterpret_cast<const __m256i*>(b + j)));
+    bits |= static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(same))) << j;
+  }
+  return ~bits & 0xffff;
+}
+inline std::uint32_t unlike(const std::uint16_t* a, const std::uint16_t* b) {
+  const __m256i* x = reinterpret_cast<const __m256i*>(a);
+  const __m256i* y = reinterpret_cast<const __m256i*>(b);
+  const Ints first = _mm256_cmpeq_epi16(_mm256_load_si256(x), _mm256_load_si256(y));
+  const Ints second = _mm256_cmpeq_epi16(_mm256_load_si256(x + 1), _mm256_load_si256(y + 1));
+  // Packed within halves: the middle quarters change places.
+  const Ints bytes = _mm256_permute4x64_epi64(_mm256_packs_epi16(first, second), 0xd8);
+  return ~static_cast<std::uint32_t>(_mm256_movemask_epi8(bytes));
+}
+
 inline int count_equal(Ints a, Ints b) {
   const __m256 same = _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b));
   return __builtin_popcount(static_cast<unsigned>(_mm256_movemask_ps(same)));

@@ -159,6 +159,14 @@ inline void store_pairs(Ints cells, std::uint32_t* indices) {
 // Single cells, two in a lane.
 inline void store_cells(Ints cells, std::uint16_t* indices) { _mm512_store_si512(indices, cells); }
 
+// A bit for each index of a group that the two have not in common.
+inline std::uint32_t unlike(const std::uint32_t* a, const std::uint32_t* b) {
+  return _mm512_cmpneq_epi32_mask(_mm512_load_si512(a), _mm512_load_si512(b));
+}
+inline std::uint32_t unlike(const std::uint16_t* a, const std::uint16_t* b) {
+  return _mm512_cmpneq_epi16_mask(_mm512_load_si512(a), _mm512_load_si512(b));
+}
+
 template <int kTurn>
 inline int alike_turned(__m512i lanes) {
   const __m512i turned = _mm512_alignr_epi32(lanes, lanes, kTurn);

@@ -96,10 +96,9 @@ class FixedBlocks {
       if (fixed_.in_doubt()) {
         ++groups;
         place_cells(exact_, values, right);
-        for (std::int32_t j = 0; j < kGroupValues / kIndexValues<Index>; ++j) {
-          if (guessed[j] != right[j]) {
-            counter.move(guessed[j], right[j]);
-          }
+        for (std::uint32_t wrong = unlike(guessed, right); wrong != 0; wrong &= wrong - 1) {
+          const int j = __builtin_ctz(wrong);
+          counter.move(guessed[j], right[j]);
         }
       }
     }
