@@ -45,6 +45,11 @@ class FastCounters {
     const bool takes = (used_ || size >= Tuning::kFewestFast) &&
                        (pairs_.bytes != nullptr || singles_.cells != nullptr);
     used_ = used_ || takes;
+    filled_ += size;
+    if (used_ && pairs_.bytes != nullptr && !pairs_.spread && filled_ > Tuning::kPairedValues) {
+      kernels_.empty_pairs(pairs_);
+      filled_ = size;
+    }
     return takes;
   }
 
@@ -64,6 +69,7 @@ class FastCounters {
       return;
     }
     used_ = false;
+    filled_ = 0;
     if (pairs_.bytes != nullptr) {
       kernels_.empty_pairs(pairs_);
       return;
@@ -80,6 +86,7 @@ class FastCounters {
   Singles singles_{};
   std::vector<std::uint32_t> storage_;
   bool used_ = false;
+  std::int64_t filled_ = 0;  // values since the table was last empty
 };
 
 }  // namespace igfast

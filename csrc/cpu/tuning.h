@@ -24,6 +24,9 @@ struct Tuning {
   // log grid has bins far from all data: more of them do no harm.
   static constexpr std::int64_t kMostPairedBins = 256;
   static constexpr std::int64_t kMostPairedLogBins = 512;
+  // Values between which the table of pairs is emptied: before its bytes wrap around, each time a
+  // wrong guess of the processor, where values are spread over the bins.
+  static constexpr std::int64_t kPairedValues = std::int64_t{1} << 20;
   static constexpr std::int64_t kMostSingleBins = std::int64_t{1} << 14;
   static constexpr std::int64_t kFewestFast = std::int64_t{1} << 14;
 };

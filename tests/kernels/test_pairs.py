@@ -141,6 +141,13 @@ def test_few_values_wrap_their_bytes_around(kernel, isa, distinct, order):
     np.testing.assert_array_equal(result.split_counts[0, 0], expected)
 
 
+@pytest.mark.parametrize("spread", [1.0, 0.01])
+def test_a_table_that_is_emptied_within_a_row(kernel, isa, spread):
+    """More values than kPairedValues of tuning.h, all over the bins and in three of them."""
+    x = np.random.default_rng(0).uniform(-spread, spread, (5 << 19) + 77).astype(np.float32)
+    counted(kernel, x, kernel.Uniform(np.linspace(-1.1, 1.2, 257)))
+
+
 def test_few_and_many_values_in_turn(kernel, isa):
     """Copies of the table are used for some blocks only, and the table is left empty each time."""
     rng = np.random.default_rng(3)
