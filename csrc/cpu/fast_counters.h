@@ -46,7 +46,7 @@ class FastCounters {
                        (pairs_.bytes != nullptr || singles_.cells != nullptr);
     used_ = used_ || takes;
     filled_ += size;
-    if (used_ && pairs_.bytes != nullptr && !pairs_.spread && filled_ > Tuning::kPairedValues) {
+    if (used_ && pairs_.bytes != nullptr && !pairs_.spreads && filled_ > Tuning::kPairedValues) {
       kernels_.empty_pairs(pairs_);
       filled_ = size;
     }
@@ -72,6 +72,8 @@ class FastCounters {
     filled_ = 0;
     if (pairs_.bytes != nullptr) {
       kernels_.empty_pairs(pairs_);
+      pairs_.spreads = false;
+      pairs_.alike = 0;
       return;
     }
     for (std::size_t cell = 0; cell < storage_.size(); ++cell) {

@@ -57,8 +57,9 @@ class PairCounter {
     constexpr int kFewest = kWeight * kBatches / 3;
     const int recent = pairs_.alike + kWeight * alike - pairs_.alike / kBatches;
     pairs_.alike = recent < 2 * kFewest ? recent : 2 * kFewest;  // soon forgotten
-    pairs_.spread = pairs_.spread || recent >= kFewest;
-    return recent >= kFewest;
+    pairs_.spreads = recent >= kFewest;
+    pairs_.spread = pairs_.spread || pairs_.spreads;
+    return pairs_.spreads;
   }
 
   // What was counted as one pair is another.
@@ -235,7 +236,6 @@ inline void empty_tables(Pairs& pairs, const EmptyLines& empty_lines) {
     pairs.words[cell * kLanes] += sums[cell];
   }
   pairs.spread = false;
-  pairs.alike = 0;
 }
 
 }  // namespace

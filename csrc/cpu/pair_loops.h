@@ -8,6 +8,7 @@
 
 #include "cpu/fixed_pairs.h"
 #include "cpu/kernels.h"
+#include "cpu/uniform_pairs.h"
 #include "cpu/word_loops.h"
 
 namespace igfast {

@@ -25,7 +25,8 @@ Pairs PairTable::pairs(std::int64_t cells, std::uint32_t* words) {
   void* line = storage_;
   std::size_t room = kBytes + kLine;
   std::align(kLine, kBytes, line, room);
-  return {static_cast<unsigned char*>(line), static_cast<std::int32_t>(cells), words, false, 0};
+  return {
+      static_cast<unsigned char*>(line), static_cast<std::int32_t>(cells), words, false, false, 0};
 }
 
 }  // namespace igfast

@@ -24,6 +24,7 @@ struct Pairs {
   std::int32_t cells;
   std::uint32_t* words;  // of RowWords: a byte that wraps around adds 256 to a word of both cells
   bool spread;           // whether copies but the first were used
+  bool spreads;          // whether they are now
   std::int32_t alike;    // how many of late, of the pairs of this row
 };
 
