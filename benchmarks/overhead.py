@@ -8,8 +8,8 @@ record's cost is the difference to the steps without, of the same round: the med
 Loggers, whose cost is no matter of milliseconds, take part in every fifth round only. Wall time is
 what the loop waits for; processor time is the whole process's, the thread of the store included,
 which a free core may hide from the wall. Every segment ends with ``flush()``, so that no cost is
-left to the next. OpenMP's threads wait passively: by default those of torch spin for milliseconds
-after each operation, which would count as processor time of whatever comes next.
+left to the next. OpenMP's threads wait passively (`benchmarks/__init__.py`), lest their spinning
+counts as processor time of whatever comes next.
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import random
 import resource
 import statistics
-import sys
 import tempfile
 import time
 import warnings
@@ -296,9 +294,6 @@ def main() -> None:
     parser.add_argument("workloads", nargs="*", default=list(WORKLOADS), help="mlp, gpt")
     parser.add_argument("--seconds", type=float, default=70.0)
     given = parser.parse_args()
-    if "OMP_WAIT_POLICY" not in os.environ:  # read when torch is loaded
-        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-        os.execv(sys.executable, [sys.executable, "-m", "benchmarks.overhead", *sys.argv[1:]])
     warnings.filterwarnings("ignore", "parameters were changed")  # by the other arms
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in given.workloads:
