@@ -51,14 +51,15 @@ class DyadicPairs {
 
   explicit DyadicPairs(const DyadicRule& rule)
       : scale_(floats(power_of_two(kUnitBits - rule.exponent))),
-        first_(static_cast<int>(kFirstBinCell - rule.origin)),
+        offset_(floats(static_cast<float>(kFirstBinCell - rule.origin) * kFixedUnit)),
+        first_(shorts(static_cast<int>(kFirstBinCell - rule.origin))),
         overflow_(shorts(overflow_cell(rule.bins))) {}
 
   template <class T>
   void watch(const T*) {}
 
   Ints operator()(Floats x, Floats y) {
-    const PairHalves pairs(units_from(x, scale_, first_), units_from(y, scale_, first_));
+    const PairHalves pairs(units_from(x, scale_, offset_), units_from(y, scale_, offset_));
     smallest_ = min(smallest_, pairs.less);
     return inside(cells_from(pairs.upper, first_), overflow_);
   }
@@ -77,9 +78,8 @@ class DyadicPairs {
     return power;
   }
 
-  Floats scale_;
-  int first_;
-  Ints overflow_;
+  Floats scale_, offset_;
+  Ints first_, overflow_;
   Ints smallest_ = ints(0);
 };
 

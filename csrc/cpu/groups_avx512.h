@@ -21,15 +21,18 @@ inline SubHistograms sub_histograms(std::uint32_t rotation) {
   return _mm512_and_si512(turned, _mm512_set1_epi32(7));
 }
 
+inline __m512i and_or(__m512i x, __m512i mask, __m512i more) {
+  return _mm512_ternarylogic_epi32(x, mask, more, 0xea);
+}
+
 // Of the words; `sub` is below 8.
 inline __m512i indices_of(const PlacedLanes& placed, SubHistograms sub) {
   return _mm512_add_epi32(_mm512_slli_epi32(placed.cell, 3), sub);
 }
 
 inline __m512i indices_of(const PlacedUnits& placed, SubHistograms sub) {
-  constexpr int kAndOr = 0xea;
   const __m512i cells = _mm512_set1_epi32(((1 << PlacedUnits::kCellBits) - 1) << 3);
-  return _mm512_ternarylogic_epi32(_mm512_srli_epi32(placed.units, 5), cells, sub, kAndOr);
+  return and_or(_mm512_srli_epi32(placed.units, 5), cells, sub);
 }
 
 // Of words with digits: one, and the digit.
@@ -42,9 +45,7 @@ inline __m512i increments_of(const PlacedLanes& placed) {
 }
 
 inline __m512i increments_of(const PlacedUnits& placed) {
-  constexpr int kAndOr = 0xea;
-  return _mm512_ternarylogic_epi32(placed.units, _mm512_set1_epi32(255), one_with_no_digit(),
-                                   kAndOr);
+  return and_or(placed.units, _mm512_set1_epi32(255), one_with_no_digit());
 }
 
 // Places 32 values, placer(lanes) -> PlacedLanes or PlacedUnits of sixteen.

@@ -62,10 +62,10 @@ inline Ints where_zero(Floats x, Ints zero, Ints other) {
   return _mm256_blendv_epi8(other, zero, _mm256_castps_si256(is_zero));
 }
 
-// floor(x * scale) + 2^16 * first, where x * scale is exact; in halves: cells_from adds. Far values
-// stay far.
-inline Ints units_from(Floats x, Floats scale, int) { return floor_of(mul(x, scale)); }
-inline Ints cells_from(Ints upper, int first) { return _mm256_adds_epi16(upper, shorts(first)); }
+// floor(x * scale), where that product is exact: a sum cannot be rounded down, so the first cell is
+// added to the upper halves. Far values stay far.
+inline Ints units_from(Floats x, Floats scale, Floats) { return floor_of(mul(x, scale)); }
+inline Ints cells_from(Ints upper, Ints first) { return _mm256_adds_epi16(upper, first); }
 
 inline Ints add_where_at_least(Ints sum, Floats x, Floats bound, Ints amount) {
   const Ints where = _mm256_castps_si256(_mm256_cmp_ps(x, bound, _CMP_GE_OQ));

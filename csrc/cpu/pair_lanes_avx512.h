@@ -19,7 +19,6 @@ constexpr int kPairLanes = 16;
 
 inline Floats floats(float x) { return _mm512_set1_ps(x); }
 inline Floats sub(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
-inline Floats mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
 inline Floats multiply_add(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
 // A NaN in x stays; conversions make it the smallest integer.
 inline Floats at_most(Floats x, Floats most) { return _mm512_min_ps(most, x); }
@@ -66,14 +65,13 @@ inline Ints where_zero(Floats x, Ints zero, Ints other) {
   return _mm512_mask_mov_epi32(other, is_zero, zero);
 }
 
-// floor(x * scale) + 2^16 * first, where x * scale is exact; in halves, since adding can wait for
-// cells_from. Rounded down, a sum does not pass the integer below it.
-inline Ints units_from(Floats x, Floats scale, int first) {
+// floor(x * scale + offset), where x * scale is exact and `offset` that of the first cell: rounded
+// down, a sum does not pass the integer below it. The upper halves are the cells.
+inline Ints units_from(Floats x, Floats scale, Floats offset) {
   constexpr int kDownwards = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
-  const Floats offset = floats(static_cast<float>(first) * 65536.0f);
   return floor_of(_mm512_fmadd_round_ps(x, scale, offset, kDownwards));
 }
-inline Ints cells_from(Ints upper, int) { return upper; }
+inline Ints cells_from(Ints upper, Ints) { return upper; }
 
 inline Ints add_where_at_least(Ints sum, Floats x, Floats bound, Ints amount) {
   return _mm512_mask_add_epi32(sum, _mm512_cmp_ps_mask(x, bound, _CMP_GE_OQ), sum, amount);

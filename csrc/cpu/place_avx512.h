@@ -241,7 +241,8 @@ class DyadicLanes {
   static bool holds(const DyadicRule& rule) {
     constexpr int kLargestPower = sizeof(V) == 4 ? 127 : 1023;
     constexpr std::int64_t kFarthest = std::int64_t{1} << 22;  // offsets are exact in float
-    constexpr std::int32_t kMostBins = (1 << 16) - 4;          // and units of cells
+    // Units above 2^24 are even: the cell is right, the digit is not. Words with digits have fewer.
+    constexpr std::int32_t kMostBins = 1 << 16;
     const int power = 8 - rule.exponent;
     return power >= 0 && power <= kLargestPower && rule.origin >= -kFarthest &&
            rule.origin <= kFarthest && rule.bins <= kMostBins;

@@ -77,6 +77,14 @@ def test_most_bins(kernel, isa, splits):
     assert fused.integers[0, 0] == x.size - 200
 
 
+@pytest.mark.parametrize("origin", [-32_768, 0, 70_000])
+def test_the_first_and_last_of_most_bins(kernel, isa, dtype, origin, edge_values):
+    """Beyond 2^24 units of a 256th of a bin, which is all that a float can tell apart."""
+    edges = edges_of(65_536, -9, origin)
+    values = edge_values(np.concatenate([edges[:12], edges[-12:]]), dtype)
+    kernel.check(values, kernel.Dyadic(65_536, -9, origin))
+
+
 def test_tiny_negative_values_are_below_zero(kernel, isa):
     """floor(-tiny) is -1 although the scaled value underflows."""
     for name, tiny in [("float32", 1e-45), ("float64", 5e-324)]:
