@@ -14,6 +14,10 @@
 
 namespace igfast {
 
+// What a rule is asked to have besides its thresholds and the guess beside them: each takes a look
+// at every threshold, or several.
+enum class Guesses { kClose, kRaised, kNarrow };
+
 // Half a bin would do in exact arithmetic; the rest covers the rounding of guess + 3/2 at 65,536
 // bins of float.
 constexpr double kCloseGuess = 0.25;
@@ -41,18 +45,19 @@ class UniformTable {
     constexpr RaisedGuess<V> kNone{0, 0, kInfinity};
     rule_.near = rule_.far = kNone;
     rule_.narrow_doubt = kInfinity;
-    if constexpr (kIsFloat) {
-      raise_guesses();
-    }
-    has_narrow_guess_ = false;
+    found_ = Guesses::kClose;
   }
 
-  // `narrow`: for values of at most 11 significant bits too, which takes as long again to prove.
-  const UniformRule<V>& rule(bool narrow) {
+  // Raised guesses are of float.
+  const UniformRule<V>& rule(Guesses wanted) {
     if constexpr (kIsFloat) {
-      if (narrow && !has_narrow_guess_) {
+      if (wanted >= Guesses::kRaised && found_ < Guesses::kRaised) {
+        raise_guesses();
+        found_ = Guesses::kRaised;
+      }
+      if (wanted == Guesses::kNarrow && found_ < Guesses::kNarrow) {
         find_narrow_guess();
-        has_narrow_guess_ = true;
+        found_ = Guesses::kNarrow;
       }
     }
     return rule_;
@@ -118,7 +123,9 @@ class UniformTable {
       return;
     }
     rule_.near = raised_guess(0.0f);
-    if (!(rule_.near.early < kSeldomEarly)) {
+    // Where `low` is as far from zero as the range is wide.
+    if (!(rule_.near.early < kSeldomEarly) &&
+        std::abs(rule_.low) * rule_.scale > static_cast<float>(rule_.bins)) {
       const RaisedGuess<float> far = raised_guess(rule_.low);
       // Else `near`, which is cheaper, is as good.
       rule_.far = far.early < rule_.near.early / 2 ? far : rule_.far;
@@ -216,7 +223,7 @@ class UniformTable {
 
   std::vector<V> storage_;
   UniformRule<V> rule_{};
-  bool has_narrow_guess_ = false;
+  Guesses found_ = Guesses::kClose;
 };
 
 }  // namespace igfast

@@ -28,7 +28,7 @@ class RowRules {
              Extents<Widened<T>>* extents) {
     const StorageKernels<T>& loops = kernels.of(TypeTag<T>{});
     switch (grid_.kind) {
-      case IGF_UNIFORM: loops.uniform(uniform<T>(row), run, words); break;
+      case IGF_UNIFORM: loops.uniform(uniform<T>(row, Guesses::kClose), run, words); break;
       case IGF_DYADIC: loops.dyadic(dyadic(row), run, words, extents); break;
       case IGF_LOG: loops.log(log(), run, words); break;
     }
@@ -39,7 +39,7 @@ class RowRules {
              Extents<Widened<T>>* extents) {
     const StorageKernels<T>& loops = kernels.of(TypeTag<T>{});
     switch (grid_.kind) {
-      case IGF_UNIFORM: loops.uniform_pairs(uniform<T>(row), run, pairs); break;
+      case IGF_UNIFORM: loops.uniform_pairs(uniform<T>(row, Guesses::kRaised), run, pairs); break;
       case IGF_DYADIC: loops.dyadic_pairs(dyadic(row), run, pairs, extents); break;
       case IGF_LOG: loops.log_pairs(log(), run, pairs); break;
     }
@@ -49,7 +49,7 @@ class RowRules {
   template <class T>
   void count(const Kernels& kernels, const Run<T>& run, std::int64_t row, Singles& singles,
              Extents<Widened<T>>*) {
-    kernels.of(TypeTag<T>{}).uniform_singles(uniform<T>(row), run, singles);
+    kernels.of(TypeTag<T>{}).uniform_singles(uniform<T>(row, Guesses::kRaised), run, singles);
   }
 
   // With digits and moments, on a dyadic grid.
@@ -79,14 +79,14 @@ class RowRules {
   };
 
   template <class T>
-  const UniformRule<Widened<T>>& uniform(std::int64_t row) {
+  const UniformRule<Widened<T>>& uniform(std::int64_t row, Guesses wanted) {
     CachedTable<Widened<T>>& cached = table(Widened<T>{});
     const std::int64_t edge_row = grid_.edge_rows == 1 ? 0 : row;
     if (cached.edge_row != edge_row) {
       cached.table.build(grid_.edges + edge_row * (grid_.bins + 1), grid_.bins);
       cached.edge_row = edge_row;
     }
-    return cached.table.rule(sizeof(T) < sizeof(Widened<T>));
+    return cached.table.rule(sizeof(T) < sizeof(Widened<T>) ? Guesses::kNarrow : wanted);
   }
 
   DyadicRule dyadic(std::int64_t row) const {

@@ -140,7 +140,7 @@ DeviceBuffer Plan::upload_tables(const igf_grid& grid, void* stream, DeviceBuffe
   UniformTable<V> table;
   for (std::int64_t row = 0; row < grid.edge_rows; ++row) {
     table.build(grid.edges + row * (grid.bins + 1), grid.bins);
-    const UniformRule<V>& rule = table.rule(false);
+    const UniformRule<V>& rule = table.rule(Guesses::kClose);
     all.insert(all.end(), rule.thresholds - 1, rule.thresholds - 1 + width);
     views.push_back(rule);
     views.back().thresholds = thresholds->as<V>() + row * width + 1;
