@@ -26,7 +26,8 @@ from .split_cells import join_outside, merge_sparse, roots
 from .split_corners import Corners, corners
 from .split_errors import Variance, segment_ends, unresolved_motion, variance_of_lengths
 from .split_following import Followed, follow, lost_in_cells
-from .split_modes import Modes, find_modes
+from .split_modes import Modes, find_modes, main_modes
+from .split_pace import record_weights
 from .split_remainder import Remainder, measure_remainder
 from .split_square import split_velocity_squared
 
@@ -141,11 +142,14 @@ def _measured(
     records, splits, _ = counts.shape
     merged, apart = merge_sparse(counts)
     curve = roots(merged)
-    modes = find_modes(curve)
+    stride = max(1, records // tuning.RECORDS_FOR_PACE)
+    few = curve.every(stride)
+    weights = record_weights(follow(few, main_modes(few)).increments, records, stride)
+    modes = find_modes(curve, weights)
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)
     path = np.concatenate([[0.0], np.cumsum(np.maximum(chords, 0.0))])
-    lost = lost_in_cells(merged, apart, modes)
+    lost = lost_in_cells(merged, apart, modes, weights)
     blind = _together(  # modes that noise shows, but too little of to be followed, may be missing
         modes.seen,
         tuning.TANGENT_ERROR * followed.straightened,

@@ -37,6 +37,14 @@ class Roots:
     noise: Float
     one: float
 
+    def every(self, stride: int) -> Roots:
+        """One in so many records, the first among them."""
+        if stride == 1:
+            return self
+        parts = self.splits[::stride], self.shares[::stride], self.others[:, ::stride]
+        noise = self.noise[:, ::stride]
+        return Roots(*parts, noise - noise.mean(axis=1, keepdims=True), self.one)
+
 
 def join_outside(split_counts: ArrayLike, split_outside: ArrayLike) -> Float:
     """(T, G, B+2) cells: underflow, bins, overflow."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from . import split_tuning as tuning
 from .split_cells import Roots, pairs_of_cells, roots
 from .split_modes import Modes, join_modes
+from .split_pace import chosen_records
 from .split_tangents import tangents
 
 Bool = NDArray[np.bool_]
@@ -37,7 +38,7 @@ class Followed:
     straightened: float
 
 
-def lost_in_cells(merged: Float, apart: Bool, modes: Modes) -> float:
+def lost_in_cells(merged: Float, apart: Bool, modes: Modes, weights: Float) -> float:
     """Share of the length that cells of this width lose.
 
     What is lost goes as the square of the width where the density is smooth, as less than the width
@@ -47,7 +48,7 @@ def lost_in_cells(merged: Float, apart: Bool, modes: Modes) -> float:
     edge is lost or not as it lies in a pair or between two, so both ways to pair are averaged.
     Cells that are ``apart`` are no density cut into cells: nothing is lost between them.
     """
-    merged = merged[:: max(1, len(merged) // tuning.RECORDS_FOR_CELLS)]
+    merged = merged[chosen_records(weights, tuning.RECORDS_FOR_CELLS)]
     here = _length(roots(merged), modes)
     ways = np.array([[here, *_coarser(merged, apart, modes, offset)] for offset in (0, 1)])
     lengths = ways.mean(axis=0)

@@ -93,27 +93,67 @@ class Modes:
         return float(np.sqrt(1 + np.square((self.rank + 1) * value) / total) - 1)
 
 
-def find_modes(curve: Roots) -> Modes:
+def find_modes(curve: Roots, weights: Float | None = None) -> Modes:
     """Modes that stand clear of noise in most of the splits.
 
     First in all cells, then in what these leave out, averaged over more and more neighboring
-    cells: there is less noise in fewer cells, and all but a small part of most motion.
+    cells: there is less noise in fewer cells, and all but a small part of most motion. ``weights``
+    (T,) of records are their shares of the path (``split_pace.py``).
     """
-    splits, _, cells = curve.others.shape
+    seen = _centered(curve, weights)
+    modes = _searched(seen, tuning.SEARCHES)
+    cells = len(seen.shape)
+    widths = [w for w in tuning.JOINED_CELLS if w == 1 or cells >= tuning.LEAST_CELLS_JOINED * w]
+    left = [_rest(seen, modes, width).next_spike for width in widths]
+    return replace(modes, following=max(left))
+
+
+def main_modes(curve: Roots) -> Modes:
+    """Those of the first search alone: enough to tell where the path is fast."""
+    return _searched(_centered(curve, None), tuning.SEARCHES[:1])
+
+
+@dataclass(frozen=True)
+class _Paths:
+    """Paths (G, T, B) of pooled other splits and contrasts (G−1, T, B), times roots of weights.
+
+    ``shape`` (B,), the mean of all roots.
+    """
+
+    paths: Float
+    noise: Float
+    shape: Float
+
+
+def _centered(curve: Roots, weights: Float | None) -> _Paths:
+    shape = curve.others.mean(axis=(0, 1))
+    if weights is None:
+        return _Paths(curve.others - curve.others.mean(axis=1, keepdims=True), curve.noise, shape)
+    paths, noise = (_weighted(part, weights) for part in (curve.others, curve.noise))
+    return _Paths(paths, noise, shape)
+
+
+def _weighted(part: Float, weights: Float) -> Float:
+    """(J, T, B) records less their weighted mean, times the root of their weights."""
+    mean = np.matmul(weights / weights.sum(), part)
+    return np.asarray((part - mean[:, None]) * np.sqrt(weights)[:, None])
+
+
+def _searched(seen: _Paths, searches: tuple[tuple[int, float], ...]) -> Modes:
+    """Modes of one search after the other."""
+    splits, _, cells = seen.paths.shape
     nothing = np.zeros((splits, cells, 0)), np.zeros((splits, 0)), np.zeros((splits - 1, 0, cells))
     modes = Modes(*nothing, np.zeros(0), 0.0, 0.0)
-    for joined, least in tuning.SEARCHES:
+    for joined, least in searches:
         if joined > 1 and cells < tuning.LEAST_CELLS_JOINED * joined:
             continue
-        rest = _rest(curve, modes, joined)
+        rest = _rest(seen, modes, joined)
         modes = replace(modes, limit=modes.limit or rest.limit)
         real = (rest.values > rest.limit) & (rest.shares > least)
         rank = int(np.median(np.cumprod(real, axis=1).sum(axis=1)))
         if rank:
             modes = _with(modes, rest, rank, least)
-    widths = [w for w in tuning.JOINED_CELLS if w == 1 or cells >= tuning.LEAST_CELLS_JOINED * w]
-    left = [_rest(curve, modes, width).next_spike for width in widths]
-    return replace(modes, following=max(left))
+    return modes
 
 
 @dataclass(frozen=True)
@@ -136,14 +176,16 @@ class _Rest:
         return float(np.median(np.where(clear, self.spikes[:, 0], 0.0)))
 
 
-def _rest(curve: Roots, modes: Modes, joined: int) -> _Rest:
-    paths = curve.others - curve.others.mean(axis=1, keepdims=True)
-    directions, starts = modes.directions, np.arange(0, paths.shape[2], joined)
-    weight = _weights(curve.others.mean(axis=(0, 1)), starts)
+def _rest(seen: _Paths, modes: Modes, joined: int) -> _Rest:
+    directions, starts = modes.directions, np.arange(0, len(seen.shape), joined)
+    weight = _weights(seen.shape, starts)
     inside = np.add.reduceat(directions * weight[:, None], starts, axis=1).transpose(0, 2, 1)
-    rest = np.add.reduceat(paths * weight, starts, axis=-1) - (paths @ directions) @ inside
-    noise = np.add.reduceat(curve.noise * weight, starts, axis=-1)
-    noise -= (curve.noise @ directions[0]) @ inside[0]
+    rest, noise = seen.paths, seen.noise
+    if joined > 1:
+        rest, noise = (np.add.reduceat(part * weight, starts, axis=-1) for part in (rest, noise))
+    if modes.rank:
+        rest = rest - (seen.paths @ directions) @ inside
+        noise = noise - (seen.noise @ directions[0]) @ inside[0]
     limit = max(tuning.NOISE_MARGIN * float(_largest(noise).max()), _ROUNDING)
     triples = [leading(part, tuning.MOST_MODES) for part in rest]
     values = np.array([each[1] for each in triples])

@@ -39,6 +39,11 @@ SEEN = 0.2
 SLOWEST_FALL = 2.0
 MOST_FOLLOWING = 3.0
 LEAST_CELLS_JOINED = 6
+# Half of the weight of records goes by their number, half by how far the path goes around them: a
+# run whose length lies in its first steps is then told from noise as well from few as from many.
+WEIGHT_BY_RECORDS = 0.5
+# So many records, and less than twice as many, tell where the path is fast.
+RECORDS_FOR_PACE = 128
 # Modes that are looked at: paths of real layers and of all test processes have fewer than ten.
 MOST_MODES = 24
 

@@ -10,6 +10,7 @@ from igfast.analysis.split_corners import corners
 from igfast.analysis.split_errors import Variance, variance_of_lengths, variance_of_products
 from igfast.analysis.split_following import follow
 from igfast.analysis.split_modes import Modes, find_modes
+from igfast.analysis.split_pace import chosen_records, record_weights
 from igfast.analysis.split_remainder import measure_remainder
 
 from .known_processes import KNOWN
@@ -209,3 +210,28 @@ def test_motion_that_no_mode_shows_is_measured():
         found.append(measure_remainder(curve, path, modes, known=0.004).value / 2)
     assert len(found) >= 3
     assert np.mean(found) == pytest.approx(0.005, abs=0.003)
+
+
+def test_weights_of_records_go_half_by_their_number_and_half_by_the_path():
+    """Two intervals of length 3 and eight of ½: a half by each record, the rest by length."""
+    increments = np.repeat([[3.0, 3.0, *[0.5] * 8]], 8, axis=0)
+    increments *= 1 + 1e-3 * np.arange(8)[:, None]
+    around = np.array([3, 3, 1.75, *[0.5] * 8])
+    wanted = 0.5 + 0.5 * around / around.mean()
+    assert record_weights(increments, 11, 1) == pytest.approx(wanted, rel=1e-12)
+    assert record_weights(0 * increments, 11, 1).tolist() == [1.0] * 11
+    every_third = record_weights(increments, 31, 3)
+    assert every_third.mean() == pytest.approx(1.0)
+    assert every_third[1] == pytest.approx(every_third[5])
+    assert (every_third[1] - 0.5) / (every_third[20] - 0.5) == pytest.approx(6)
+
+
+def test_records_are_chosen_by_weight():
+    """Four times as many where they weigh four times as much; all of them where they are few."""
+    weights = np.repeat([4.0, 1.0], [100, 400])
+    chosen = chosen_records(weights, 64)
+    assert chosen[0] == 0
+    assert chosen[-1] == 499
+    assert len(chosen) == 65
+    assert (chosen < 100).sum() == pytest.approx(32, abs=1)
+    assert chosen_records(weights[:127], 64).tolist() == list(range(127))
