@@ -46,27 +46,34 @@ def measure_remainder(curve: Roots, path: Float, modes: Modes, known: float) -> 
     noise in fewer, wider cells, which hold most of what a smooth density does. So what wide cells
     show is taken from the shortest displacements, and what narrower cells add to it from longer
     ones: each from the shortest whose error is small beside ``known``, the other relative errors of
-    the length.
+    the length. Errors are uncertain themselves, so refinements are given up gradually.
     """
     cells = curve.splits.shape[-1]
     widths = [w for w in tuning.JOINED_CELLS if w == 1 or cells >= tuning.LEAST_CELLS_JOINED * w]
     bands = [_joined(curve, modes, width) for width in widths[::-1]]
     splits = curve.splits.shape[1]
-    last = before = np.zeros((len(bands), splits, splits))
-    open_ = np.ones(len(bands), dtype=bool)
+    last = before = found = earlier = np.zeros((len(bands), splits, splits))
+    allowed = max(2 * tuning.FINEST_LEVEL * known, _TINY)
+    kept = np.ones((len(bands), 1, 1))
     for start, stop in _ladder(path):
-        found = _level(bands, path, start, stop)
-        if found is None:
+        level = _level(bands, path, start, stop)
+        if level is None:
             continue
-        error = variance_of_products(found.transpose(1, 2, 0)).error
-        open_ &= error / 2 <= tuning.FINEST_LEVEL * known
-        before = np.where(open_[:, None, None], last, before)
-        last = np.where(open_[:, None, None], found, last)
-        if not open_.any():
+        error = variance_of_products(level.transpose(1, 2, 0)).error
+        kept = np.minimum(kept, _believed(error / allowed)[:, None, None])
+        before = before + kept * (found - earlier)
+        last = last + kept * (level - found)
+        earlier, found = found, level
+        if not kept.any():
             break
     value, previous = (float(_of_others(each.sum(axis=0)).mean()) for each in (last, before))
     variance = variance_of_products(last.sum(axis=0)[..., None])
     return Remainder(value, variance, value - previous)
+
+
+def _believed(ratio: Float) -> Float:
+    """Share of a refinement by its error over the one allowed: all at a half, none at twice."""
+    return np.asarray(np.clip(0.5 - 0.5 * np.log2(np.maximum(ratio, _TINY)), 0.0, 1.0))
 
 
 def _joined(curve: Roots, modes: Modes, width: int) -> _Band:

@@ -56,8 +56,9 @@ SPANS_AROUND = 2
 MOST_ABOVE = 2.0
 
 # Motion outside the modes is measured over the shortest displacements at which its error is below
-# this share of the other errors of the length: statistical, of tangents, cells and modes seen. They
-# count for no more than so many statistical ones: unbounded, single seeds were off by 17 %.
+# this share of the other errors of the length: statistical, of tangents, cells and modes seen. At
+# half of it a refinement counts in full, at twice not at all. The others count for no more than so
+# many statistical ones: unbounded, single seeds were off by 17 %.
 FINEST_LEVEL = 0.5
 MOST_OTHER_ERRORS = 2.0
 # Displacements of the ladder overlap by this factor, to use every record.
