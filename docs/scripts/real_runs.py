@@ -76,7 +76,7 @@ def scheduled(run: Trajectory, stride: int) -> Trajectory:
 GRIDS = {
     "automatic": ("", 1, INTERVALS),
     "reference": ("reference", 2, INTERVALS[2:]),
-    "fine": ("fine", 1, (6, 12, 24)),
+    "fine": ("fine", 1, (1, 6, 12, 24)),
 }
 
 
@@ -86,7 +86,7 @@ def measure(folder: Path, jobs: int) -> None:
         (folder, name, grid, what, n, layer)
         for name, grid in itertools.product(RUNS, GRIDS)
         for what, steps in (("intervals", GRIDS[grid][2]), ("schedule", STRIDES), ("scales", (1,)))
-        if what == "intervals" or grid != "fine"
+        if grid != "fine" or what != "scales"
         for n, layer in itertools.product(steps, LAYERS)
     ]
     found: dict[str, Any] = {name: {grid: {} for grid in GRIDS} for name in RUNS}
@@ -230,7 +230,7 @@ def of_first_steps(found: dict[str, Any]) -> list[str]:
     rows = {
         "every step": ("intervals", "1"),
         "dense at first": ("schedule", "1"),
-        **{f"every {n} steps": ("intervals", str(n)) for n in GRIDS["fine"][2]},
+        **{f"every {n} steps": ("intervals", str(n)) for n in GRIDS["fine"][2][1:]},
     }
     lines = [
         f"The Adam run, L until step {FIRST} and of the whole run:",

@@ -3,7 +3,7 @@
 IGFAST_DATA=... python docs/scripts/real_training.py FOLDER [NAME ...]
 
 trains what is missing in FOLDER (named runs only, if any are named): a quarter of an hour of one
-core and 0.3 GB for everything. A run file that exists is kept.
+core and 0.6 GB for everything. A run file that exists is kept.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ GRIDS = {
     "uniform": Grid.uniform(bins=500, low=-0.5, high=0.5),
     "log": Grid.log(mantissa_bits=3, min_exponent=-20, max_exponent=4),
 }
-SPACING = 6  # steps between records on these further grids but the first
+EVERY_STEP = ("reference", "fine")
+SPACING = 6  # steps between records on the others
 
 
 def path_of(folder: Path, name: str, grid: str = "") -> Path:
@@ -93,7 +94,7 @@ def train(name: str, folder: Path) -> None:
             one = Monitor(weights, store=store, config=config, offsets=offsets, **choices)
             return stack.enter_context(one)
 
-        first, further = monitor(), [monitor(grid) for grid in grids_of(name)]
+        first, further = monitor(), {grid: monitor(grid) for grid in grids_of(name)}
         follow(model, optimizer, dataset, settings, total, spacing_of(name), first, further)
 
 
@@ -105,7 +106,7 @@ def follow(
     total: int,
     spacing: int,
     first: Monitor,
-    further: list[Monitor],
+    further: dict[str, Monitor],
 ) -> None:
     """Take ``total`` steps, with records and evaluations."""
     wanted = evaluation_steps(total, settings.evaluations)
@@ -113,8 +114,8 @@ def follow(
     def look(step: int) -> None:
         if step % spacing == 0 or step == total or step <= 20:
             first.record(step)
-        for number, one in enumerate(further):
-            if not number or step % SPACING == 0 or step == total:
+        for grid, one in further.items():
+            if grid in EVERY_STEP or step % SPACING == 0 or step == total:
                 one.record(step)
         if step in wanted:
             first.log(step, **evaluate_both(model, dataset, settings, torch.device("cpu")))

@@ -121,8 +121,8 @@ def _bend(chords: Float, before: Float, after: Float) -> tuple[Float, Float]:
     near = np.where(first, right, left)
     far = np.where(first, np.append(right, np.nan)[1:], np.append(np.nan, left)[:-1])
     beside = np.where(first, np.append(chords, np.nan)[1:], np.append(np.nan, chords)[:-1])
-    faster = chords / np.maximum(beside, _SMALL_ANGLE * np.maximum(chords, _SMALL_ANGLE))
-    grows = np.nan_to_num(0.5 * faster * (near - far))
+    with np.errstate(over="ignore"):  # a bend between chords of no length has no size
+        grows = np.nan_to_num(0.5 * chords / np.maximum(beside, _TINY) * (near - far))
     bend = _mean_of_known(left, right) + np.where(ends, np.clip(grows, 0.0, near), 0.0)
     changes = np.nan_to_num(tuning.END_OF_UNEVEN * _uneven(near, far), nan=tuning.END_ERROR)
     uneven = np.where(ends, np.minimum(changes, tuning.END_ERROR), _uneven(left, right))
