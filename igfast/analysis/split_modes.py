@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from . import split_tuning as tuning
 from .split_cells import Roots
+from .split_errors import variance_of_products
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -102,6 +103,8 @@ def find_modes(curve: Roots, weights: Float | None = None) -> Modes:
     """
     seen = _centered(curve, weights)
     modes = _searched(seen, tuning.SEARCHES)
+    if modes.rank == 0:
+        modes = _whole_displacement(curve, modes)
     cells = len(seen.shape)
     widths = [w for w in tuning.JOINED_CELLS if w == 1 or cells >= tuning.LEAST_CELLS_JOINED * w]
     left = [_rest(seen, modes, width).next_spike for width in widths]
@@ -154,6 +157,33 @@ def _searched(seen: _Paths, searches: tuple[tuple[int, float], ...]) -> Modes:
         if rank:
             modes = _with(modes, rest, rank, least)
     return modes
+
+
+def _whole_displacement(curve: Roots, nothing: Modes) -> Modes:
+    """The direction from the first record to the last, where no other stands clear.
+
+    One direction that is known beforehand is told from noise sooner than one that is looked for.
+    """
+    change = curve.splits[-1] - curve.splits[0]
+    splits, records = len(change), len(curve.splits)
+    products = change @ change.T
+    squared = (products.sum() - np.trace(products)) / (splits * (splits - 1))
+    error = variance_of_products(products[..., None]).error[0]
+    others = curve.others[:, -1] - curve.others[:, 0]
+    norms = np.linalg.norm(others, axis=1)
+    if splits < 3 or not squared > tuning.CLEAR_DISPLACEMENT * error or not norms.all():
+        return nothing
+    directions = others / norms[:, None]
+    noise = curve.noise[:, -1] - curve.noise[:, 0]
+    across = np.square(noise).sum() - np.square(noise @ directions.T).mean(axis=1).sum()
+    overlap = 1 - across / len(noise) / norms**2
+    return replace(
+        nothing,
+        directions=directions[..., None],
+        overlap=np.maximum(overlap, tuning.SEARCHES[-1][1])[:, None],
+        noise=noise[:, None],
+        values=np.array([np.sqrt(squared * records / 12)]),  # of an even motion along a line
+    )
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ JOINED_CELLS = (1, 4, 16)
 # Modes are looked for in so many joined cells, and taken if this much of the estimated direction is
 # the true one (squared cosine): the surest first, since noise in one mode leaves the next.
 SEARCHES = ((1, 0.85), (4, 0.85), (16, 0.4))
+# Where no mode is found, the way from the first record to the last is one, if its square is this
+# many times its error.
+CLEAR_DISPLACEMENT = 3.0
 # A mode of which this much is seen is there, though it may be too much turned to be followed.
 SEEN = 0.2
 # Singular values fall at least as this power of their number: where a cusp or an edge moves, the

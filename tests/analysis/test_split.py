@@ -113,6 +113,19 @@ def test_no_motion(name, n):
     assert 0 < found.standard_error[-1] < 0.15
 
 
+def test_a_displacement_that_is_clear_is_a_length():
+    """Of a thousand elements no direction stands clear of noise by itself: once L was 0 here."""
+    process = UNSEEN["truncated normal"]
+    found = [split_length(*simulate(process, 1000, 30, seed=seed)) for seed in range(12)]
+    lengths = np.array([one.length[-1] for one in found])
+    errors = np.array([one.standard_error[-1] for one in found])
+    assert (lengths > 0).all()
+    assert (abs(lengths - process.truth) <= 2 * errors).all()
+    assert lengths.mean() == pytest.approx(process.truth, rel=0.08)
+    still = [split_length(*simulate(KNOWN["stationary"], 1000, 10, seed=s)) for s in range(40)]
+    assert sum(one.length[-1] > 2 * one.standard_error[-1] for one in still) <= 2
+
+
 @pytest.mark.parametrize(("n", "least"), [(1_000, 0.93), (10_000, 0.93)])
 def test_errors_hold_the_truth(n, least):
     """Few elements: the length comes out low, by hidden modes, and the error says so."""
