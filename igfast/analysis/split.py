@@ -27,7 +27,7 @@ from .split_corners import Corners, corners
 from .split_errors import Variance, segment_ends, unresolved_motion, variance_of_lengths
 from .split_following import Followed, follow, lost_in_cells
 from .split_modes import Modes, find_modes, main_modes
-from .split_pace import record_weights
+from .split_pace import record_weights, records_for_pace
 from .split_remainder import Remainder, measure_remainder
 from .split_square import split_velocity_squared
 
@@ -142,9 +142,9 @@ def _measured(
     records, splits, _ = counts.shape
     merged, apart = merge_sparse(counts)
     curve = roots(merged)
-    stride = max(1, records // tuning.RECORDS_FOR_PACE)
-    few = curve.every(stride)
-    weights = record_weights(follow(few, main_modes(few)).increments, records, stride)
+    at = records_for_pace(records)
+    few = curve.select(at)
+    weights = record_weights(follow(few, main_modes(few)).increments, at)
     modes = find_modes(curve, weights)
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)

@@ -37,12 +37,12 @@ class Roots:
     noise: Float
     one: float
 
-    def every(self, stride: int) -> Roots:
-        """One in so many records, the first among them."""
-        if stride == 1:
+    def select(self, at: NDArray[np.intp]) -> Roots:
+        """Some of the records."""
+        if len(at) == len(self.splits):
             return self
-        parts = self.splits[::stride], self.shares[::stride], self.others[:, ::stride]
-        noise = self.noise[:, ::stride]
+        parts = self.splits[at], self.shares[at], self.others[:, at]
+        noise = self.noise[:, at]
         return Roots(*parts, noise - noise.mean(axis=1, keepdims=True), self.one)
 
 

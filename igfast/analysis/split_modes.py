@@ -166,12 +166,14 @@ def _whole_displacement(curve: Roots, nothing: Modes) -> Modes:
     """
     change = curve.splits[-1] - curve.splits[0]
     splits, records = len(change), len(curve.splits)
+    if splits < 3:
+        return nothing
     products = change @ change.T
     squared = (products.sum() - np.trace(products)) / (splits * (splits - 1))
     error = variance_of_products(products[..., None]).error[0]
     others = curve.others[:, -1] - curve.others[:, 0]
     norms = np.linalg.norm(others, axis=1)
-    if splits < 3 or not squared > tuning.CLEAR_DISPLACEMENT * error or not norms.all():
+    if not squared > tuning.CLEAR_DISPLACEMENT * error or not norms.all():
         return nothing
     directions = others / norms[:, None]
     noise = curve.noise[:, -1] - curve.noise[:, 0]

@@ -12,8 +12,14 @@ Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
 
-def record_weights(increments: Float, records: int, stride: int) -> Float:
-    """(T,) weights of ``records``, of mean 1, from (G, K) displacements of splits between strides.
+def records_for_pace(records: int) -> Int:
+    """At equal distances, the first and the last among them."""
+    at = np.arange(0, records, max(1, records // tuning.RECORDS_FOR_PACE))
+    return at if at[-1] == records - 1 else np.append(at, records - 1)
+
+
+def record_weights(increments: Float, at: Int) -> Float:
+    """(T,) weights of records, of mean 1, from (G, K) displacements of splits between those ``at``.
 
     Noise is told from motion by all records together. Were each of them to count the same, a few
     fast steps at the start of a run would be lost among thousands of slow ones, and the more so the
@@ -24,8 +30,8 @@ def record_weights(increments: Float, records: int, stride: int) -> Float:
     ends = segment_ends(lengths)
     grown = np.maximum.accumulate(np.maximum(lengths[:, ends].mean(axis=0), 0.0))
     if not grown[-1] > 0:
-        return np.ones(records)
-    steps = np.diff(np.interp(np.arange(records), stride * ends, grown))
+        return np.ones(at[-1] + 1)
+    steps = np.diff(np.interp(np.arange(at[-1] + 1), at[ends], grown))
     around = 0.5 * (np.append(steps, steps[-1]) + np.append(steps[0], steps))
     even = tuning.WEIGHT_BY_RECORDS
     return np.asarray(even + (1 - even) * around / around.mean())

@@ -113,6 +113,32 @@ def test_no_motion(name, n):
     assert 0 < found.standard_error[-1] < 0.15
 
 
+@pytest.mark.parametrize("records", [300, 512])
+def test_a_fast_end_is_not_lost_among_earlier_records(records):
+    """A slow shift by ½, then σ × 1.5 in the last four of many intervals."""
+    rng = np.random.default_rng(1)
+    z, cell = rng.standard_normal(20_000), np.arange(20_000) % 8 * 258 + 1
+    place = np.arange(records) / (records - 1)
+    wider = np.clip((np.arange(records) - (records - 5)) / 4, 0, 1)
+    counts = np.empty((records, 8, 258))
+    for record, (shift, scale) in enumerate(zip(0.5 * place, 1.5**wider, strict=True)):
+        cells = np.floor(np.clip((scale * z + shift + 8) * 16, -1, 256)).astype(np.int64) + cell
+        counts[record] = np.bincount(cells, minlength=8 * 258).reshape(8, 258)
+    found = split_length(range(records), counts[:, :, 1:-1], counts[:, :, [0, -1]])
+    truth = 0.5 + np.sqrt(2) * np.log(1.5)
+    assert found.length[-1] == pytest.approx(truth, rel=0.06)
+    assert abs(found.length[-1] - truth) <= 2 * found.standard_error[-1]
+
+
+@pytest.mark.parametrize("n", [30, 300, 1000])
+def test_two_splits_of_few_elements(n):
+    """Where no mode is found, and pairs of splits have no error of their own."""
+    for seed in range(3):
+        found = split_length(*simulate(KNOWN["shift"], n, 10, splits=2, seed=seed))
+        assert np.isfinite(found.length).all()
+        assert (found.standard_error[1:] > 0).all()
+
+
 def test_a_displacement_that_is_clear_is_a_length():
     """Of a thousand elements no direction stands clear of noise by itself: once L was 0 here."""
     process = UNSEEN["truncated normal"]

@@ -10,7 +10,7 @@ from igfast.analysis.split_corners import corners
 from igfast.analysis.split_errors import Variance, variance_of_lengths, variance_of_products
 from igfast.analysis.split_following import follow
 from igfast.analysis.split_modes import Modes, find_modes
-from igfast.analysis.split_pace import chosen_records, record_weights
+from igfast.analysis.split_pace import chosen_records, record_weights, records_for_pace
 from igfast.analysis.split_remainder import measure_remainder
 
 from .known_processes import KNOWN
@@ -218,12 +218,22 @@ def test_weights_of_records_go_half_by_their_number_and_half_by_the_path():
     increments *= 1 + 1e-3 * np.arange(8)[:, None]
     around = np.array([3, 3, 1.75, *[0.5] * 8])
     wanted = 0.5 + 0.5 * around / around.mean()
-    assert record_weights(increments, 11, 1) == pytest.approx(wanted, rel=1e-12)
-    assert record_weights(0 * increments, 11, 1).tolist() == [1.0] * 11
-    every_third = record_weights(increments, 31, 3)
+    at = np.arange(11)
+    assert record_weights(increments, at) == pytest.approx(wanted, rel=1e-12)
+    assert record_weights(0 * increments, at).tolist() == [1.0] * 11
+    every_third = record_weights(increments, 3 * at)
     assert every_third.mean() == pytest.approx(1.0)
     assert every_third[1] == pytest.approx(every_third[5])
     assert (every_third[1] - 0.5) / (every_third[20] - 0.5) == pytest.approx(6)
+
+
+@pytest.mark.parametrize("records", [2, 3, 128, 255, 256, 300, 512, 2051])
+def test_records_that_tell_the_pace_hold_both_ends(records):
+    at = records_for_pace(records)
+    assert at[0] == 0
+    assert at[-1] == records - 1
+    assert (np.diff(at) > 0).all()
+    assert len(at) == records if records < 256 else 128 <= len(at) <= 257
 
 
 def test_records_are_chosen_by_weight():
