@@ -81,6 +81,7 @@ def corners(
     gain = half / np.sin(half)
     sure = least / np.sin(least)
     sure[[0, -1]] = 1.0  # at an end it may be any
+    sure[np.isnan(bend)] = 1.0  # as between rests
     doubt = float((chords * (gain - sure) * uneven).sum())
     guessed = 0.0
     for at in np.flatnonzero(single & np.isnan(bend) & (chords > tuning.LONG_STEP)).tolist():

@@ -163,7 +163,7 @@ def unresolved_motion(counts: Float, merged: Float, strides: Int, offsets: Float
             found[start + 1 :] += _frozen(counts[start].sum(axis=0), inside)
             continue
         found[start + 1 :] += np.sqrt(
-            _displacement(merged[start], merged[stop]) + _one_element(counts[start].sum(axis=0))
+            _hidden(merged[start : stop + 1]) + _one_element(counts[start].sum(axis=0))
         )
         if merged.shape[-1] < tuning.FEWEST_CELLS:  # too few to tell noise: all that is seen
             everything = products(counts[start : start + 1], counts[stop : stop + 1])
@@ -171,13 +171,22 @@ def unresolved_motion(counts: Float, merged: Float, strides: Int, offsets: Float
     return found
 
 
-def _displacement(before: Float, after: Float) -> float:
-    """Square of half the displacement: the cross product and twice its error."""
-    matrix = products(before[None], after[None])[0]
-    pairs = len(matrix) * (len(matrix) - 1)
-    apart = matrix - np.diag(np.diag(matrix))
-    error = np.sqrt(2 * np.square(apart).sum()) / pairs
-    return float(0.25 * (max(apart.sum() / pairs, 0.0) + 2 * error))
+def _hidden(counts: Float) -> float:
+    """Square of half the length that (T, G, C) counts may hide.
+
+    Of the displacement its cross product and twice its error; of ways to and fro, where those of
+    equal parts are clear of noise together, the same for the way through them.
+    """
+    last, found = len(counts) - 1, 0.0
+    for parts in (1, *tuning.PARTS_OF_PATH):
+        at = np.unique(np.linspace(0, last, parts + 1).round().astype(np.int64))
+        matrix = products(counts[at[:-1]], counts[at[1:]]).sum(axis=0)
+        pairs = len(matrix) * (len(matrix) - 1)
+        apart = matrix - np.diag(np.diag(matrix))
+        squared, error = apart.sum() / pairs, np.sqrt(2 * np.square(apart).sum()) / pairs
+        if parts == 1 or squared > tuning.CLEAR_TO_AND_FRO * error:
+            found = max(found, (len(at) - 1) * (max(squared, 0.0) + 2 * error))
+    return 0.25 * found
 
 
 def _one_element(counts: Float) -> float:

@@ -104,7 +104,7 @@ def find_modes(curve: Roots, weights: Float | None = None) -> Modes:
     seen = _centered(curve, weights)
     modes = _searched(seen, tuning.SEARCHES)
     if modes.rank == 0:
-        modes = _whole_displacement(curve, modes)
+        modes = _clear_displacement(curve, modes)
     cells = len(seen.shape)
     widths = [w for w in tuning.JOINED_CELLS if w == 1 or cells >= tuning.LEAST_CELLS_JOINED * w]
     left = [_rest(seen, modes, width).next_spike for width in widths]
@@ -159,24 +159,28 @@ def _searched(seen: _Paths, searches: tuple[tuple[int, float], ...]) -> Modes:
     return modes
 
 
-def _whole_displacement(curve: Roots, nothing: Modes) -> Modes:
-    """The direction from the first record to the last, where no other stands clear.
+def _clear_displacement(curve: Roots, nothing: Modes) -> Modes:
+    """The direction between two records, where no other stands clear.
 
-    One direction that is known beforehand is told from noise sooner than one that is looked for.
+    One direction that is known beforehand is told from noise sooner than one that is looked for:
+    from the first record to the last, or along a part of the path, as paths that return need.
     """
-    change = curve.splits[-1] - curve.splits[0]
-    splits, records = len(change), len(curve.splits)
+    records, splits, _ = curve.splits.shape
     if splits < 3:
         return nothing
-    products = change @ change.T
-    squared = (products.sum() - np.trace(products)) / (splits * (splits - 1))
-    error = variance_of_products(products[..., None]).error[0]
-    others = curve.others[:, -1] - curve.others[:, 0]
+    start, stop, clear = _stretches(records)
+    change = curve.splits[stop] - curve.splits[start]
+    products = np.matmul(change, change.transpose(0, 2, 1)).transpose(1, 2, 0)
+    squared = (products.sum(axis=(0, 1)) - np.trace(products)) / (splits * (splits - 1))
+    errors = clear * variance_of_products(products).error
+    best = int(np.argmax(squared / np.maximum(errors, _TINY)))
+    first, last = start[best], stop[best]
+    others = curve.others[:, last] - curve.others[:, first]
     norms = np.linalg.norm(others, axis=1)
-    if not squared > tuning.CLEAR_DISPLACEMENT * error or not norms.all():
+    if not squared[best] > errors[best] or not norms.all():
         return nothing
     directions = others / norms[:, None]
-    noise = curve.noise[:, -1] - curve.noise[:, 0]
+    noise = curve.noise[:, last] - curve.noise[:, first]
     across = np.square(noise).sum() - np.square(noise @ directions.T).mean(axis=1).sum()
     overlap = 1 - across / len(noise) / norms**2
     return replace(
@@ -184,8 +188,22 @@ def _whole_displacement(curve: Roots, nothing: Modes) -> Modes:
         directions=directions[..., None],
         overlap=np.maximum(overlap, tuning.SEARCHES[-1][1])[:, None],
         noise=noise[:, None],
-        values=np.array([np.sqrt(squared * records / 12)]),  # of an even motion along a line
+        values=np.array([np.sqrt(squared[best] * records / 12)]),  # of an even motion on a line
     )
+
+
+def _stretches(records: int) -> tuple[Int, Int, Float]:
+    """First and last record of the whole path and of ever smaller parts that overlap by half.
+
+    And how many errors a displacement has to be clear of.
+    """
+    found = [(0, records - 1, tuning.CLEAR_DISPLACEMENT)]
+    for parts in tuning.PARTS_OF_PATH:
+        bounds = np.linspace(0, records - 1, 2 * parts + 1).round().astype(np.int64)
+        pairs = zip(bounds[:-2].tolist(), bounds[2:].tolist(), strict=True)
+        found += [(*pair, tuning.CLEAR_OF_PART) for pair in pairs if pair[0] < pair[1]]
+    start, stop, clear = zip(*found, strict=True)
+    return np.array(start), np.array(stop), np.array(clear)
 
 
 @dataclass(frozen=True)

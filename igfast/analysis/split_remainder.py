@@ -66,9 +66,12 @@ def measure_remainder(curve: Roots, path: Float, modes: Modes, known: float) -> 
         earlier, found = found, level
         if not kept.any():
             break
-    value, previous = (float(_of_others(each.sum(axis=0)).mean()) for each in (last, before))
-    variance = variance_of_products(last.sum(axis=0)[..., None])
-    return Remainder(value, variance, value - previous)
+    finer = last - before
+    unseen = float(_of_others(finer.sum(axis=0)).mean())
+    whole = (last + (tuning.NEXT_REFINEMENTS if unseen > 0 else 0.0) * finer).sum(axis=0)
+    value = float(_of_others(whole).mean())
+    variance = variance_of_products(whole[..., None])
+    return Remainder(value, variance, unseen)
 
 
 def _believed(ratio: Float) -> Float:

@@ -31,8 +31,11 @@ JOINED_CELLS = (1, 4, 16)
 # the true one (squared cosine): the surest first, since noise in one mode leaves the next.
 SEARCHES = ((1, 0.85), (4, 0.85), (16, 0.4))
 # Where no mode is found, the way from the first record to the last is one, if its square is this
-# many times its error.
+# many times its error. Of so many equal parts of the path, and as many that overlap them by half,
+# one has to be so much: chance has more of them to choose from.
 CLEAR_DISPLACEMENT = 3.0
+PARTS_OF_PATH = (2, 4, 8)
+CLEAR_OF_PART = 4.0
 # A mode of which this much is seen is there, though it may be too much turned to be followed.
 SEEN = 0.2
 # Singular values fall at least as this power of their number: where a cusp or an edge moves, the
@@ -71,9 +74,11 @@ LADDER_OVERLAP = 4
 BELIEVED_REMAINDER = (-0.1, 1.0)
 # Half of an error in the squared length is one in the length.
 REMAINDER_ERROR = 0.5
-# Share of the last refinement of the squared length that is one standard error of the length. Where
-# the next ones halve, as at cusps, half of it is missing of the length.
-UNSEEN_ERROR = 0.5
+# All further refinements of the squared length together over the last one: the next ones fall to a
+# quarter where all is smooth, which makes it 1/3, and halve where a cusp moves, which makes it 1.
+# The first is added; what the second has more of is, of the length, one standard error.
+NEXT_REFINEMENTS = 1 / 3
+UNSEEN_ERROR = 1 / 3
 # Share of what the next mode would add, were it as strong as it may be, that is its standard error:
 # it matters where elements are too few to measure motion outside the modes, and is less by what was
 # measured. A mode that noise hides is about as weak as noise: so many statistical errors are the
@@ -119,6 +124,10 @@ CHORD_ERROR = 0.1
 END_ERROR = 1.0
 END_OF_UNEVEN = 10.0
 TRANSPORT_ERROR = 0.5
+
+# Cross products along parts of a path on which nothing is seen to move are taken for motion to and
+# fro, and so for an error, if together they are this many times their error.
+CLEAR_TO_AND_FRO = 2.0
 
 # A segment of the piecewise linear L ends where its length stands this many errors clear.
 CLEAR_SEGMENT = 4.0

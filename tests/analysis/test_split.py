@@ -152,6 +152,41 @@ def test_a_displacement_that_is_clear_is_a_length():
     assert sum(one.length[-1] > 2 * one.standard_error[-1] for one in still) <= 2
 
 
+def test_a_return_of_few_elements_is_a_length():
+    """Of 300, the way from the first record to the last is none: parts of the path show it."""
+    process = LATER["Student wider and back"]
+    found = [split_length(*simulate(process, 300, 30, seed=seed)) for seed in range(12)]
+    lengths = np.array([one.length[-1] for one in found])
+    errors = np.array([one.standard_error[-1] for one in found])
+    assert (lengths > 0).sum() >= 11
+    assert (abs(lengths - process.truth) <= 2 * errors).sum() >= 11
+    for name in ("stationary", "slow stationary"):
+        still = [split_length(*simulate(KNOWN[name], 300, 30, seed=s)) for s in range(40)]
+        assert sum(one.length[-1] > 0 for one in still) <= 2
+
+
+def test_ways_to_and_fro_that_are_not_seen_are_in_the_error():
+    """Of a hundred elements half of the seeds show no direction, but that there is motion."""
+    process = KNOWN["return"]
+    found = [split_length(*simulate(process, 100, 30, seed=seed)) for seed in range(20)]
+    unseen = [one.standard_error[-1] for one in found if one.length[-1] == 0]
+    assert len(unseen) >= 4
+    assert np.median(unseen) == pytest.approx(1.0, abs=0.3)  # L = 2 is two errors away
+    still = [split_length(*simulate(KNOWN["stationary"], 100, 30, seed=s)) for s in range(20)]
+    assert np.median([one.standard_error[-1] for one in still]) < 0.4
+
+
+def test_a_jump_between_rests_may_be_any_arc():
+    """From one cell to another: a quarter circle, π, whose chord is 2√2; nothing tells more."""
+    counts = np.zeros((10, 8, 6), dtype=np.int64)
+    counts[:5, :, 1] = counts[5:, :, 4] = 12_500
+    found = split_length(range(10), counts, np.zeros((10, 8, 2)))
+    assert found.length[-1] == pytest.approx(np.pi, abs=0.01)
+    assert found.standard_error[-1] == pytest.approx(np.pi - 2 * np.sqrt(2), rel=0.15)
+    assert found.length[4] == 0
+    assert found.standard_error[4] < 0.001
+
+
 @pytest.mark.parametrize(("n", "least"), [(1_000, 0.93), (10_000, 0.93)])
 def test_errors_hold_the_truth(n, least):
     """Few elements: the length comes out low, by hidden modes, and the error says so."""
