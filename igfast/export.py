@@ -125,7 +125,8 @@ def write_json(run: Trajectory, path: Path, quantity: str, estimator: str) -> No
 def write_npz(run: Trajectory, path: Path, quantity: str, estimator: str) -> None:
     """Curves, histograms, numbers and scalars as arrays; read with ``numpy.load``.
 
-    Numbers are those whose names begin with ``record_``.
+    Numbers are those whose names begin with ``record_``. A logged ``loss`` is ``scalar_loss``, its
+    steps are ``steps_loss``.
     """
     names, steps, columns = _table(run, quantity, estimator)
     arrays: dict[str, Any] = {
@@ -139,7 +140,8 @@ def write_npz(run: Trajectory, path: Path, quantity: str, estimator: str) -> Non
         **{f"record_{name}": values for name, values in numbers(run, quantity).items()},
     }
     for name, (at, values) in run.scalars().items():
-        arrays |= {f"scalar_{name}_steps": at, f"scalar_{name}": values}
+        # told apart by how they begin: another number may be called "loss_steps"
+        arrays |= {f"steps_{name}": at, f"scalar_{name}": values}
     with path.open("wb") as stream:  # a name without .npz stays as it is
         np.savez_compressed(stream, **arrays)
 

@@ -67,13 +67,10 @@ class Records:
         part = self._part
         if part is not None and part.quantity == quantity and layer in part.rows:
             return part
-        names = self._source.layers(quantity)
-        if layer not in names:
-            raise KeyError(f"no layer {layer!r}; the layers are {', '.join(names)}")
+        first, names = self._row(layer, quantity), self._source.layers(quantity)
         self._part = None  # before the next one takes its memory
         series = self._source.histogram_series(quantity, [layer])
         size = sum(_size(record) for record in series[:1]) * len(series)
-        first = names.index(layer)
         chosen = names[first : first + max(1, MOST_BYTES // max(size, 1))]
         if chosen == names:
             records = list(self._source.histogram_series(quantity))
@@ -82,6 +79,12 @@ class Records:
         rows = {name: row for row, name in enumerate(chosen)}
         self._part = _Part(quantity, rows, records)
         return self._part
+
+    def _row(self, layer: str, quantity: str) -> int:
+        names = self._source.layers(quantity)
+        if layer not in names:
+            raise KeyError(f"no layer {layer!r}; the layers are {', '.join(names)}")
+        return names.index(layer)
 
     def _keep(self, key: tuple[str, str], parts: list[LayerSeries]) -> None:
         """Keep what was cut, and forget the oldest while that exceeds its memory."""
@@ -156,9 +159,8 @@ class Records:
             self._moments[quantity] = kept
         if not self._moments[quantity]:
             return None
-        names = source.layers(quantity)
         pooled = self._is_pooled(layer, quantity)
-        columns = self._members(layer, quantity) if pooled else [names.index(layer)]
+        columns = self._members(layer, quantity) if pooled else [self._row(layer, quantity)]
         return recorded_moments(self._moments[quantity], steps, steps, columns)
 
 

@@ -109,6 +109,18 @@ def test_npz(run, tmp_path):
         np.testing.assert_array_equal(found["mean"][:, :2], run.moments("param", run.steps)["mean"])
 
 
+def test_npz_keeps_numbers_whose_names_are_alike(run, tmp_path):
+    names = ("loss", "loss_steps", "steps_loss", "train/loss")
+    scalars = {name: ([i, i + 1], [0.5, i]) for i, name in enumerate(names)}
+    memory = igfast.Trajectory.from_histograms(run.steps, list(run.histograms()), scalars)
+    WRITERS["npz"](memory, tmp_path / "run.npz", "param", "split")
+    with np.load(tmp_path / "run.npz") as found:
+        assert found["steps"].tolist() == run.steps.tolist()
+        for name, (steps, values) in scalars.items():
+            assert found[f"steps_{name}"].tolist() == steps
+            assert found[f"scalar_{name}"].tolist() == values
+
+
 def test_a_run_in_memory_has_numbers_too(run, tmp_path):
     pandas = pytest.importorskip("pandas")
     memory = igfast.Trajectory.from_histograms(run.steps, list(run.histograms()))

@@ -213,6 +213,17 @@ def test_unknown_layers_and_missing_offsets(drift):
         run.length(estimator="node")
 
 
+@pytest.mark.parametrize("name", ["length", "velocity", "transitions", "noise_floor", "sampling"])
+def test_unknown_layers_of_a_stored_run(name, tmp_path):
+    weights = X[:100].copy()
+    with igfast.Monitor({"w": weights}, store=tmp_path / "run.igf") as monitor:
+        for step in range(3):
+            monitor.record(step)
+            weights += 0.1
+    with pytest.raises(KeyError, match="no layer 'v'; the layers are w"):
+        getattr(igfast.open(tmp_path / "run.igf"), name)("v")
+
+
 def test_a_run_without_records(tmp_path):
     model = torch.nn.Linear(3, 2)
     with igfast.Monitor(model, store=tmp_path / "empty.igf"):

@@ -163,8 +163,9 @@ def _measured(
     scale = np.sqrt(1 + np.clip(remainder.value, *tuning.BELIEVED_REMAINDER))
     scale *= 1 + lost
     width = np.asarray(np.median(followed.widths, axis=0))
+    turned, single = followed.turned * scale, width == 1
     corner = corners(
-        times, chords * scale, followed.turned * scale, followed.across, width == 1, counts
+        times, chords * scale, turned, followed.across, single, counts, modes.rank == 1
     )
     lengths = np.zeros((splits, records))
     lengths[:, 1:] = np.cumsum(followed.increments * scale * corner.gain, axis=1)

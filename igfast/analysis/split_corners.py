@@ -32,7 +32,7 @@ class Corners:
     added : float
         Length that the gain adds, over the sum of chords.
     guessed : float
-        The part of it that comes from moving quantiles.
+        What moving quantiles add, or would add were they believed.
     doubtful : float
         One standard error of the length that arcs and reversals between records have, over the sum
         of chords.
@@ -46,7 +46,13 @@ class Corners:
 
 
 def corners(
-    times: Float, chords: Float, turned: Float, across: Float, single: Bool, counts: Float
+    times: Float,
+    chords: Float,
+    turned: Float,
+    across: Float,
+    single: Bool,
+    counts: Float,
+    straight: bool = False,
 ) -> Corners:
     """Arc over chord, where single records resolve the motion.
 
@@ -70,11 +76,15 @@ def corners(
         Where a tangent came from one interval alone.
     counts : (T, G, B) float64
         In all cells.
+    straight : bool
+        Whether a single mode holds the path: a line shows no bends.
     """
     before, after = _angles(chords, turned, single)
     turning = _mean_of_known(before, after)
     circle = np.where(single, np.arcsin(np.clip(chords / 4, 0.0, np.sqrt(0.5))), 0.0)
     bend, uneven = _bend(chords, before, after)
+    if straight:
+        bend, uneven = np.full_like(bend, np.nan), np.full_like(uneven, tuning.END_ERROR)
     within = np.minimum(chords * np.nan_to_num(bend), tuning.MOST_WITHIN)
     uneven = np.where(within < tuning.MOST_WITHIN, uneven, tuning.END_ERROR)
     least, half = (np.maximum(h, _SMALL_ANGLE) for h in (circle, np.maximum(within / 2, circle)))
@@ -86,8 +96,8 @@ def corners(
     guessed = 0.0
     for at in np.flatnonzero(single & np.isnan(bend) & (chords > tuning.LONG_STEP)).tolist():
         factor = _transport(counts[at].sum(axis=0), counts[at + 1].sum(axis=0))
+        guessed += float(chords[at] * gain[at] * max(factor - 1, 0.0))
         if 1.0 < factor < 1.0 + tuning.MOST_TRANSPORT:
-            guessed += float(chords[at] * gain[at] * (factor - 1))
             gain[at] *= factor
     total = float(chords.sum())
     if not total > 0:
@@ -175,10 +185,13 @@ def _reversals(
         alone = within.keys().isdisjoint(at + apart for apart in (-3, -2, 2, 3))
         share, error = tuning.SUDDEN if alone else tuning.SUDDEN_OF_MANY
         fall = _fall(speeds, at)
-        share *= max(1 - fall / tuning.FALL_OF_SUDDEN, 0.0)
+        share *= float(np.clip(1 - fall / tuning.FALL_OF_SUDDEN, 0.0, 1.0))
         around = slice(max(at - 1, 0), at + 2)
-        added[around] += (smooth + share * sudden) / positive[around].sum()
-        doubt += error * sudden * max(1 - fall / tuning.FALL_OF_SMOOTH, 0.0)
+        hidden = smooth + share * sudden
+        believed = min((1 + fall) / tuning.FEWEST_BEYOND, 1.0)
+        added[around] += believed * hidden / positive[around].sum()
+        doubt += (1 - believed) * hidden
+        doubt += error * sudden * float(np.clip(1 - fall / tuning.FALL_OF_SMOOTH, 0.0, 1.0))
         doubt += tuning.CHORD_ERROR * smooth
     return added, doubt
 
@@ -211,12 +224,15 @@ def _hidden(start: float, stop: float, around: float, chord: float) -> tuple[flo
 
 
 def _fall(speeds: Float, at: int) -> float:
-    """How much faster it is two intervals from ``at`` than in the next ones, relatively."""
+    """How much faster it is two intervals from ``at`` than in the next ones, relatively.
+
+    −1 where it rests there, so that all is in two jumps.
+    """
     near, outer = (
-        np.mean([speeds[i] for i in (at - apart, at + apart) if 0 <= i < len(speeds)] or [0.0])
+        [float(speeds[i]) for i in (at - apart, at + apart) if 0 <= i < len(speeds)]
         for apart in (1, 2)
     )
-    return float(max(outer / near - 1, 0.0))
+    return float(np.mean(outer) / np.mean(near) - 1) if outer else 0.0
 
 
 def _angles(chords: Float, turned: Float, single: Bool) -> tuple[Float, Float]:

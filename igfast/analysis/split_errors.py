@@ -167,7 +167,7 @@ def unresolved_motion(counts: Float, merged: Float, strides: Int, offsets: Float
         )
         if merged.shape[-1] < tuning.FEWEST_CELLS:  # too few to tell noise: all that is seen
             everything = products(counts[start : start + 1], counts[stop : stop + 1])
-            found[start + 1 :] += np.sqrt(everything.sum()) / counts.shape[1]
+            found[start + 1 :] += np.sqrt(max(everything.sum(), 0.0)) / counts.shape[1]
     return found
 
 

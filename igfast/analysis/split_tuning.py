@@ -112,6 +112,9 @@ SUDDEN_OF_MANY = (0.25, 0.45)
 # that little is hidden, and over three, so that nothing is.
 FALL_OF_SUDDEN = 0.05
 FALL_OF_SMOOTH = 0.5
+# Speed beyond a reversal over that beside it, below which it may be two jumps with a rest between
+# them, which hides nothing: of two rests nothing is believed, and all is in doubt.
+FEWEST_BEYOND = 0.1
 # Steps longer than this, between which the direction is lost, may hide a reversal.
 LONG_STEP = 0.4
 # What moving quantiles may add to a great circle; beyond, the guess is not believed.

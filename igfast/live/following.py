@@ -86,7 +86,7 @@ class Follower:
         Raises
         ------
         StoreError
-            If the file is no run, or damaged.
+            If the file is no run, or damaged, or has ended without a record.
         """
         try:
             reader = RunReader(self.path)
@@ -97,6 +97,7 @@ class Follower:
         with contextlib.closing(reader):
             quantity = next((q for q in reader.quantities if len(reader.steps_of(q))), None)
             if quantity is None:
+                self._refuse_ended(reader.has_log())
                 return []
             found = self._catch_up(reader, quantity)
             run = Trajectory(reader)
@@ -158,6 +159,15 @@ class Follower:
         self._newest = State(step, 0, wall_time, pace, layers, numel, found, groups=groups)
         return self._newest
 
+    def _refuse_ended(self, has_log: bool) -> None:
+        begun = self.path.stat().st_mtime  # or closed
+        young = time.time() - begun < CREATION_SECONDS  # its log may be yet to come
+        if not young and self._ended(begun, has_log):
+            raise StoreError(
+                f"{str(self.path)!r} has ended without a record, and none will come; igfast info "
+                "says what it holds"
+            )
+
     def _ended(self, newest: float, has_log: bool) -> bool:
         """Whether no writer has the file any more: it was closed, or its process has gone."""
         if has_log:  # turned back, or the log removed, when a run is closed
@@ -187,12 +197,12 @@ def is_held(path: Path) -> bool:
 
 
 def _is_being_created(path: Path) -> bool:
-    """Whether there is nothing yet, or a file whose writer may be at its first transaction."""
+    """Whether there is nothing yet, or a file so young that its writer may still be at it."""
     try:
         found = path.stat()
     except FileNotFoundError:
         return True
-    return found.st_size == 0 or time.time() - found.st_mtime < CREATION_SECONDS
+    return time.time() - found.st_mtime < CREATION_SECONDS
 
 
 def _holds(flag: Flag, step: int) -> bool:

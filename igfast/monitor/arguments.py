@@ -15,7 +15,7 @@ from ..grids import Grid, check_splits
 from ..health import Examiner, Rule
 from ..store.encoding import grid_json, int64
 from .measuring import Settings
-from .selection import Patterns
+from .selection import Patterns, is_text
 
 # Frameworks whose optimizers hold another one, for masters of the model's parameters.
 KEEP_MASTERS = ("deepspeed", "megatron")
@@ -160,7 +160,11 @@ def start_step(step: int | None, resume: bool, store: Any) -> int:
 
 def number(name: str, value: Any) -> float:
     """A scalar to be logged."""
+    if not is_text(name):
+        raise ValueError(f"log: {name!r} is a name that UTF-8 cannot encode; rename it")
     try:
+        if isinstance(value, (str, bytes, bytearray)):
+            raise TypeError("text, which float() would parse")
         return float(value)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise TypeError(f"log: {name}={value!r} is not one number") from error
@@ -199,3 +203,20 @@ def store_path(store: Any) -> str | os.PathLike[str] | None:
     if store is None or isinstance(store, (str, os.PathLike)):
         return store
     raise TypeError(f"store must be a path, got {store!r}")
+
+
+def step_to_record(step: int | None, last: int, counted: bool) -> int:
+    """The step of a record that was asked for, where an optimizer counts them or nobody does."""
+    if counted:
+        if step is not None and step != last:
+            raise ValueError(
+                f"the optimizer has made {last} steps, got step={step}; leave step out, or make "
+                "the Monitor with step= the steps completed before it"
+            )
+        return last
+    if step is None:
+        raise ValueError("record needs step= where no optimizer counts steps")
+    step = int64("step", step)
+    if step < last:
+        raise ValueError(f"step must not go back, got {step} after {last}")
+    return step

@@ -215,20 +215,13 @@ class Monitor:
         """
         self._check_open()
         self.start()
-        if step is not None and self._optimizers and step != self._step:
-            raise ValueError(
-                f"the optimizer has made {self._step} steps, got step={step}; leave step out, or "
-                "make the Monitor with step= the steps completed before it"
-            )
-        if step is None and not self._optimizers:
-            raise ValueError("record needs step= where no optimizer counts steps")
+        try:
+            step = arguments.step_to_record(step, self._step, bool(self._optimizers))
+        except (TypeError, ValueError) as error:
+            self._recorder.refuse(error)
         if self._optimizers and self._recorder.recorded == self._step:
             return
-        if step is not None:
-            step = int64("step", step)
-            if step < self._step:
-                raise ValueError(f"step must not go back, got {step} after {self._step}")
-            self._step = step
+        self._step = step
         self._measure(self._recorder.quantities)
 
     def log(self, step: int, /, **scalars: Any) -> None:
@@ -307,16 +300,22 @@ class Monitor:
             warnings.warn(f"closing the monitor failed as well: {second!r}", stacklevel=2)
 
     @one_at_a_time
-    def _before_step(self, names: tuple[str, ...], once: bool, optimizer: Any, *_: Any) -> None:
+    def _before_step(
+        self, names: tuple[str, ...], once: bool, optimizer: Any, args: Any, kwargs: Any
+    ) -> None:
         assert self._updates is not None
         if self._wanted():
-            self._recorder.guard(self._updates.prepare, names, optimizer, once)
+            given = (*args[1:], *kwargs.values())  # a closure makes other gradients in the step
+            closed = all(one is None for one in given)
+            self._recorder.guard(self._updates.prepare, names, optimizer, once, closed)
 
     @one_at_a_time
     def _after_step(self, optimizer: Any, *_: Any) -> None:
         if self._unseen is not None:
             self._unseen.seen()
         if skipped(optimizer):
+            if self._updates is not None:
+                self._updates.drop()
             return
         self._recorder.settle()
         wanted, self._wanted_next = self._wanted(), None

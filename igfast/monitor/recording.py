@@ -7,7 +7,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 from ..counted import Counted
 from ..health import NOTHING, TOTAL, Examiner, Flag
@@ -179,10 +179,12 @@ class Recorder:
             self._close()
 
     def _close(self) -> None:
-        if self._leads:
-            self._sinks.close()
-        if self._writer is not None:
-            self._writer.close()
+        try:
+            if self._leads:
+                self._sinks.close()
+        finally:  # a sink may be interrupted
+            if self._writer is not None:
+                self._writer.close()
         if self._failure is not None:
             raise self._failure
 
@@ -196,6 +198,12 @@ class Recorder:
             if self._failure is None:
                 warnings.warn(f"{error} (all ranks stop at the next record)", stacklevel=4)
                 self._failure = error
+
+    def refuse(self, error: Exception) -> NoReturn:
+        """Raise here what keeps this rank from a record, and a RankError on those that wait."""
+        if self._group is not None:
+            self._group.fail(error)
+        raise error
 
     @property
     def _leads(self) -> bool:

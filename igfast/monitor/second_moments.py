@@ -24,6 +24,7 @@ class SecondMoments:
     def __init__(self, parameters: Tensors, optimizers: Sequence[Any]) -> None:
         self._parameters, self._optimizers = parameters, optimizers
         self._warned = False
+        self._in_vain = 0  # reads that found nothing although there were gradients
 
     def read(self) -> Tensors | None:
         """By name; an empty tensor for a parameter without state, None while none has any."""
@@ -46,7 +47,10 @@ class SecondMoments:
 
     def _warn(self) -> None:
         stepped = any(state for optimizer in self._optimizers for state in optimizer.state.values())
-        if stepped and not self._warned:
+        # some keep their state elsewhere, or none; between two reads they have stepped
+        gradients = (getattr(one, "grad", None) for one in self._parameters.values())
+        self._in_vain += any(gradient is not None for gradient in gradients)
+        if (stepped or self._in_vain > 1) and not self._warned:
             self._warned = True
             names = ", ".join(type(optimizer).__name__ for optimizer in self._optimizers)
             warnings.warn(

@@ -41,7 +41,7 @@ def select(tensors: Mapping[str, Any], include: Patterns, exclude: Patterns) -> 
     Raises
     ------
     ValueError
-        If a pattern matches no name, or nothing is left.
+        If a pattern matches no name, nothing is left, or a name is not text.
     """
     wanted, unwanted = _patterns(include, "include"), _patterns(exclude, "exclude")
     names = list(tensors)
@@ -57,7 +57,19 @@ def select(tensors: Mapping[str, Any], include: Patterns, exclude: Patterns) -> 
         raise ValueError(
             f"include={include!r} and exclude={exclude!r} leave none of the names: {_listed(names)}"
         )
+    for name in chosen:
+        if not is_text(name):
+            raise ValueError(f"layer {name!r} has a name that UTF-8 cannot encode; rename it")
     return chosen
+
+
+def is_text(name: str) -> bool:
+    """Whether files can keep a name: not with half of a surrogate pair."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_chosen(name: str, include: Patterns, exclude: Patterns) -> bool:

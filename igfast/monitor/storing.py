@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..store import BackgroundWriter, RunReader
@@ -40,8 +41,9 @@ def begin(
     Raises
     ------
     ValueError, FileExistsError, StoreError
-        If it cannot be begun, or resumed by this Monitor.
+        If it cannot be begun, or resumed by this Monitor; then no new file is left.
     """
+    new = not os.path.exists(path)
     writer = BackgroundWriter(path, config=config, resume=resume, histograms=histograms)
     try:
         for quantity, (names, shapes, dtypes) in layers.items():
@@ -50,7 +52,12 @@ def begin(
             earlier = take_up(writer, measurements, layers, step)
             return Begun(writer, (writer.last_step, earlier))
     except BaseException:
-        writer.close()
+        try:
+            writer.close()
+        finally:
+            if new:  # it would be in the way of the next try
+                for suffix in ("", "-wal", "-shm", "-journal"):
+                    Path(f"{writer.path}{suffix}").unlink(missing_ok=True)
         raise
     return Begun(writer)
 

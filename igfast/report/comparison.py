@@ -83,9 +83,12 @@ def compare(
         raise ValueError(f"a comparison needs two runs or more, got {len(runs)}")
     for name, run in zip(names, runs, strict=True):
         if quantity not in run.quantities or not len(run.histograms(quantity)):
+            recorded = [one for one in run.quantities if len(run.steps_of(one))]
+            if not recorded:
+                raise ValueError(f"run {name!r} holds no record yet; compare runs that have some")
             raise ValueError(
                 f"run {name!r} holds no record of quantity={quantity!r}; it has "
-                f"{', '.join(run.quantities) or 'none at all'}"
+                f"{', '.join(recorded)}"
             )
     motions = tuple(moved(run, quantity) for run in runs)
     layers = tuple(dict.fromkeys(layer.name for motion in motions for layer in motion.layers))

@@ -13,6 +13,7 @@ from .record import Record
 from .rows import beside, columns_of
 
 MOST_LOGS = 10_000  # that are held where no record is made
+LEFTOVERS = (".step-*.unfinished", "step-*.unfinished")  # of a killed process; once without a dot
 
 
 class Parquet:
@@ -73,6 +74,8 @@ class Parquet:
             self.flush()
 
     def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        if not scalars:  # empty columns have no types that fit those of others
+            return
         now, count = time.time(), len(scalars)
         columns: dict[str, list[Any]] = {"step": [step] * count, "wall_time": [now] * count}
         columns |= {"name": list(scalars), "value": list(scalars.values())}
@@ -81,8 +84,14 @@ class Parquet:
             self._scalars.save()
 
     def flush(self) -> None:
+        failures: list[Exception] = []
         for files in (self._records, self._scalars):
-            files.save()
+            try:
+                files.save()
+            except Exception as error:  # the other ones are written all the same
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def close(self) -> None:
         self.flush()
@@ -110,6 +119,9 @@ class Files:
 
         if not self._begun:
             self.folder.mkdir(parents=True, exist_ok=True)
+            for pattern in LEFTOVERS:
+                for leftover in self.folder.glob(pattern):
+                    leftover.unlink()
             self._drop_from(step)
             self._begun = True
         elif step <= self._last and not self._again:
@@ -139,7 +151,7 @@ class Files:
     def _write(self, table: Any, path: Path) -> None:
         import pyarrow.parquet
 
-        unfinished = path.with_suffix(".unfinished")
+        unfinished = path.with_name(f".{path.stem}.unfinished")  # readers leave out dots
         pyarrow.parquet.write_table(table, unfinished, compression="zstd")
         unfinished.replace(path)
 

@@ -91,9 +91,7 @@ def test_export_npz(run: Path) -> None:
         total = found["histogram_counts"].sum(axis=2) + lost
         assert total[-1].tolist() == last.numel.tolist()
         np.testing.assert_array_equal(found["length"][:, :6], trajectory.length())
-        assert found["scalar_test_loss_steps"].tolist() == (
-            trajectory.scalars()["test_loss"][0].tolist()
-        )
+        assert found["steps_test_loss"].tolist() == trajectory.scalars()["test_loss"][0].tolist()
 
 
 def test_export_parquet(run: Path) -> None:

@@ -186,6 +186,23 @@ def test_lines_where_there_is_no_terminal(tmp_path):
     assert lines[-1] == f"{path} has ended at step 30"
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_run_that_ended_without_a_record_is_not_waited_for(tmp_path, terminal):
+    path = tmp_path / "run.igf"
+    with igfast.Monitor({"w": np.ones(3)}, store=path) as monitor:
+        monitor.log(0, loss=1.0)
+        monitor.flush()
+        os.utime(path, (1, 1))
+        assert Follower(path).look() == []
+    with pytest.raises(StoreError, match="has ended without a record, and none will come"):
+        watch_run(path, console(terminal), interval=0.02)
+    empty = tmp_path / "empty.igf"
+    empty.touch()
+    assert Follower(empty).look() == []  # as one that is being created
+    with pytest.raises(StoreError, match="is empty: the run was stopped before it began"):
+        watch_run(empty, console(terminal), interval=0.02)
+
+
 def test_a_terminal_shows_a_table_and_leaves_it(tmp_path):
     run = Growing(tmp_path / "run.igf")
     run.grow(3)

@@ -8,7 +8,7 @@ import torch
 
 import igfast
 from igfast.sinks import Record, Sink
-from igfast.store import RunReader
+from igfast.store import RunReader, StoreError
 
 
 @pytest.fixture
@@ -104,6 +104,40 @@ def test_models_and_optimizers_that_cannot_work(model, optimizer, tmp_path):
     with pytest.raises(ValueError, match='"update" needs parameters that the optimizer changes'):
         igfast.Monitor(torch.nn.Linear(2, 2), optimizer, quantities=("update",))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_files_cannot_keep(tmp_path):
+    tensors = {"w": np.ones(3), "bad\udc80": np.ones(3)}
+    with pytest.raises(ValueError, match=r"layer 'bad\\udc80' has a name that UTF-8 cannot encode"):
+        igfast.Monitor(tensors, store=tmp_path / "run.igf")
+    monitor = igfast.Monitor(tensors, exclude="bad*")
+    with pytest.raises(ValueError, match=r"log: 'x\\udc80' is a name that UTF-8 cannot encode"):
+        monitor.log(0, **{"x\udc80": 1.0})
+
+
+@pytest.mark.parametrize("value", ["3.5", b"3.5", bytearray(b"3.5"), np.ones(2), None])
+def test_what_is_not_one_number_is_not_logged(value):
+    with pytest.raises(TypeError, match=r"log: loss=.* is not one number"):
+        igfast.Monitor({"w": np.ones(3)}).log(0, loss=value)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_that_could_not_begin_leaves_no_file(tmp_path, monkeypatch, resume):
+    path, tensors = tmp_path / "run.igf", {"w": np.ones(3)}
+
+    def refuse(*_):
+        raise StoreError("no room")
+
+    if resume:
+        with igfast.Monitor(tensors, store=path):
+            pass
+    with monkeypatch.context() as patched:
+        patched.setattr("igfast.store.RunWriter.define_layers", refuse)
+        with pytest.raises(StoreError, match="no room"):
+            igfast.Monitor(tensors, store=path, resume=resume, step=0)
+    assert [file.name for file in tmp_path.iterdir()] == ["run.igf"] * resume
+    with igfast.Monitor(tensors, store=path, resume=resume, step=0) as monitor:
+        monitor.record(1)
 
 
 class Keeper:

@@ -45,6 +45,18 @@ def test_nothing_reaches_a_sink_that_was_closed(tmp_path, stored):
     assert sink.calls == ["write", "write_scalars", "flush", "close"]
 
 
+def test_a_store_is_finished_where_a_sink_is_interrupted(tmp_path):
+    class Interrupted(Noted):
+        def close(self):
+            raise KeyboardInterrupt
+
+    monitor = igfast.Monitor({"w": np.ones(4)}, store=tmp_path / "run.igf", sinks=[Interrupted()])
+    monitor.record(0)
+    with pytest.raises(KeyboardInterrupt):
+        monitor.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["run.igf"]  # no log beside it
+
+
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_a_monitor_is_not_copied_with_its_model(duplicate):
     model = torch.nn.Linear(2, 2)

@@ -58,6 +58,36 @@ def test_an_optimizer_without_second_moments_is_named_once():
     assert monitor.last == {}
 
 
+class Elsewhere(torch.optim.Adam):
+    """Keeps its state in another optimizer, as torch's ZeroRedundancyOptimizer does."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters)
+        self.optim = torch.optim.Adam(self.param_groups)
+
+    def step(self, closure=None):
+        return self.optim.step(closure)
+
+
+@pytest.mark.parametrize("make", [Elsewhere, lambda p: torch.optim.SGD(p, lr=0.1)])
+def test_an_optimizer_without_state_is_named_once_it_has_stepped(make):
+    model = Net()
+    optimizer = make(model.parameters())
+    with igfast.Monitor(model, optimizer, every=1, quantities=("second_moment",)) as monitor:
+        monitor.record()  # no state yet, and nobody to blame
+        with pytest.warns(UserWarning, match="finds none in the state of") as warned:
+            train(model, optimizer, 4)
+    assert len(warned) == 1
+
+
+def test_parameters_without_gradients_have_no_state():
+    model = Net()
+    optimizer = torch.optim.Adam(model.parameters())
+    with igfast.Monitor(model, optimizer, every=1, quantities=("second_moment",)):
+        for _ in range(3):
+            optimizer.step()  # filterwarnings = error: it is not warned of
+
+
 def test_it_needs_an_optimizer():
     with pytest.raises(ValueError, match='"second_moment" needs an optimizer'):
         igfast.Monitor(Net(), quantities=("second_moment",))

@@ -61,8 +61,8 @@ def test_updates_are_what_the_optimizer_did(name):
     found = updates_of(kind(model.parameters(), **options), model)
     for recorded, taken, _ in found:
         assert_close(recorded, taken)
-    # the first to compare with; from then on parameters are not copied
-    assert [copied for _, _, copied in found] == [True, False, False, False]
+    # the first, second and fourth to compare with; between, parameters are not copied
+    assert [copied for _, _, copied in found] == [True, True, False, True]
 
 
 @pytest.mark.parametrize("name", COPIED)
@@ -90,6 +90,159 @@ def test_what_else_changes_parameters_is_noticed():
     for recorded, taken, copied in found:
         assert copied
         assert all(torch.equal(recorded[name], update) for name, update in taken.items())
+
+
+def recorded_and_taken(optimizer, model, steps, closure=None, once_more=lambda step: None):
+    """Norms of the recorded and the true update of all parameters, of every step."""
+    found = []
+    everything = list(model.parameters())
+    with igfast.Monitor(model, optimizer, every=1, quantities=("update",)) as monitor:
+        for step in range(steps):
+            before = [p.detach().clone() for p in everything]
+            if closure is None:
+                optimizer.zero_grad()
+                model(torch.ones(8, 12)).square().mean().backward()
+                optimizer.step()
+            else:
+                optimizer.step(lambda step=step: closure(step))
+            moved = [p.detach() - b for p, b in zip(everything, before, strict=True)]
+            taken = float(torch.cat([one.flatten() for one in moved]).norm())
+            moments = monitor._recorder._counted["update"].moments
+            found.append((float(moments.sum_squares.sum()) ** 0.5, taken, int(moments.count.sum())))
+            once_more(step)
+    return found
+
+
+@pytest.mark.parametrize("momentum", [0, 0.9])
+@pytest.mark.parametrize("to_none", [True, False])
+def test_gradients_that_are_gone_after_the_step(momentum, to_none):
+    """As where a hook steps and frees them at once: what cannot be told is not made up."""
+    torch.manual_seed(0)
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=momentum)
+    optimizer.register_step_post_hook(lambda one, *_: one.zero_grad(set_to_none=to_none))
+    if momentum and not to_none:
+        found = recorded_and_taken(optimizer, model, 3)
+    else:
+        with pytest.warns(UserWarning, match="its gradient was .* within the step; from now on"):
+            found = recorded_and_taken(optimizer, model, 3)
+    for recorded, taken, _ in found:
+        assert recorded == pytest.approx(taken, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam])
+def test_closures_that_leave_parameters_out(kind):
+    torch.manual_seed(0)
+    model = Net()
+    optimizer = kind(model.parameters(), lr=0.01)
+
+    def closure(step):
+        optimizer.zero_grad()
+        inputs = torch.ones(8, 12)
+        loss = (model(inputs) if step != 2 else model.first(inputs)).square().mean()
+        loss.backward()
+        return loss
+
+    for recorded, taken, _ in recorded_and_taken(optimizer, model, 5, closure):
+        assert recorded == pytest.approx(taken, rel=1e-4)
+
+
+def test_a_batch_that_a_hook_skips_moves_nothing():
+    torch.manual_seed(0)
+    model = Net()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    steps = iter(range(9))
+    parameters = dict(model.named_parameters())
+    updates = Updates(parameters)
+    for step in steps:
+        optimizer.zero_grad()
+        model(torch.ones(8, 12)).square().mean().backward()
+        updates.prepare(tuple(parameters), optimizer)
+        if step == 5:
+            optimizer.zero_grad()
+        optimizer.step()
+        norm = max(float(update.abs().max()) for update in updates.read().values())
+        assert (norm == 0) == (step == 5)
+
+
+def test_copies_of_a_step_that_failed_are_not_used():
+    torch.manual_seed(0)
+    model = Net()
+    optimizer = torch.optim.RMSprop(model.parameters(), lr=0.001)
+
+    def fail():
+        raise RuntimeError("boom")
+
+    with igfast.Monitor(model, optimizer, every=1, quantities=("update",)) as monitor:
+        train(model, optimizer, 2)
+        with pytest.raises(RuntimeError, match="boom"):
+            optimizer.step(fail)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(1.0)  # as other weights that are loaded
+        train(model, optimizer, 1)
+        assert monitor._recorder._counted["update"].moments.max.max() < 0.1
+
+
+def test_copies_of_a_step_that_a_scaler_skipped_are_dropped():
+    torch.manual_seed(0)
+    model = Net()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.001, fused=True)
+    scaler = torch.amp.GradScaler("cpu")
+
+    def step(factor):
+        optimizer.zero_grad()
+        scaler.scale(model(torch.ones(8, 12)).square().mean() * factor).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+    with igfast.Monitor(model, optimizer, every=1, quantities=("update",)) as monitor:
+        step(1.0)
+        step(float("inf"))
+        assert not monitor._updates._before
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(1.0)
+        step(1.0)
+        assert monitor._recorder._counted["update"].moments.max.max() < 0.1
+
+
+def test_a_learning_rate_that_changes_within_the_step():
+    """A scheduler in a hook of the step: the rate after it is not the one of the step."""
+    torch.manual_seed(0)
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, [6], gamma=0.1)
+    optimizer.register_step_post_hook(lambda *_: scheduler.step())
+    with pytest.warns(UserWarning, match="learning rate .* changed within the step") as said:
+        found = recorded_and_taken(optimizer, model, 8)
+    assert len(said) == 1
+    everything = sum(p.numel() for p in model.parameters())
+    for step, (recorded, taken, count) in enumerate(found):
+        if step != 5:
+            assert count == everything
+            assert recorded == pytest.approx(taken, rel=1e-4)
+        else:
+            assert count == 0  # left out, as the warning says
+
+
+def test_clipping_that_begins_later_is_noticed():
+    torch.manual_seed(0)
+    model = Net()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+
+    steps = iter(range(12))
+
+    def clip(*_):
+        if next(steps) >= 5:
+            with torch.no_grad():
+                model.first.weight.clamp_(-0.1, 0.1)
+
+    optimizer.register_step_post_hook(clip)
+    with pytest.warns(UserWarning, match="is not what its optimizer's state says"):
+        found = recorded_and_taken(optimizer, model, 12)
+    for recorded, taken, _ in found[7:]:  # the eighth is compared
+        assert recorded == pytest.approx(taken, rel=1e-4)
 
 
 def test_a_parameter_without_gradient_did_not_move():

@@ -96,3 +96,7 @@ def test_names_are_unique_and_mistakes_are_told(tmp_path):
         ValueError, match="run 'b' holds no record of quantity='grad'; it has param"
     ):
         compare([one, one], ["b", "c"], quantity="grad")
+    with igfast.Monitor({"w": np.ones(3)}, store=tmp_path / "run.igf"):
+        pass
+    with pytest.raises(ValueError, match="run 'c' holds no record yet; compare runs"):
+        compare([one, igfast.open(tmp_path / "run.igf")], ["b", "c"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pandas
@@ -125,6 +126,55 @@ def test_parquet_goes_on(tmp_path):
     assert pandas.read_parquet(folder)["step"].tolist()[::4] == [0, 5, 20]
     with pytest.raises(ValueError, match="every must be at least 1, got 0"):
         Parquet(folder, every=0)
+
+
+def test_parquet_leaves_out_logs_without_a_number(tmp_path):
+    with igfast.Monitor({"w": np.zeros(8)}, sinks=[Parquet(tmp_path / "run")]) as monitor:
+        for step in range(2):
+            monitor.record(step)
+            monitor.log(step)
+            monitor.log(step, loss=1.0)
+    assert pandas.read_parquet(tmp_path / "run")["step"].tolist() == [0, 1]
+    assert pandas.read_parquet(tmp_path / "run.scalars")["step"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("broken", ["run", "run.scalars"])
+def test_parquet_saves_one_folder_where_the_other_fails(tmp_path, broken):
+    sink = Parquet(tmp_path / "run")
+    with igfast.Monitor({"w": np.zeros(8)}, sinks=[sink]) as monitor:
+        monitor.record(0)
+        monitor.log(0, loss=1.0)
+        shutil.rmtree(tmp_path / broken)
+        with pytest.raises(FileNotFoundError, match=f"{broken}/"):
+            sink.flush()
+        (saved,) = tmp_path.iterdir()
+        assert pandas.read_parquet(saved)["step"].tolist() == [0]
+        (tmp_path / broken).mkdir()
+    assert pandas.read_parquet(tmp_path / broken)["step"].tolist() == [0]
+
+
+def test_readers_leave_out_what_a_killed_process_leaves(tmp_path, monkeypatch):
+    """And the next one takes it away, also under its old name."""
+    folder = tmp_path / "run"
+    record(Parquet(folder, every=1), steps=(0, 5))
+
+    def killed(table, path, **options):
+        path.write_bytes(b"PAR")
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pyarrow.parquet, "write_table", killed)
+        with pytest.raises(SystemExit):
+            record(Parquet(folder, every=1, resume=True), steps=(10,))
+    assert len(list(folder.iterdir())) == 3
+    assert len(pandas.read_parquet(folder)) == 8
+    polars, duckdb = pytest.importorskip("polars"), pytest.importorskip("duckdb")
+    assert len(polars.read_parquet(f"{folder}/*.parquet")) == 8
+    assert duckdb.sql(f"SELECT count(*) FROM '{folder}/*.parquet'").fetchall() == [(8,)]
+    (folder / "step-000000000010.unfinished").write_bytes(b"PAR")
+    record(Parquet(folder, every=1, resume=True), steps=(10,))
+    assert sorted(path.suffix for path in folder.iterdir()) == [".parquet"] * 3
+    assert pandas.read_parquet(folder)["step"].tolist()[::4] == [0, 5, 10]
 
 
 def recorded_again(sink):

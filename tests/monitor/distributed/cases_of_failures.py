@@ -116,6 +116,16 @@ def ranks_out_of_step(rank, room):
     monitor.close()
 
 
+def a_step_that_one_rank_refuses(rank, room):
+    """Rank 0 waits in its agreement, and is told."""
+    monitor = igfast.Monitor(Net())
+    monitor.record(4)
+    said = "step must not go back, got 3 after 4"
+    with pytest.raises(ValueError if rank == 1 else RankError, match=said):
+        monitor.record(5 if rank == 0 else 3)
+    monitor.close()
+
+
 def arguments_that_differ(rank, room):
     """Collectives of other sizes or at other steps would hang or end the processes."""
     model = Net()
@@ -162,6 +172,7 @@ CASES = [
     a_rank_fails_at_construction,
     a_full_disk_stops_no_rank,
     ranks_out_of_step,
+    a_step_that_one_rank_refuses,
     arguments_that_differ,
     a_schedule_fails,
 ]

@@ -22,6 +22,7 @@ CASES = (
     "adapted",
     "three_collectives",
     "ranks_out_of_step",
+    "a_step_that_one_rank_refuses",
     "arguments_that_differ",
     "a_schedule_fails",
 )
