@@ -200,6 +200,12 @@ def _dense(gradient: Any) -> Any:
 
 def check_tensors(tensors: Tensors) -> tuple[str, ...]:
     """Refuse what cannot be measured, at construction; returns the dtypes."""
+    for name, tensor in tensors.items():
+        if type(tensor).__name__ == "UninitializedParameter":
+            raise ValueError(
+                f"{name!r} belongs to a lazy module and has no shape yet; make the Monitor after a "
+                "first forward pass, or exclude= it"
+            )
     parts = {name: local_of(tensor) for name, tensor in tensors.items()}
     try:
         return _arrays.batch(parts, "Monitor", ordered=False).dtypes

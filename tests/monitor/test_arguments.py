@@ -197,3 +197,13 @@ def test_uniform_and_log_grids(model, optimizer, tmp_path):
         assert found.grid == grid
         np.testing.assert_array_equal(found.counts, wanted.counts)
         np.testing.assert_array_equal(found.edges, wanted.edges)
+
+
+def test_lazy_modules_are_named():
+    model = torch.nn.Sequential(torch.nn.LazyLinear(5))
+    with pytest.raises(ValueError, match=r"'0.weight' belongs to a lazy module .* first forward"):
+        igfast.Monitor(model)
+    model(torch.ones(2, 3))
+    with igfast.Monitor(model) as monitor:
+        monitor.record(0)
+    assert monitor.last["param"].numel.tolist() == [15, 5]
