@@ -301,11 +301,11 @@ class Monitor:
 
     @one_at_a_time
     def _before_step(
-        self, names: tuple[str, ...], once: bool, optimizer: Any, args: Any, kwargs: Any
+        self, names: tuple[str, ...], once: bool, optimizer: Any, args: Any = (), kwargs: Any = None
     ) -> None:
         assert self._updates is not None
         if self._wanted():
-            given = (*args[1:], *kwargs.values())  # a closure makes other gradients in the step
+            given = (*args[1:], *(kwargs or {}).values())  # a closure makes other gradients in the step
             closed = all(one is None for one in given)
             self._recorder.guard(self._updates.prepare, names, optimizer, once, closed)
 
