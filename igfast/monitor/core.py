@@ -305,8 +305,8 @@ class Monitor:
     ) -> None:
         assert self._updates is not None
         if self._wanted():
-            given = (*args[1:], *(kwargs or {}).values())  # a closure makes other gradients in the step
-            closed = all(one is None for one in given)
+            given = (*args[1:], *(kwargs or {}).values())
+            closed = all(one is None for one in given)  # a closure makes other gradients
             self._recorder.guard(self._updates.prepare, names, optimizer, once, closed)
 
     @one_at_a_time
