@@ -82,7 +82,7 @@ class Step:
             step = step.sub_(now.mul(shrink)).div_(1 - shrink)
         if not self._adam:
             return step
-        made = state["step"] - self._count  # none where a closure made no gradient
+        made = state["step"] - self._count  # 0 where a hook dropped its gradient
         if _on_device(made):
             return step.mul_(made.clamp(max=1))
         return step if float(made) > 0 else step.zero_()
