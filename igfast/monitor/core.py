@@ -306,8 +306,8 @@ class Monitor:
         assert self._updates is not None
         if self._wanted():
             given = (*args[1:], *(kwargs or {}).values())
-            closed = all(one is None for one in given)  # a closure makes other gradients
-            self._recorder.guard(self._updates.prepare, names, optimizer, once, closed)
+            made = all(one is None for one in given)  # a closure makes other gradients
+            self._recorder.guard(self._updates.prepare, names, optimizer, once, made)
 
     @one_at_a_time
     def _after_step(self, optimizer: Any, *_: Any) -> None:

@@ -33,16 +33,16 @@ class Updates:
         self._part = part
         self._before: dict[str, Any] = {}
         self._derived: dict[str, Step] = {}
-        self._agreed: dict[str, int] = {}  # how many were derived so far
+        self._times_derived: dict[str, int] = {}
         self._distrusted = False
 
     def prepare(
-        self, names: tuple[str, ...], optimizer: Any, once: bool = True, closed: bool = True
+        self, names: tuple[str, ...], optimizer: Any, once: bool = True, gradients_made: bool = True
     ) -> None:
         """Before a step of an optimizer that changes these parameters.
 
         ``once``: it is the only step it makes before the updates are read, so what was prepared
-        for one that failed is of no use. ``closed``: no closure makes other gradients within it.
+        for one that failed is of no use. ``gradients_made``: no closure makes others within it.
         """
         options = {id(p): group for group in optimizer.param_groups for p in group["params"]}
         for name in names:
@@ -51,10 +51,10 @@ class Updates:
             self._derived.pop(name, None)
             if once:
                 self._before.pop(name, None)
-            derives = once and closed and not self._distrusted and group is not None
+            derives = once and gradients_made and not self._distrusted and group is not None
             if derives and can_derive(optimizer, group or {}, parameter):
                 self._derived[name] = Step(optimizer, group or {}, parameter)
-            due = self._agreed.get(name, 0) + 1
+            due = self._times_derived.get(name, 0) + 1
             compared = due & (due - 1) == 0  # a power of two
             if (compared or name not in self._derived) and name not in self._before:
                 self._before[name] = _wide(self._of(name, parameter)).clone()
@@ -91,7 +91,7 @@ class Updates:
         """Δθ that the optimizer's state says; None, with a warning, where that is in doubt."""
         doubt = step.doubt()
         if doubt is None:
-            self._agreed[name] = self._agreed.get(name, 0) + 1
+            self._times_derived[name] = self._times_derived.get(name, 0) + 1
             return step.update(now, lambda tensor: self._of(name, tensor))
         if not self._distrusted:
             self._distrusted = True
