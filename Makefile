@@ -60,15 +60,17 @@ bench: $(VENV)/.bench
 	$(VENV)/bin/python -m benchmarks.increments
 	$(VENV)/bin/python -m benchmarks.tables build/bench.json
 
+# Benchmarks in C++ are compiled by hand: here it shows that they still can be.
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/clang-format --dry-run --Werror $$(find csrc tests -name '*.h' -o -name '*.cuh' -o -name '*.cu' -o -name '*.cpp')
+	$(VENV)/bin/clang-format --dry-run --Werror $$(find csrc tests benchmarks -name '*.h' -o -name '*.cuh' -o -name '*.cu' -o -name '*.cpp')
+	$(CXX) -std=c++17 -fsyntax-only -Wall -Wextra -Werror -DIGFAST_HAVE_X86_ISAS -Icsrc benchmarks/*.cpp
 
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff format .
-	$(VENV)/bin/clang-format -i $$(find csrc tests -name '*.h' -o -name '*.cuh' -o -name '*.cu' -o -name '*.cpp')
+	$(VENV)/bin/clang-format -i $$(find csrc tests benchmarks -name '*.h' -o -name '*.cuh' -o -name '*.cu' -o -name '*.cpp')
 
 # The core as a user installs it: an isolated build, NumPy alone, no extras.
 smoke:

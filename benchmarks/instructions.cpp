@@ -21,12 +21,15 @@ constexpr int kBins = 256;
 template <class T>
 void count(const StorageKernels<T>& loops, const T* values, const std::string& operation) {
   std::vector<double> edges(kBins + 1);
+  const double width = (1.1 - -1.3) / kBins;
   for (int b = 0; b <= kBins; ++b) {
-    edges[static_cast<std::size_t>(b)] = -1.3 + 2.4 * b / kBins;
+    edges[static_cast<std::size_t>(b)] =
+        b * width + -1.3;  // as np.linspace: narrow values have ties
   }
   UniformTable<Widened<T>> table;
   table.build(edges.data(), kBins);
-  const UniformRule<Widened<T>>& uniform = table.rule(sizeof(T) < sizeof(Widened<T>));
+  const UniformRule<Widened<T>>& uniform =
+      table.rule(sizeof(T) < sizeof(Widened<T>) ? Guesses::kNarrow : Guesses::kRaised);
   const DyadicRule dyadic{-7, kBins, -kBins / 2};
   const LogRule log{3, -20, 192, 0, 385};
   const WordMemory memory(400 * kLanes * sizeof(std::uint64_t));

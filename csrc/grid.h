@@ -38,6 +38,18 @@ IGF_HOST_DEVICE inline std::uint32_t block_rotation(std::int64_t flat_index) {
 // The edges that narrow values guessed to have reached them may lie below.
 enum class Ties { kNone, kLastEdge, kSome };
 
+// The same by slots, for a table of sixteen bytes: narrow values guessed to be just above the edge
+// of a cell whose slot's bit is set are below it, but for those of one cell. To 256 bins.
+struct TieSlots {
+  std::uint16_t factor;  // 0 where no such slots were found
+  std::uint16_t below;   // a bit for each slot, never the first
+  std::int16_t exception;
+};
+
+constexpr std::uint32_t tie_slot(std::uint32_t cell, std::uint16_t factor) {
+  return (cell * factor & 0xffff) >> 12;
+}
+
 // A guess of the cell that is never below one that x has reached, and at most `early` above one
 // that x has not: (x - low) * scale + offset, the difference rounded, the rest rounded once.
 template <class V>
@@ -75,6 +87,7 @@ struct UniformRule {
   V narrow_tie;
   Ties ties;
   std::uint32_t narrow_ties[9];
+  TieSlots tie_slots;  // where `ties` is kSome
 };
 
 template <class V>

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "grid.h"
+#include "tie_slots.h"
 
 namespace igfast {
 
@@ -171,26 +172,29 @@ class UniformTable {
     rule_.narrow_tie = rule_.near.early;
     rule_.narrow_doubt = kInfinity;
     rule_.ties = Ties::kNone;
+    rule_.tie_slots = {};
     std::fill(std::begin(rule_.narrow_ties), std::end(rule_.narrow_ties), 0u);
     if (!(rule_.narrow_tie < static_cast<float>(kCloseGuess))) {
       return;
     }
     constexpr std::int32_t kMostBins = 256;
-    // A guess beyond a tie is so by a unit of the fixed-point loops.
+    // The fixed-point loops round guesses to units of 2^-16: one in a cell to less than half a unit
+    // below the next, one beyond a tie to a unit beyond.
+    const double short_of_edge = 0x1p-17 + rounding();
     const double beyond_tie = rule_.narrow_tie + 0x1p-16 + rounding();
     double doubt = 0;
     for (std::int32_t b = 0; b <= rule_.bins; ++b) {
       const float at = rule_.thresholds[b];
       const float below = std::nextafter(at, -kInfinity);
       const double cell = b + static_cast<double>(kFirstBinCell);
-      if (near_guess(narrow(below, [](float x) { return std::floor(x); })) < cell - rounding()) {
+      if (near_guess(narrow(below, [](float x) { return std::floor(x); })) < cell - short_of_edge) {
         continue;
       }
       if (b == rule_.bins && rule_.ties == Ties::kNone) {
         rule_.ties = Ties::kLastEdge;
         continue;
       }
-      if (near_guess(narrow(at, [](float x) { return std::ceil(x); })) >= cell + beyond_tie) {
+      if (narrow_guess_at(b) >= cell + beyond_tie) {
         if (rule_.bins > kMostBins) {
           return;
         }
@@ -201,7 +205,8 @@ class UniformTable {
       // An edge near zero, where floats are dense: far enough outside of +-doubt.
       constexpr auto kLeast = static_cast<double>(std::numeric_limits<float>::min());
       doubt = std::max({doubt, 2 * std::abs(static_cast<double>(at)), kLeast});
-      while (!(near_guess(doubt) >= cell + beyond_tie && near_guess(-doubt) < cell - rounding())) {
+      while (
+          !(near_guess(doubt) >= cell + beyond_tie && near_guess(-doubt) < cell - short_of_edge)) {
         doubt *= 2;
         if (!(doubt * rule_.scale < kCloseGuess)) {
           return;
@@ -210,7 +215,30 @@ class UniformTable {
     }
     if (doubt * rule_.scale < kCloseGuess) {
       rule_.narrow_doubt = rounded_up(doubt);
+      if (rule_.ties == Ties::kSome) {
+        rule_.tie_slots = find_tie_slots(tied_cells(beyond_tie));
+      }
     }
+  }
+
+  // But for those of edges so near zero that values there are in doubt.
+  TiedCells tied_cells(double beyond_tie) const {
+    TiedCells tied;
+    for (std::int32_t b = 0; b <= rule_.bins; ++b) {
+      const auto cell = static_cast<std::uint32_t>(b + kFirstBinCell);
+      if ((rule_.narrow_ties[b / 32] >> b % 32 & 1) != 0) {
+        tied.below.push_back(cell);
+      } else if (narrow_guess_at(b) < cell + beyond_tie &&
+                 !(2 * std::abs(rule_.thresholds[b]) <= rule_.narrow_doubt)) {
+        tied.reached.push_back(cell);
+      }
+    }
+    return tied;
+  }
+
+  // Of the least narrow value that reaches edge b.
+  double narrow_guess_at(std::int32_t b) const {
+    return near_guess(narrow(rule_.thresholds[b], [](float x) { return std::ceil(x); }));
   }
 
   // x rounded to 11 significant bits.

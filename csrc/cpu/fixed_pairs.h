@@ -20,15 +20,17 @@ constexpr std::uint32_t kInfinityBits = 0x7f800000;
 // Two integers of which the upper halves are the cells: those, the larger first, and the lower
 // halves, that of the larger last.
 struct PairHalves {
-  Ints less;  // of the two
+  Ints less, larger;  // of the two
   Ints upper, lower;
 
-  PairHalves(Ints a, Ints b) : less(min(a, b)) {
-    const Ints larger = max(a, b);
+  PairHalves(Ints a, Ints b) : less(min(a, b)), larger(max(a, b)) {
     const Ints other = swapped(less);
     upper = halves(larger, other);
     lower = halves(other, larger);
   }
+
+  // The lower halves, that of the larger first.
+  Ints rests() const { return halves(left<16>(larger), less); }
 };
 
 // Cells as they go into a table: any from underflow to overflow, whatever `cells` are.

@@ -109,34 +109,36 @@ inline LoadedPairs load_pairs(const T* values) {
   return {load_lanes(values), load_lanes(values + kPairLanes)};
 }
 
-// A bit for each of 257 bins.
-class BinBits {
+// Cells that narrow values, at most `tie` above their edges, are guessed to have reached and have
+// not.
+class TieCells {
  public:
-  explicit BinBits(const std::uint32_t (&bits)[9])
-      : first_(_mm256_broadcastsi128_si256(load16(bits))),
-        second_(_mm256_broadcastsi128_si256(load16(bits + 4))),
-        last_(ints(bits[8] != 0 ? -1 : 0)) {}
+  static bool hold(const UniformRule<float>& rule, int tie) {
+    return rule.tie_slots.factor != 0 && tie < 255;
+  }
 
-  // Takes one from the lanes of 16 bits where the bit of `cells` is set, and `rest` at most `most`,
-  // unsigned. Of underflow at random, which stays so.
-  Ints less_one_where(Ints cells, Ints rest, int most) const {
-    const Ints bins = sub_shorts(cells, shorts(static_cast<int>(kFirstBinCell)));
-    const Ints index = _mm256_srli_epi16(bins, 3);  // of a byte; the upper half of a lane is unused
-    const Ints in_second = _mm256_slli_epi16(index, 3);  // bit 4 to bit 7
-    const Ints low = _mm256_and_si256(index, shorts(15));
-    const Ints bytes = _mm256_blendv_epi8(_mm256_shuffle_epi8(first_, low),
-                                          _mm256_shuffle_epi8(second_, low), in_second);
-    const Ints powers = _mm256_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2,
-                                         4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0);
-    const Ints wanted = both(_mm256_shuffle_epi8(powers, both(bins, shorts(7))), shorts(255));
-    const Ints set = _mm256_blendv_epi8(_mm256_cmpeq_epi16(both(bytes, wanted), wanted), last_,
-                                        _mm256_cmpeq_epi16(bins, shorts(256)));
-    const Ints near = _mm256_cmpeq_epi16(_mm256_min_epu16(rest, shorts(most)), rest);
-    return _mm256_adds_epi16(cells, both(set, near));
+  TieCells(const UniformRule<float>& rule, int tie)
+      : factor_(shorts(rule.tie_slots.factor)), exception_(shorts(rule.tie_slots.exception)) {
+    alignas(16) unsigned char beyond[16];
+    for (int slot = 0; slot < 16; ++slot) {
+      const bool below = (rule.tie_slots.below >> slot & 1) != 0;
+      beyond[slot] = static_cast<unsigned char>(below ? tie + 1 : 0);
+    }
+    beyond_ = _mm256_broadcastsi128_si256(load16(beyond));
+  }
+
+  // One less where the rest above the edge, unsigned, says so. At random outside the bins, where
+  // that changes nothing.
+  Ints lowered(Ints cells, Ints rests) const {
+    const Ints slots = _mm256_srli_epi16(_mm256_mullo_epi16(cells, factor_), 12);
+    const Ints beyond = _mm256_andnot_si256(_mm256_cmpeq_epi16(cells, exception_),
+                                            _mm256_shuffle_epi8(beyond_, slots));
+    const Ints below = _mm256_subs_epu16(beyond, rests);
+    return _mm256_subs_epi16(cells, min_shorts(below, shorts(1)));
   }
 
  private:
-  Ints first_, second_, last_;
+  Ints factor_, exception_, beyond_;
 };
 
 // Cells of pairs, the larger in the upper half of a lane.

@@ -120,31 +120,35 @@ inline LoadedPairs load_pairs(const T* values) {
   }
 }
 
-// A bit for each of 257 bins.
-class BinBits {
+// Cells that narrow values, at most `tie` above their edges, are guessed to have reached and have
+// not: a bit for each of 257.
+class TieCells {
  public:
-  // As bits of cells.
-  explicit BinBits(const std::uint32_t (&bits)[9]) {
-    constexpr int kShift = static_cast<int>(kFirstBinCell);
+  static bool hold(const UniformRule<float>&, int) { return true; }
+
+  TieCells(const UniformRule<float>& rule, int tie) : tie_(shorts(tie)) {
+    constexpr int kShift = static_cast<int>(kFirstBinCell);  // bits are of bins
     std::uint32_t carried = 0;
     for (int word = 0; word < 9; ++word) {
+      const std::uint32_t bits = rule.narrow_ties[word];
       const Ints more = _mm512_or_si512(bits_, shorts(1 << word));
-      bits_ = _mm512_mask_mov_epi16(bits_, bits[word] << kShift | carried, more);
-      carried = bits[word] >> (32 - kShift);
+      bits_ = _mm512_mask_mov_epi16(bits_, bits << kShift | carried, more);
+      carried = bits >> (32 - kShift);
     }
   }
 
-  // Takes one from the lanes of 16 bits where the bit of `cells` is set, and `rest` at most `most`,
-  // unsigned. Nothing of negative cells, whose bits are beyond the words.
-  Ints less_one_where(Ints cells, Ints rest, int most) const {
+  // One less where the rest above the edge, unsigned, says so. Not of negative cells, whose bits
+  // are beyond the words.
+  Ints lowered(Ints cells, Ints rests) const {
     const Ints word = _mm512_permutexvar_epi16(cells, bits_);  // by the lowest five bits
     const Ints bit = _mm512_srlv_epi16(word, _mm512_srli_epi16(cells, 5));
-    const __mmask32 near = _mm512_cmple_epu16_mask(rest, shorts(most));
+    const __mmask32 near = _mm512_cmple_epu16_mask(rests, tie_);
     const __mmask32 takes = _mm512_mask_test_epi16_mask(near, bit, shorts(1));
     return _mm512_mask_sub_epi16(cells, takes, cells, shorts(1));
   }
 
  private:
+  Ints tie_;
   Ints bits_ = _mm512_setzero_si512();
 };
 

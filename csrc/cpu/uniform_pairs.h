@@ -113,7 +113,8 @@ class NarrowPairs {
     // `least_bits` knows no bound beyond the largest value.
     const float largest = widen(T{static_cast<decltype(T::bits)>(kLargest)});
     return rule.narrow_doubt < __builtin_inff() && rule.narrow_doubt <= largest &&
-           rule.ties <= kTies && (rule.narrow_doubt > 0.0f) == kNearZero;
+           rule.ties <= kTies && (rule.ties != Ties::kSome || TieCells::hold(rule, tie(rule))) &&
+           (rule.narrow_doubt > 0.0f) == kNearZero;
   }
 
   explicit NarrowPairs(const UniformRule<float>& rule)
@@ -121,8 +122,7 @@ class NarrowPairs {
         last_(floats((static_cast<float>(overflow_cell(rule.bins)) - 0.5f) * kFixedUnit)),
         beyond_(floats(rule.thresholds[rule.bins])),
         overflow_(shorts(overflow_cell(rule.bins))),
-        tie_(static_cast<int>(rule.narrow_tie * kFixedUnit)),
-        ties_(rule.narrow_ties),
+        ties_(rule, tie(rule)),
         zero_(kNearZero ? units_of_zero(rule) : ints(0)),
         near_zero_(kNearZero ? std::max(least_bits(rule.narrow_doubt) - 1, 1) : 0) {}
 
@@ -138,7 +138,7 @@ class NarrowPairs {
     smallest_ = min(smallest_, pairs.less);
     Ints cells = pairs.upper;
     if constexpr (kTies == Ties::kSome) {  // keeps the order of a pair
-      cells = ties_.less_one_where(cells, swapped(pairs.lower), tie_);
+      cells = ties_.lowered(cells, pairs.rests());
     }
     return inside(cells, overflow_);
   }
@@ -160,6 +160,10 @@ class NarrowPairs {
  private:
   static constexpr int kMagnitude = (1 << (8 * sizeof(T) - 1)) - 1;
   static constexpr int kLargest = largest_bits(TypeTag<T>{});
+
+  static int tie(const UniformRule<float>& rule) {
+    return static_cast<int>(rule.narrow_tie * kFixedUnit + 0.5f);
+  }
 
   // Of the smallest magnitude that reaches `bound`.
   static int least_bits(float bound) {
@@ -187,18 +191,17 @@ class NarrowPairs {
   Ints guess_of(Floats x) const {
     const Floats guess = guess_(x);
     if constexpr (kTies == Ties::kLastEdge) {  // clamped half way between integers
-      const Ints cell = floor_of(at_most(guess, last_));
+      const Ints cell = nearest(at_most(guess, last_));
       return add_where_at_least(cell, x, beyond_, ints(static_cast<int>(kFixedUnit)));
     } else {
-      return floor_of(guess);
+      return nearest(guess);
     }
   }
 
   Guess<false> guess_;
   Floats last_, beyond_;
   Ints overflow_;
-  int tie_;
-  BinBits ties_;
+  TieCells ties_;
   Ints zero_;
   int near_zero_;
   Ints nearest_ = ints(-1);

@@ -66,6 +66,24 @@ def test_narrow_values_on_and_beside_decimal_edges(kernel, isa, patterns, name, 
     counted(kernel, shuffled(ordinary), kernel.Uniform(np.linspace(*low_high, 257)))
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "bins"),
+    [
+        (-4.8, 5.0, 64),  # slots of neighbors, the last edge among the ties
+        (-0.1, 1.0, 256),  # but for one cell
+        (-4.1, 4.7, 256),  # scattered slots
+        (-0.35, 4.45, 256),  # but for one cell
+        (-0.4, 0.2, 256),  # no slots
+        (-4.1, 1.7, 256),
+    ],
+)
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+def test_ties_below_their_edges_and_not(kernel, isa, patterns, name, low, high, bins):
+    """Decimal edges that narrow values fall on, some rounded up, some not: TieSlots of grid.h."""
+    x = patterns(FLOATS[name])
+    counted(kernel, shuffled(x), kernel.Uniform(np.linspace(low, high, bins + 1)))
+
+
 @pytest.mark.parametrize("name", ["float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"])
 @pytest.mark.parametrize("high", [1e3, 1e8, 1e10, 1e12])
 def test_the_largest_narrow_values_near_an_edge_at_zero(kernel, isa, patterns, name, high):
