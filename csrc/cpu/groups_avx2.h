@@ -21,17 +21,32 @@ inline SubHistograms sub_histograms(std::uint32_t rotation) {
   return _mm256_and_si256(turned, _mm256_set1_epi32(7));
 }
 
-// Places 32 values, placer(lanes) -> PlacedLanes for eight.
+// Of the words; `sub` is below 8.
+inline __m256i indices_of(const PlacedLanes& placed, SubHistograms sub) {
+  return _mm256_add_epi32(_mm256_slli_epi32(placed.cell, 3), sub);
+}
+
+inline __m256i indices_of(const PlacedUnits& placed, SubHistograms sub) {
+  return _mm256_or_si256(
+      _mm256_and_si256(_mm256_srli_epi32(placed.units, 5), _mm256_set1_epi32(-8)), sub);
+}
+
+inline __m256i digits_of(const PlacedLanes& placed) { return placed.digit; }
+
+inline __m256i digits_of(const PlacedUnits& placed) {
+  return _mm256_and_si256(placed.units, _mm256_set1_epi32(255));
+}
+
+// Places 32 values, placer(lanes) -> PlacedLanes or PlacedUnits of eight.
 template <class Placer, class T, class Word, class Between>
 inline void place_group(Placer& placer, const T* values, SubHistograms sub, WordGroup<Word>& group,
                         const Between& between) {
   for (std::int32_t j = 0; j < kWordGroup; j += 8) {
-    const PlacedLanes placed = placer(load_lanes(values + j));
-    const __m256i index = _mm256_add_epi32(_mm256_slli_epi32(placed.cell, 3), sub);
-    _mm256_store_si256(reinterpret_cast<__m256i*>(group.indices + j), index);
+    const auto placed = placer(load_lanes(values + j));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(group.indices + j), indices_of(placed, sub));
     if constexpr (sizeof(Word) == sizeof(std::uint64_t)) {
       const __m256i one = _mm256_set1_epi32(static_cast<int>(std::uint32_t{1} << kDigitBits));
-      const __m256i increment = _mm256_or_si256(placed.digit, one);
+      const __m256i increment = _mm256_or_si256(digits_of(placed), one);
       _mm256_store_si256(reinterpret_cast<__m256i*>(group.increments + j), increment);
     }
     between(j, j + 8);

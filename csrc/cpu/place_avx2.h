@@ -17,7 +17,14 @@ struct PlacedLanes {
   __m256i digit;
 };
 
+// Those of a dyadic grid as one integer, cell << 8 | digit.
+struct PlacedUnits {
+  __m256i units;
+};
+
 inline __m256i cells_of(const PlacedLanes& placed) { return placed.cell; }
+
+inline __m256i cells_of(const PlacedUnits& placed) { return _mm256_srai_epi32(placed.units, 8); }
 
 constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
@@ -242,40 +249,36 @@ class DyadicLanes {
 
   explicit DyadicLanes(const DyadicRule& rule)
       : scale_(power_of_two<V>(8 - rule.exponent)),
-        underflow_(_mm256_set1_epi32(static_cast<int>(rule.origin) - 1)),
-        overflow_(_mm256_set1_epi32(static_cast<int>(rule.origin) + rule.bins)),
-        cell_zero_(_mm256_set1_epi32(static_cast<int>(rule.origin) - 2)) {}
+        least_(static_cast<float>(rule.origin) * 256.0f - 128.0f),
+        most_(static_cast<float>(rule.origin + rule.bins) * 256.0f + 128.0f),
+        nan_(_mm256_set1_epi32(static_cast<int>(rule.origin - 2) * 256)) {}
 
-  PlacedLanes operator()(__m256 x) const {
-    const __m256 scaled = _mm256_floor_ps(_mm256_mul_ps(x, _mm256_set1_ps(scale_)));
-    // Too large becomes 2^30, too small and NaN the smallest integer.
-    const __m256i units = _mm256_cvttps_epi32(_mm256_min_ps(_mm256_set1_ps(0x1p30f), scaled));
-    return finish(units, _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
+  PlacedUnits operator()(__m256 x) const {
+    const __m256 scaled = _mm256_mul_ps(x, _mm256_set1_ps(scale_));
+    const __m256 inside =
+        _mm256_max_ps(_mm256_set1_ps(least_), _mm256_min_ps(_mm256_set1_ps(most_), scaled));
+    return finish(_mm256_cvttps_epi32(_mm256_floor_ps(inside)));
   }
 
-  PlacedLanes operator()(Doubles x) const {
-    const __m256d low = x.low;
-    const __m256d high = x.high;
-    return finish(join(units(low), units(high)),
-                  narrow_masks(_mm256_cmp_pd(low, low, _CMP_UNORD_Q),
-                               _mm256_cmp_pd(high, high, _CMP_UNORD_Q)));
-  }
+  PlacedUnits operator()(Doubles x) const { return finish(join(units(x.low), units(x.high))); }
 
  private:
   __m128i units(__m256d x) const {
-    const __m256d scaled = _mm256_floor_pd(_mm256_mul_pd(x, _mm256_set1_pd(scale_)));
-    return _mm256_cvttpd_epi32(_mm256_min_pd(_mm256_set1_pd(0x1p30), scaled));
+    const __m256d scaled = _mm256_mul_pd(x, _mm256_set1_pd(scale_));
+    const __m256d inside =
+        _mm256_max_pd(_mm256_set1_pd(static_cast<double>(least_)),
+                      _mm256_min_pd(_mm256_set1_pd(static_cast<double>(most_)), scaled));
+    return _mm256_cvttpd_epi32(_mm256_floor_pd(inside));
   }
 
-  PlacedLanes finish(__m256i units, __m256i nan) const {
-    const __m256i index = clamp(_mm256_srai_epi32(units, 8), underflow_, overflow_);
-    // NaN, clamped like an underflow, goes one cell further down.
-    return {_mm256_add_epi32(_mm256_sub_epi32(index, cell_zero_), nan),
-            _mm256_and_si256(units, _mm256_set1_epi32(255))};
+  // NaN has become the smallest integer.
+  PlacedUnits finish(__m256i units) const {
+    return {_mm256_sub_epi32(_mm256_max_epi32(units, nan_), nan_)};
   }
 
   V scale_;
-  __m256i underflow_, overflow_, cell_zero_;
+  float least_, most_;  // the middle of the cells outside
+  __m256i nan_;
 };
 
 // ---- log ----
