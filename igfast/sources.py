@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .analysis.online import RUNNING_FIELDS, Online
+from .analysis.series import alike
 from .histograms import Histogram
 
 Int = NDArray[np.int64]
@@ -75,31 +76,53 @@ class Memory:
             )
         if (np.diff(self.steps) <= 0).any():
             raise ValueError("steps must increase from record to record")
-        names = self._records[0].names
         for step, record in zip(self.steps, self._records, strict=True):
-            if record.names != names:
-                raise ValueError(
-                    f"the histogram of step {step} has layers {record.names}, expected {names}"
-                )
+            self._check(step, record)
+
+    def _check(self, step: Any, record: Histogram) -> None:
+        """Refuse a record that the first one cannot be compared with."""
+        first = self._records[0]
+        if record.names != first.names:
+            raise ValueError(
+                f"the histogram of step {step} has layers {record.names}, expected {first.names}"
+            )
+        kinds = record.grid.kind, first.grid.kind
+        if kinds[0] != kinds[1]:
+            raise ValueError(
+                f"the histogram of step {step} lies on a {kinds[0]} grid, that of step "
+                f"{self.steps[0]} on a {kinds[1]} one; record all of a run on grids of one kind"
+            )
+        if record.grid.kind == "dyadic" and record.bins != first.bins:
+            raise ValueError(
+                f"the histogram of step {step} has {record.bins} bins, that of step "
+                f"{self.steps[0]} {first.bins}; record all of a run with as many"
+            )
+
+    def _known(self, quantity: str) -> None:
+        if quantity not in self.quantities:
+            raise KeyError(f"these histograms are of 'param', there is no quantity {quantity!r}")
 
     def layers(self, quantity: str) -> tuple[str, ...]:
+        self._known(quantity)
         return self._records[0].names
 
     def shapes(self, quantity: str) -> Sequence[tuple[int, ...] | None]:
-        return [None] * len(self._records[0].names)
+        return [None] * len(self.layers(quantity))
 
     def steps_of(self, quantity: str) -> Int:
+        self._known(quantity)
         return self.steps
 
     def recorded_steps(self, quantity: str) -> Int:
-        return self.steps
+        return self.steps_of(quantity)
 
     def memberships_of(self, quantity: str) -> Int:
-        return np.zeros_like(self.steps)
+        return np.zeros_like(self.steps_of(quantity))
 
     def histogram_series(
         self, quantity: str, layers: Sequence[str | int] | None = None
     ) -> Sequence[Histogram]:
+        self._known(quantity)
         if layers is None:
             return self._records
         return [record.select([record.index(one) for one in layers]) for record in self._records]
@@ -110,10 +133,11 @@ class Memory:
         steps: Int | None = None,
         layers: Sequence[str | int] | None = None,
     ) -> dict[str, NDArray[Any]]:
+        self._known(quantity)
         return {}
 
     def moment_steps(self, quantity: str) -> Int:
-        return self.steps[:0]
+        return self.steps_of(quantity)[:0]
 
     def running(
         self,
@@ -122,7 +146,7 @@ class Memory:
         layers: Sequence[str | int] | None = None,
     ) -> dict[str, Float]:
         online = Online()
-        records = self.histogram_series(quantity, layers)
+        records = alike(self.histogram_series(quantity, layers))
         found = [online(*pair) for pair in zip(self.steps.tolist(), records, strict=True)]
         wanted = slice(None) if steps is None else np.isin(self.steps, steps)
         return {

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .derivative import Derivative, log_differentiate
 
+Float = NDArray[np.float64]
+
 CLEAR = 4.0  # standard errors that L must hold: ln L needs small relative errors
 STRAIGHT = 1e-9  # relative change of slope below which a record was interpolated
 FEWEST = 10  # informative records
@@ -23,8 +25,9 @@ class UnresolvedLength(ValueError):
 def informative(times: ArrayLike, length: ArrayLike, error: ArrayLike | None) -> NDArray[np.bool_]:
     """(T,) whether a record measures L: interpolated and unresolved ones do not.
 
-    Inside an adaptive segment L is linear in the step: only the segment's ends were measured.
-    Records before L stands clear of zero for good have no useful logarithm.
+    Inside an adaptive segment L is linear in the step: only the segment's ends were measured. Where
+    L stands still, every record says so. Records before L stands clear of zero for good have no
+    useful logarithm; nor have those at which L or its error is not known.
 
     Parameters
     ----------
@@ -40,17 +43,31 @@ def informative(times: ArrayLike, length: ArrayLike, error: ArrayLike | None) ->
     [False, False, True, True, True]
     """
     t, values = np.asarray(times, dtype=np.float64), np.asarray(length, dtype=np.float64)
+    return _measured(t, values, error) & _clear(t, values, error)
+
+
+def _measured(t: Float, values: Float, error: ArrayLike | None) -> NDArray[np.bool_]:
+    """Not interpolated, and known with its error."""
     known = np.isfinite(values)
-    least = 0.0 if error is None else CLEAR * np.nan_to_num(np.asarray(error, dtype=np.float64))
-    keep = np.ones(t.size, dtype=np.bool_)
+    measured = known.copy()
     slope = np.diff(values) / np.diff(t)
     with np.errstate(invalid="ignore"):
-        keep[1:-1] = np.abs(np.diff(slope)) > STRAIGHT * np.abs(slope[:-1])
-        clear = known & (values > least) & (t > 0)
-    last_hidden = np.flatnonzero(~clear)
-    if last_hidden.size:
-        keep[: last_hidden[-1] + 1] = False
-    return keep
+        measured[1:-1] = np.abs(np.diff(slope)) >= STRAIGHT * np.abs(slope[:-1])
+    measured[np.flatnonzero(known)[-1:]] = True  # ends a segment, though L be lost afterwards
+    if error is not None:
+        measured &= np.isfinite(np.asarray(error, dtype=np.float64))
+    return measured
+
+
+def _clear(t: Float, values: Float, error: ArrayLike | None) -> NDArray[np.bool_]:
+    """After the last record at which L, as far as it is known, stands not clear of zero."""
+    known = np.isfinite(values)
+    least = 0.0 if error is None else CLEAR * np.nan_to_num(np.asarray(error, dtype=np.float64))
+    with np.errstate(invalid="ignore"):
+        hidden = np.flatnonzero(known & ~((values > least) & (t > 0)))
+    clear = known.copy()
+    clear[: hidden[-1] + 1 if hidden.size else 0] = False
+    return clear
 
 
 def local_exponent(
@@ -100,11 +117,7 @@ def local_exponent(
         errors = None  # of an estimator that has none
     keep = informative(t, values, errors)
     if keep.sum() < FEWEST:
-        raise UnresolvedLength(
-            f"L is measured by {keep.sum()} of {t.size} records, {FEWEST} are needed: it stands "
-            f"{CLEAR:g} standard errors clear of zero in no others; record more often or use more "
-            "splits"
-        )
+        raise UnresolvedLength(_unresolved(t, values, errors))
     t, values = t[keep], values[keep]
     count = max(int(np.ceil(PER_DECADE * np.log10(t[-1] / t[0]))), 2) + 1
     at = np.clip(np.geomspace(t[0], t[-1], count), t[0], t[-1])
@@ -116,6 +129,18 @@ def local_exponent(
         strength=strength,
         error=None if errors is None else errors[keep],
         at=at,
+    )
+
+
+def _unresolved(t: Float, values: Float, errors: Float | None) -> str:
+    unknown = ~np.isfinite(values)
+    clear, measured = _clear(t, values, errors), _measured(t, values, errors)
+    between = int((clear & ~measured).sum())
+    return (
+        f"L is measured by {(clear & measured).sum()} of {t.size} records, {FEWEST} are needed: at "
+        f"{(~clear & ~unknown).sum()} it is not yet {CLEAR:g} standard errors clear of zero, at "
+        f"{between} interpolated within a segment, at {unknown.sum()} not known; record more often "
+        "or use more splits"
     )
 
 

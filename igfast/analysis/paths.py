@@ -99,7 +99,7 @@ def split_estimate(series: Sequence[LayerSeries], records: int) -> SplitEstimate
     for part, one in zip(series, found, strict=True):
         here = slice(part.first + part.counted.start, part.first + part.counted.stop)
         floor[here], turning[here] = one.noise_floor[part.counted], one.turning[part.counted]
-    lengths = np.array([one.length[-1] for one in found])
+    lengths = np.nan_to_num([one.length[-1] for one in found])
     added = 0.0
     if lengths.sum() > 0:
         added = float(np.average([one.added for one in found], weights=lengths))
@@ -124,7 +124,7 @@ def _independent_error(
     """
     variance = np.zeros(records)
     moved = [np.diff(one.length)[part.counted] for part, one in zip(series, found, strict=True)]
-    longest = int(np.argmax([steps.sum() for steps in moved])) if moved else 0
+    longest = int(np.argmax([np.nan_to_num(steps.sum()) for steps in moved])) if moved else 0
     scale = [_scale_error(one) for one in found]
     for number, (part, one) in enumerate(zip(series, found, strict=True)):
         after = slice(part.first + part.counted.start + 1, part.first + part.counted.stop + 1)

@@ -15,12 +15,15 @@ Float = NDArray[np.float64]
 
 MOST_CUT = 0.05  # share of the length that half as many records may lose, and that arcs may add
 CONVERGENCE = (1.25, 4.0)  # least and most that losses are taken to fall by as records double
+FEWEST = 3  # records of which every second tells anything
 MOST_LOST_DIRECTION = 0.25  # share of the length that may lie where the direction is lost
 
 
 @dataclass(frozen=True)
 class Sampling:
     """How the length of a layer's path depends on how often it was recorded.
+
+    As far as the length is known: to the last record before one without elements.
 
     Attributes
     ----------
@@ -37,6 +40,8 @@ class Sampling:
         length; NaN where single records do not resolve the motion.
     lost_direction : float
         Share of the length in intervals at which the path turns by more than 60°.
+    records : int
+        At which the length is known; fewer than 3 say nothing.
     """
 
     length: float
@@ -46,6 +51,7 @@ class Sampling:
     added: float
     turning: float
     lost_direction: float
+    records: int
 
     @property
     def coarse(self) -> bool:
@@ -70,6 +76,11 @@ class Sampling:
     @property
     def statement(self) -> str:
         """One sentence for reports."""
+        if self.records < FEWEST:
+            return (
+                f"Sampling cannot be judged: of {FEWEST} records that are needed the length is "
+                f"known at {self.records}."
+            )
         half = (
             f"every second record gives L = {self.length_every_second:.3g}, "
             f"every fourth {self.length_every_fourth:.3g},"
@@ -95,19 +106,22 @@ def judge_sampling(whole: SplitEstimate, second: PathEstimate, fourth: PathEstim
     records = len(whole.length)
     if records < 1:
         raise ValueError("a length needs at least one record; this run has none yet")
-    last, before = 2 * ((records - 1) // 2), 4 * ((records - 1) // 4)
-    lengths = np.diff(whole.length)
-    known = np.isfinite(whole.turning)
+    reached = max(whole.known - 1, 0)
+    last, before = 2 * (reached // 2), 4 * (reached // 4)
+    lengths = np.diff(whole.length[: reached + 1])
+    turning = whole.turning[:reached]
+    known = np.isfinite(turning)
     total = float(lengths.sum())
-    lost = float(lengths[known & (whole.turning > SMOOTH_TURN)].sum())
+    lost = float(lengths[known & (turning > SMOOTH_TURN)].sum())
     return Sampling(
         float(whole.length[last]),
         float(whole.length_error[last]),
-        float(second.length[-1]),
-        float(fourth.length[-1] + whole.length[last] - whole.length[before]),
+        float(second.length[last // 2]),
+        float(fourth.length[before // 4] + whole.length[last] - whole.length[before]),
         whole.added,
-        _weighted_median(whole.turning[known], lengths[known]),
+        _weighted_median(turning[known], lengths[known]),
         lost / total if total > 0 else 0.0,
+        whole.known,
     )
 
 

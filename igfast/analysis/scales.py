@@ -51,6 +51,8 @@ class LengthByScale:
     @property
     def statement(self) -> str:
         """One sentence on what the length of this path is."""
+        if np.isnan(self.lengths).any():
+            return "The length of this path is not known: too few elements, or a single split."
         if len(self.scales) < PLATEAU:
             return f"Too few records to compare scales: L = {self.lengths[0]:.3g}."
         if self.plateau is None:
@@ -71,7 +73,8 @@ def length_by_scale(series: Sequence[LayerSeries], whole: PathEstimate) -> Lengt
     """L(τ) of a run from the series it was cut into and the estimate from its records as they are.
 
     Histograms are averaged over symmetric windows of records, which leaves a straight path as it
-    is and shortens what goes to and fro within a window.
+    is and shortens what goes to and fro within a window. As far as the length is known: to the last
+    record before one without elements.
 
     Examples
     --------
@@ -89,8 +92,11 @@ def length_by_scale(series: Sequence[LayerSeries], whole: PathEstimate) -> Lengt
     found = [estimate(series, partial(_smoothed, window=w), records) for w in windows[1:]]
     found.insert(0, whole)
     steps = np.concatenate([np.diff(part.steps) for part in series] or [np.ones(1)])
-    lengths = np.array([one.length[-1] for one in found])
-    errors = np.array([one.length_error[-1] for one in found])
+    last = max(whole.known - 1, 0)
+    lengths = np.array([one.length[last] for one in found])
+    errors = np.array([one.length_error[last] for one in found])
+    if records > 1 and last == 0:
+        lengths[:] = np.nan
     scales = np.array(windows) * float(np.median(steps))
     return LengthByScale(scales, lengths, errors, _plateau(lengths, errors))
 

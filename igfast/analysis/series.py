@@ -21,6 +21,7 @@ from .. import alignment
 from ..alignment import Bins, CommonGrid
 from ..grids import MAX_BINS, dyadic_edges
 from ..histograms import Histogram, align
+from ..measures.binned import mean_and_variance
 from ..measures.operands import centered
 
 Int = NDArray[np.int64]
@@ -41,8 +42,9 @@ class LayerSeries:
     took on average; ``first`` is the index of the first record in the run. Of the T−1 steps
     between records those in ``counted`` belong to this series, the others are context. ``edges``
     (B+1,) are those of the bins; ``moments`` (T, 2) mean and variance of all finite elements, or
-    None where they were not recorded. Where the records have no bin in common B is 0, and all that
-    is known of them lies in ``split_outside``.
+    None where they were not recorded; ``binned_moments`` (T, 2) those of the elements in range of
+    each record's own bins, None where no others than these are known. Where the records have no
+    bin in common B is 0, and all that is known of them lies in ``split_outside``.
     """
 
     first: int
@@ -53,6 +55,7 @@ class LayerSeries:
     counted: slice
     edges: Float
     moments: Float | None = None
+    binned_moments: Float | None = None
 
     def cells(self) -> Float:
         """(T, B+2) counts over all splits: underflow, bins, overflow."""
@@ -94,8 +97,10 @@ def cut(
     """Series that together take every step of a one-layer run once, each on one grid.
 
     Across a change of membership (another sharding, so that splits hold other elements) there is
-    no step. ``moments`` (T, 2) are mean and variance of every record. Records with more splits
-    than others give them up: 8 splits merge exactly into 4.
+    no step. Steps to and from a record without elements, as of a layer that is all NaN, are series
+    of their own: what is not known there is known elsewhere. ``moments`` (T, 2) are mean and
+    variance of every record. Records with more splits than others give them up: 8 splits merge
+    exactly into 4.
     """
     if not len(steps):
         return []
@@ -103,7 +108,12 @@ def cut(
         memberships = np.zeros(len(steps), dtype=np.int64)
     breaks = [0, *(np.flatnonzero(np.diff(memberships)) + 1).tolist(), len(steps)]
     found: list[LayerSeries] = []
+    empty = np.array([not _elements(record) for record in records])
     for start, stop in itertools.pairwise(breaks):
+        for at in range(start, stop - 1):
+            if empty[at] or empty[at + 1]:
+                found.append(_series(steps, records, at, at + 2, slice(0, 1)))
+    for start, stop in _held(empty, breaks):
         for a, b in _stretches(records, start, stop):
             if a > start:
                 low, high = _window(records, a, start, stop)
@@ -113,6 +123,16 @@ def cut(
     if moments is None:
         return found
     return [replace(s, moments=moments[s.first : s.first + len(s.steps)]) for s in found]
+
+
+def _elements(record: Histogram) -> int:
+    return int(record.split_counts.sum() + record.split_outside.sum())
+
+
+def _held(empty: NDArray[np.bool_], breaks: list[int]) -> list[tuple[int, int]]:
+    """Ranges of records that hold elements, between breaks."""
+    bounds = {*breaks, *np.flatnonzero(empty).tolist(), *(np.flatnonzero(empty) + 1).tolist()}
+    return [(a, b) for a, b in itertools.pairwise(sorted(bounds)) if not empty[a]]
 
 
 def _window(records: Sequence[Histogram], cut: int, start: int, stop: int) -> tuple[int, int]:
@@ -210,11 +230,22 @@ def _series(
         target = _target(stacked, exponents, origins)
         bins = _on_common(stacked, exponents, origins)
         edges = dyadic_edges(target.exponents, target.origins, bins.counts.shape[2])[0]
+        own_edges = dyadic_edges(exponents, origins, stacked.counts.shape[2])
     else:
         part = _aligned(part)
-        bins, edges = _concatenate(part), np.ravel(part[0].edges)
+        stacked = bins = _concatenate(part)
+        edges = own_edges = np.ravel(part[0].edges)
+    inside = None if stacked.offsets is None else stacked.offsets.sum(axis=1)
+    mean, variance = mean_and_variance(stacked.counts.sum(axis=1), inside, own_edges)
     return LayerSeries(
-        start, steps[start:stop], bins.counts, bins.outside, bins.offsets, counted, edges
+        start,
+        steps[start:stop],
+        bins.counts,
+        bins.outside,
+        bins.offsets,
+        counted,
+        edges,
+        binned_moments=np.stack([mean, variance], axis=1),
     )
 
 
@@ -224,6 +255,22 @@ def _aligned(records: Sequence[Histogram]) -> list[Histogram]:
     for record in records:
         head = align(head, record)[0]
     return [align(head, record)[1] for record in records]
+
+
+def alike(records: Sequence[Histogram]) -> Sequence[Histogram]:
+    """Records whose arrays have one shape: as few splits as any has, log grids on the coarsest."""
+    same = records if records[0].grid.kind == "dyadic" else _aligned(records)
+    splits = min(record.splits for record in same)
+    return [record if record.splits == splits else _with_splits(record, splits) for record in same]
+
+
+def _with_splits(record: Histogram, splits: int) -> Histogram:
+    return replace(
+        record,
+        split_counts=_dealt(record.split_counts, splits),
+        split_outside=_dealt(record.split_outside, splits),
+        offsets=None if record.offsets is None else _dealt(record.offsets, splits),
+    )
 
 
 def _on_common(bins: Bins, exponents: Int, origins: Int) -> Bins:
@@ -264,5 +311,9 @@ def _concatenate(records: Sequence[Histogram]) -> Bins:
 
 
 def _joined(parts: list[NDArray[Any]], splits: int) -> NDArray[Any]:
-    """Records of (1, G, B), dealt into ``splits`` groups: split g of 8 is part of split g mod 4."""
-    return np.concatenate([p.reshape(1, -1, splits, p.shape[2]).sum(axis=1) for p in parts])
+    return np.concatenate([_dealt(part, splits) for part in parts])
+
+
+def _dealt(part: NDArray[Any], splits: int) -> NDArray[Any]:
+    """(L, G, B) dealt into fewer splits: split 5 of 8 is part of split 1 of 4."""
+    return np.asarray(part.reshape(len(part), -1, splits, part.shape[2]).sum(axis=1))

@@ -3,7 +3,9 @@
 Γ² = ∫ (∂ₜp)²/p dx. Each takes a :class:`~igfast.analysis.series.LayerSeries` of T records and
 returns a :class:`PathEstimate` without standard errors: Γ·Δt is the distance of two neighbors, and
 L the sum of these. All of them add up what sampling noise they have, record by record; only
-``split`` (:mod:`igfast.analysis.paths`) does not. They differ in the distance.
+``split`` (:mod:`igfast.analysis.paths`) does not. They differ in the distance. Where two records
+have no bin in common, ``hellinger``, ``chi2`` and ``fisher_rao`` compare what lies below and above,
+so that a path that jumps goes on; of two such histograms alone all measures are NaN.
 
 In the notes σ is the layer's own width, b a kernel's, w a bin's, K counts occupied cells, and n is
 the number of elements.
@@ -41,6 +43,11 @@ class PathEstimate:
     velocity_squared_error: Float
     length: Float
     length_error: Float
+
+    @property
+    def known(self) -> int:
+        """Records, from the first on, at which the length is known: before one without elements."""
+        return int(np.isfinite(self.length).sum())
 
 
 def hellinger(series: LayerSeries) -> PathEstimate:
@@ -97,7 +104,8 @@ def gaussian(series: LayerSeries) -> PathEstimate:
     """From mean m and variance v alone: (Γ·Δt)² = [v'+Δm²]/(2v) + [v+Δm²]/(2v') − 1.
 
     Mean and variance are the recorded moments of all finite elements if every record has them,
-    else those of the elements in range, taken at their bin's mean position (offsets) or center.
+    else those of the elements in range of each record's own bins, taken at their bin's mean
+    position (offsets) or center.
 
     *Source.* The symmetrized KL divergence between N(m, v) and N(m', v'), to second order
     Γ² = ṁ²/σ² + 2σ̇²/σ²; J. Thiruthummal's SDE-Sim (2022) has the same form.
@@ -112,6 +120,8 @@ def gaussian(series: LayerSeries) -> PathEstimate:
     """
     if series.moments is not None and np.isfinite(series.moments).all():
         mean, variance = series.moments.T
+    elif series.binned_moments is not None:
+        mean, variance = series.binned_moments.T
     else:
         counts = series.cells()[:, 1:-1]
         mean, variance = binned.mean_and_variance(counts, _inside(series), series.edges)

@@ -137,14 +137,17 @@ def test_outside_joins_the_end_nodes():
 
 
 def test_records_without_a_common_bin():
-    """Disjoint grids: what lies below and above is compared, nodes and densities say nothing."""
+    """Disjoint grids: what lies below and above is compared, nodes and densities say nothing, and
+    means and variances are known of each by itself."""
     records = [record(X[:100] + m, Grid.dyadic(64, exponent=-3)) for m in (0, 0)]
     far = Grid.dyadic(64, exponent=-3, origin=8_000)
     records += [record(X[:100] + 1_004, far) for _ in range(2)]
     run = Trajectory.from_histograms(range(4), records)
     assert run.velocity_squared(layer="w", estimator="hellinger").tolist() == [0, 8, 0]
     assert run.velocity(layer="w", estimator="fisher_rao")[1] == pytest.approx(math.pi)
-    for estimator in ("node", "kde", "gaussian"):
+    moved = run.velocity(layer="w", estimator="gaussian")[1]
+    assert moved == pytest.approx(1_004 / X[:100].std(), rel=1e-2)
+    for estimator in ("node", "kde"):
         found = run.velocity(layer="w", estimator=estimator)
         assert np.isnan(found).tolist() == [False, True, False]
 

@@ -128,7 +128,7 @@ def test_no_transition_is_said_and_lags_without_onset_are_limits(curves, with_tr
 
 def test_coarse_sampling_is_a_note_at_the_top(curves):
     assert not any("coarse" in note for note in notes(curves))
-    coarse = Sampling(1.0, 0.01, 0.7, 0.6, 0.0, 0.5, 0.1)
+    coarse = Sampling(1.0, 0.01, 0.7, 0.6, 0.0, 0.5, 0.1, 9)
     motion = curves.main
     scrutiny = {0: replace(motion.scrutiny[0], sampling=coarse)}
     told = notes(replace(curves, main=replace(motion, scrutiny=scrutiny)))
