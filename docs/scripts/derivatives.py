@@ -52,9 +52,10 @@ def rms(values):
 
 def bands(seeds=200):
     print("truth inside ± 2 errors, 80 uneven times, noise 0.03; error over that of the best λ")
-    print("curve          error  noise part  ratio: median, 90 %   df")
+    print("curve          error  noise part  ratio: median, 90 %   df   first, last")
     cases = {
         "sin 6t": (lambda t: np.sin(6 * t), lambda t: 6 * np.cos(6 * t), 1),
+        "t²": (lambda t: t**2, lambda t: 2 * t, 1),
         "exp -4t": (lambda t: np.exp(-4 * t), lambda t: -4 * np.exp(-4 * t), 1),
         "sin 6t, n = 2": (lambda t: np.sin(6 * t), lambda t: -36 * np.sin(6 * t), 2),
         "|t - 1/2|": (lambda t: np.abs(t - 0.5), lambda t: np.sign(t - 0.5), 1),
@@ -75,11 +76,12 @@ def bands(seeds=200):
                 for k in np.linspace(-3, 3, 13)
             )
             inside = [np.mean(miss < 2 * found.error), np.mean(miss < 2 * found.noise_error)]
-            rows.append([*inside, rms(miss) / best, found.freedom])
+            ends = miss[[0, -1]] < 2 * found.error[[0, -1]]
+            rows.append([*inside, rms(miss) / best, found.freedom, *ends])
         mean, ratio = np.mean(rows, axis=0), np.array(rows)[:, 2]
         print(
             f"{name:14s} {mean[0]:5.3f} {mean[1]:8.3f} {np.median(ratio):12.2f}"
-            f" {np.quantile(ratio, 0.9):9.2f} {mean[3]:9.1f}"
+            f" {np.quantile(ratio, 0.9):9.2f} {mean[3]:9.1f} {mean[4]:7.2f} {mean[5]:5.2f}"
         )
 
 

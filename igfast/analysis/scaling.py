@@ -19,6 +19,9 @@ LEAST_OVERLAP = 0.3  # share of points that another size must reach: curves torn
 REACH, STEP = 3.0, 0.25  # of b, looked at on either side of the start
 BETTER = 0.5  # of the least distance near the start: a minimum farther away must go below
 WIDER = 0.5  # and leave this share of points within the range of another size
+AWAY = (0.5, 1.0)  # of b: an exponent that may as well be this much larger or smaller is not known
+NEARLY = 2.0  # times the least distance
+EXACT = 1e-12  # a distance that is rounding
 SIMPLEX = 0.15  # first steps in a and b
 NEAR = 0.03  # the same for bootstrap samples, which start at the best fit
 TOLERANCE = 1e-5
@@ -34,7 +37,8 @@ class Collapse:
     ----------
     a, b : float
     a_error, b_error : float
-        Standard errors from the bootstrap.
+        Standard errors from the bootstrap; infinite where b may be larger or smaller by a half and
+        the curves agree nearly as well, as with a master curve that is a power law.
     correlation : float
         Of a and b; near ±1 where f is close to a power law, which fixes a + b·(its exponent) only.
     quality : float
@@ -74,12 +78,16 @@ class Collapse:
 
 @dataclass(frozen=True)
 class _Curves:
-    """Curves in logarithms, x ascending; ``error`` is None or that of ln y."""
+    """Curves in logarithms, x ascending; ``error`` is None or that of ln y.
+
+    ``times`` is how often a point counts, as often as it was drawn.
+    """
 
     log_size: Float
     x: list[Float]
     y: list[Float]
     error: list[Float] | None
+    times: list[Float]
 
 
 def collapse(
@@ -137,13 +145,22 @@ def collapse(
     (-0.5, -1.0)
     """
     curves, given = _checked(sizes, x, y, errors)
-    labels = np.exp(curves.log_size)
+    labels = np.asarray(sizes, dtype=np.float64)
     several = min(np.unique(labels, return_counts=True)[1]) >= 3
     if resample not in ("auto", "runs", "points"):
         raise ValueError(f'resample must be "auto", "runs" or "points", got {resample!r}')
     resampled = ("runs" if several else "points") if resample == "auto" else resample
-    best = _best(curves, np.asarray(start, dtype=np.float64))
+    near = np.asarray(start, dtype=np.float64)
+    if near.shape != (2,) or not np.isfinite(near).all():
+        raise ValueError(f"start must be two finite numbers (a, b), got {start!r}")
+    best = _best(curves, near)
     value, overlap = _distance(curves, best)
+    if not math.isfinite(value):
+        raise ValueError(
+            f"no power law of the size brings the curves together: from start={start!r} fewer than "
+            f"{LEAST_OVERLAP:.0%} of the points come within the range of another size; give curves "
+            "that overlap, or a start where they do"
+        )
     rng = np.random.default_rng(SEED)
     found = np.array(
         [
@@ -152,7 +169,13 @@ def collapse(
         ]
     ).reshape(draws, 2)
     spread = found.std(axis=0, ddof=1) if draws > 1 else np.full(2, np.nan)
-    related = np.corrcoef(found.T)[0, 1] if draws > 1 and (spread > 0).all() else math.nan
+    if _slides(curves, best):
+        spread = np.full(2, np.inf)
+    if resampled == "runs":  # k of k runs drawn with replacement spread by (k − 1)/k too little
+        fewest = np.unique(labels, return_counts=True)[1].min()
+        spread *= math.sqrt(fewest / (fewest - 1)) if fewest > 1 else math.nan
+    moved = draws > 1 and (found.std(axis=0) > 0).all()
+    related = np.corrcoef(found.T)[0, 1] if moved else math.nan
     return Collapse(
         a=float(best[0]),
         b=float(best[1]),
@@ -181,6 +204,17 @@ def _best(curves: _Curves, start: Float) -> Float:
     distance, overlap = _distance(curves, far)
     better = distance < BETTER * _distance(curves, near)[0] and overlap > WIDER
     return far if better else near
+
+
+def _slides(curves: _Curves, best: Float) -> bool:
+    """Whether other exponents, far from the best, do nearly as well: only a mixture is fixed."""
+    value = _distance(curves, best)[0]
+    for away in AWAY:
+        for b in (best[1] - away, best[1] + away):
+            distance, overlap = _distance(curves, _with_best_a(curves, b))
+            if distance < max(NEARLY * value, EXACT) and overlap > WIDER:
+                return True
+    return False
 
 
 def _with_best_a(curves: _Curves, b: float) -> Float:
@@ -222,7 +256,9 @@ def _distance(curves: _Curves, point: Float) -> tuple[float, float]:
         inside = np.flatnonzero((right > 0) & (right < x.size) & (size != curves.log_size[other]))
         for index in (right[inside] - 1, right[inside]):
             d, near = x[index] - at[inside], y[index]
-            terms = np.stack([np.ones(d.size), d, near, d**2, d * near])
+            terms = curves.times[other][index] * np.stack(
+                [np.ones(d.size), d, near, d**2, d * near]
+            )
             if curves.error is not None:
                 terms /= curves.error[other][index] ** 2
             sums[:, inside] += terms
@@ -236,7 +272,8 @@ def _distance(curves: _Curves, point: Float) -> tuple[float, float]:
     if curves.error is not None:
         own = np.concatenate(curves.error)[known] ** 2
         squared /= own + wxx[known] / determinant[known]
-    return float(squared.mean()), float(known.mean())
+    times = np.concatenate(curves.times)[known]
+    return float(np.average(squared, weights=times)), float(known.mean())
 
 
 def _redrawn(curves: _Curves, what: str, rng: np.random.Generator) -> _Curves:
@@ -246,15 +283,16 @@ def _redrawn(curves: _Curves, what: str, rng: np.random.Generator) -> _Curves:
         for size in np.unique(curves.log_size):
             same = np.flatnonzero(curves.log_size == size)
             chosen[same] = rng.choice(same, same.size)
-        keep = [np.arange(curves.x[i].size) for i in chosen]
+        drawn = [np.ones(curves.x[i].size) for i in chosen]
     else:
-        keep = [np.unique(rng.integers(0, x.size, x.size)) for x in curves.x]
-    pairs = list(zip(chosen, keep, strict=True))
+        drawn = [np.bincount(rng.integers(0, n, n), minlength=n) for n in map(np.size, curves.x)]
+    pairs = [(i, np.flatnonzero(n)) for i, n in zip(chosen, drawn, strict=True)]
     return _Curves(
         curves.log_size[chosen],
         [curves.x[i][k] for i, k in pairs],
         [curves.y[i][k] for i, k in pairs],
         None if curves.error is None else [curves.error[i][k] for i, k in pairs],
+        [np.asarray(n[n > 0], dtype=np.float64) for n in drawn],
     )
 
 
@@ -265,7 +303,7 @@ def _checked(
     errors: Sequence[ArrayLike] | None,
 ) -> tuple[_Curves, tuple[tuple[Float, ...], tuple[Float, ...]]]:
     size = np.asarray(sizes, dtype=np.float64)
-    if size.ndim != 1 or np.unique(size).size < 2 or not (size > 0).all():
+    if size.ndim != 1 or np.unique(size).size < 2 or not _positive(size):
         raise ValueError(f"sizes must hold two different positive sizes at least, got {sizes!r}")
     if not len(x) == len(y) == size.size or (errors is not None and len(errors) != size.size):
         raise ValueError(
@@ -282,10 +320,10 @@ def _checked(
                 f"curve {run} must have x, y (and errors) of one shape (T,), T ≥ 3, got "
                 f"{at.shape}, {value.shape}, {spread.shape}"
             )
-        if not ((at > 0).all() and (value > 0).all() and (spread > 0).all()):
+        if not all(map(_positive, (at, value, spread))):
             raise ValueError(
-                f"x, y and errors of curve {run} must be positive: the collapse is fitted in "
-                "logarithms; leave out other points"
+                f"x, y and errors of curve {run} must be positive and finite: the collapse is "
+                "fitted in logarithms; leave out other points"
             )
         order = np.argsort(at)
         xs.append(at[order])
@@ -296,5 +334,10 @@ def _checked(
         [np.log(v) for v in xs],
         [np.log(v) for v in ys],
         None if errors is None else es,
+        [np.ones(v.size) for v in xs],
     )
     return logs, (tuple(xs), tuple(ys))
+
+
+def _positive(values: Float) -> bool:
+    return bool((np.isfinite(values) & (values > 0)).all())

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import split_tuning as tuning
-from .split_cells import join_outside, merge_sparse, roots
+from .split_cells import Roots, join_outside, merge_sparse, roots
 from .split_corners import Corners, corners
 from .split_errors import Variance, segment_ends, unresolved_motion, variance_of_lengths
 from .split_following import Followed, follow, lost_in_cells
@@ -140,16 +140,14 @@ def _measured(
 ) -> SplitLength:
     """From (T, G, B) counts of at least two records and two splits, none of them empty."""
     records, splits, _ = counts.shape
-    merged, apart = merge_sparse(counts)
-    curve = roots(merged)
-    at = records_for_pace(records)
-    few = curve.select(at)
-    weights = record_weights(follow(few, main_modes(few)).increments, at)
-    modes = find_modes(curve, weights)
+    seen = _seen(counts, ends=False)
+    if seen.modes.rank == 0:
+        seen = _seen(counts, ends=True)
+    merged, curve, modes = seen.merged, seen.curve, seen.modes
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)
     path = np.concatenate([[0.0], np.cumsum(np.maximum(chords, 0.0))])
-    lost = lost_in_cells(merged, apart, modes, weights)
+    lost = lost_in_cells(merged, seen.apart, modes, seen.weights)
     blind = _together(  # modes that noise shows, but too little of to be followed, may be missing
         modes.seen,
         tuning.TANGENT_ERROR * followed.straightened,
@@ -196,6 +194,26 @@ def _measured(
         lost,
         outside,
     )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Cells of a path and what is seen to move in them; see `merge_sparse` and `find_modes`."""
+
+    merged: Float
+    apart: NDArray[np.bool_]
+    curve: Roots
+    weights: Float
+    modes: Modes
+
+
+def _seen(counts: Float, ends: bool) -> _Seen:
+    merged, apart = merge_sparse(counts, ends)
+    curve = roots(merged)
+    at = records_for_pace(len(counts))
+    few = curve.select(at)
+    weights = record_weights(follow(few, main_modes(few)).increments, at)
+    return _Seen(merged, apart, curve, weights, find_modes(curve, weights, ends))
 
 
 def _whole_error(followed: Followed) -> float:

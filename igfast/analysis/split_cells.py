@@ -53,23 +53,39 @@ def join_outside(split_counts: ArrayLike, split_outside: ArrayLike) -> Float:
     return np.concatenate([outside[..., :1], counts, outside[..., 1:]], axis=-1)
 
 
-def merge_sparse(counts: Float) -> tuple[Float, Bool]:
+def merge_sparse(counts: Float, ends: bool = False) -> tuple[Float, Bool]:
     """(T, G, C) counts with neighboring cells joined until one record holds enough of each.
 
     And (C,) whether a cell is apart from the one before: where what is empty between them is as
     wide as each of them, as between the few values of quantized elements.
+
+    With ``ends`` what lies beyond the first or the last record's least and largest elements is not
+    joined with what lies within, be it as few as two elements in every split: of an edge that
+    wears off all motion is there, and the more of a layer the smaller it is.
     """
     splits = counts.shape[1]
     pooled = counts.sum(axis=1)
     most, smallest = pooled.max(axis=0), float(pooled.sum(axis=1).min())
-    least = max(tuning.COUNTS_PER_SPLIT * splits, smallest / tuning.LEAST_CELLS)
-    starts = first_cells(most, min(tuning.MIN_COUNT, least))
+    fewest = tuning.COUNTS_PER_SPLIT * splits
+    least = min(tuning.MIN_COUNT, max(fewest, smallest / tuning.LEAST_CELLS))
+    starts = first_cells(most, least)
+    if ends:
+        starts = _with_ends(starts, pooled, fewest)
     at = np.arange(len(most))
     first = np.minimum.reduceat(np.where(most > 0, at, len(most)), starts)
     last = np.maximum.reduceat(np.where(most > 0, at, -1), starts)
     wide, empty = last - first + 1, first[1:] - last[:-1] - 1
     apart = (empty > 0) & (empty >= np.maximum(wide[1:], wide[:-1]))
     return np.add.reduceat(counts, starts, axis=-1), np.concatenate([[True], apart])
+
+
+def _with_ends(starts: NDArray[np.intp], pooled: Float, fewest: float) -> NDArray[np.intp]:
+    """The same cells, cut where the first or the last record of (T, B) counts begins and ends."""
+    held = [np.flatnonzero(record) for record in (pooled[0], pooled[-1])]
+    cuts = np.unique([place for at in held for place in (at[0], at[-1] + 1)])
+    both = np.union1d(starts, cuts[(cuts > 0) & (cuts < pooled.shape[1])])
+    most = np.add.reduceat(pooled, both, axis=1).max(axis=0)
+    return np.asarray(both[first_cells(most, fewest)], dtype=np.intp)
 
 
 def pairs_of_cells(apart: Bool, offset: int) -> NDArray[np.intp]:
@@ -117,6 +133,19 @@ def _root(counts: Float, total: Float, of_none: float = tuning.ROOT_OF_NONE**2) 
     """Of splits, which tell the noise, without the step at none: it would be noise of their own."""
     shift = np.where(counts > 0, tuning.ROOT_SHIFT, of_none)
     return np.asarray(2.0 * np.sqrt((counts + shift) / total))
+
+
+def products(before: Float, after: Float) -> Float:
+    """(K, G, G) products Σ_b Δp_b^(g) Δp_b^(h) / p_b between (K, G, B) counts."""
+    middle = 0.5 * (_shares(before.sum(axis=1)) + _shares(after.sum(axis=1)))
+    change = (_shares(after) - _shares(before)) / np.sqrt(np.where(middle > 0, middle, 1.0))[
+        :, None
+    ]
+    return np.asarray(change @ change.transpose(0, 2, 1))
+
+
+def _shares(counts: Float) -> Float:
+    return np.asarray(counts / counts.sum(axis=-1, keepdims=True))
 
 
 def smooth(values: Float, half: int) -> Float:

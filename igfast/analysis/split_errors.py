@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import split_tuning as tuning
-from .split_square import products
+from .split_cells import products
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]

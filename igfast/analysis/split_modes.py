@@ -94,15 +94,16 @@ class Modes:
         return float(np.sqrt(1 + np.square((self.rank + 1) * value) / total) - 1)
 
 
-def find_modes(curve: Roots, weights: Float | None = None) -> Modes:
+def find_modes(curve: Roots, weights: Float | None = None, ends: bool = False) -> Modes:
     """Modes that stand clear of noise in most of the splits.
 
     First in all cells, then in what these leave out, averaged over more and more neighboring
     cells: there is less noise in fewer cells, and all but a small part of most motion. ``weights``
-    (T,) of records are their shares of the path (``split_pace.py``).
+    (T,) of records are their shares of the path (``split_pace.py``). With ``ends`` the cells are
+    those where edges wear off (``merge_sparse``).
     """
     seen = _centered(curve, weights)
-    modes = _searched(seen, tuning.SEARCHES)
+    modes = _searched(seen, (*tuning.SEARCHES, *(tuning.SEARCH_OF_ENDS if ends else ())))
     if modes.rank == 0:
         modes = _clear_displacement(curve, modes)
     cells = len(seen.shape)

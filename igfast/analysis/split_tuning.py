@@ -30,6 +30,8 @@ JOINED_CELLS = (1, 4, 16)
 # Modes are looked for in so many joined cells, and taken if this much of the estimated direction is
 # the true one (squared cosine): the surest first, since noise in one mode leaves the next.
 SEARCHES = ((1, 0.85), (4, 0.85), (16, 0.4))
+# Of edges, whose motion is in single cells.
+SEARCH_OF_ENDS = ((1, 0.4),)
 # Where no mode is found, the way from the first record to the last is one, if its square is this
 # many times its error. Of so many equal parts of the path, and as many that overlap them by half,
 # one has to be so much: chance has more of them to choose from.

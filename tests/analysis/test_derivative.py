@@ -207,6 +207,24 @@ def test_total_variation_keeps_a_jump():
     assert jump.method == "total_variation"
 
 
+@pytest.mark.parametrize(("order", "span"), [(1, 1.0), (1, 20.0), (2, 20.0)])
+def test_the_strength_of_total_variation_is_that_of_the_formula(order, span):
+    """Of Σ (f − y)² + λ ∫ |du/dt| dt in the caller's units the solution for λ is the least."""
+    t = uneven(60, 2) * span
+    y = np.abs(t / span - 0.5) + 0.02 * np.random.default_rng(2).normal(size=60)
+    strength = 1e-3 * span**order
+    fine = np.linspace(0, span, 4001)
+
+    def objective(tried):
+        chosen = {"order": order, "method": "total_variation", "strength": tried}
+        fitted = differentiate(t, y, **chosen).fitted
+        u = differentiate(t, y, **chosen, at=fine).value
+        return np.square(fitted - y).sum() + strength * np.abs(np.diff(u)).sum()
+
+    least = objective(strength)
+    assert all(objective(strength * factor) > 1.02 * least for factor in (0.3, 3.0))
+
+
 def test_smooth_gives_the_curve():
     t = uneven(100, 0)
     y = np.cos(3 * t) + 0.05 * np.random.default_rng(0).normal(size=100)
@@ -264,6 +282,11 @@ def test_informative_records_and_resolution():
         ({"cumulative": True}, "cumulative=True needs error"),
         ({"error": [1.0, 2.0]}, r"error must be \(T,\) standard errors"),
         ({"error": np.zeros(9)}, "error must be finite and positive"),
+        ({"error": np.r_[-1.0, np.ones(8)]}, "error must be finite and positive"),
+        ({"error": np.ones((9, 9))}, "this is not positive definite"),
+        ({"error": np.tri(9)}, "this is not symmetric"),
+        ({"error": np.full((9, 9), np.inf)}, "error must be finite"),
+        ({"at": [np.nan]}, "at must be"),
         ({"at": [20.0]}, "at must be"),
         ({"times": np.zeros(9)}, "times must strictly increase"),
         ({"values": np.full(9, np.nan)}, "must be finite"),
@@ -274,6 +297,12 @@ def test_bad_input(change, message):
     arguments = {"times": np.arange(9.0), "values": np.arange(9.0) ** 2, **change}
     with pytest.raises(ValueError, match=message):
         differentiate(**arguments)
+
+
+@pytest.mark.parametrize("order", ["2", 1.5, True])
+def test_orders_are_integers(order):
+    with pytest.raises(TypeError, match="order must be an integer, got"):
+        differentiate(np.arange(9.0), np.arange(9.0) ** 2, order=order)
 
 
 def test_logarithms_need_positive_values():
