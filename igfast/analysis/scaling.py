@@ -234,12 +234,14 @@ def _minimize(curves: _Curves, start: Float, step: float, tolerance: float) -> F
             name="scipy",
         ) from problem
     simplex = start + step * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    found = minimize(
-        lambda point: _distance(curves, point)[0],
-        start,
-        method="Nelder-Mead",
-        options={"initial_simplex": simplex, "xatol": tolerance, "fatol": math.inf, "maxiter": 400},
-    )
+    ends = {"xatol": tolerance, "fatol": math.inf, "maxiter": 400}
+    with np.errstate(invalid="ignore"):  # of infinite distances
+        found = minimize(
+            lambda point: _distance(curves, point)[0],
+            start,
+            method="Nelder-Mead",
+            options={"initial_simplex": simplex, **ends},
+        )
     return np.asarray(found.x, dtype=np.float64)
 
 
@@ -285,14 +287,15 @@ def _redrawn(curves: _Curves, what: str, rng: np.random.Generator) -> _Curves:
             chosen[same] = rng.choice(same, same.size)
         drawn = [np.ones(curves.x[i].size) for i in chosen]
     else:
-        drawn = [np.bincount(rng.integers(0, n, n), minlength=n) for n in map(np.size, curves.x)]
+        counts = [np.bincount(rng.integers(0, x.size, x.size), minlength=x.size) for x in curves.x]
+        drawn = [count.astype(np.float64) for count in counts]
     pairs = [(i, np.flatnonzero(n)) for i, n in zip(chosen, drawn, strict=True)]
     return _Curves(
         curves.log_size[chosen],
         [curves.x[i][k] for i, k in pairs],
         [curves.y[i][k] for i, k in pairs],
         None if curves.error is None else [curves.error[i][k] for i, k in pairs],
-        [np.asarray(n[n > 0], dtype=np.float64) for n in drawn],
+        [n[n > 0] for n in drawn],
     )
 
 

@@ -1,9 +1,11 @@
 """Exponents of planted finite-size scaling, with errors that hold them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from igfast.analysis import collapse
+from igfast.analysis import collapse, scaling
 
 A, B = -0.4, -0.7
 SIZES = [32, 64, 128, 256, 512]
@@ -69,10 +71,48 @@ def test_noise_shared_along_runs_needs_runs_resampled():
 def test_a_power_law_does_not_fix_both_exponents():
     sizes, x, _ = curves(0)
     rng = np.random.default_rng(0)
-    y = [n**-0.2 * at**0.5 * np.exp(0.02 * rng.normal(size=at.size)) for n, at in zip(sizes, x)]  # noqa: B905
+    y = [
+        n**-0.2 * at**0.5 * np.exp(0.02 * rng.normal(size=at.size))
+        for n, at in zip(sizes, x, strict=True)
+    ]
     found = collapse(sizes, x, y, draws=10)
     assert found.a + 0.5 * found.b == pytest.approx(-0.2, abs=0.02)
     assert abs(found.correlation) > 0.9
+    assert found.a_error == found.b_error == np.inf
+    exact = collapse(sizes, x, [n**-0.2 * at**0.5 for n, at in zip(sizes, x, strict=True)], draws=2)
+    assert exact.a_error == exact.b_error == np.inf
+
+
+def test_points_drawn_twice_count_twice():
+    """Left out, errors were three quarters of the scatter of refits to other noise."""
+    sizes, x, y = curves(0, points=20)
+    given, _ = scaling._checked(sizes, x, y, None)
+    drawn = scaling._redrawn(given, "points", np.random.default_rng(0))
+    assert [times.sum() for times in drawn.times] == [20] * len(sizes)
+    assert all(times.max() > 1 for times in drawn.times)
+    point = np.array([A, B])
+    once = scaling._distance(given, point)
+    twice = scaling._distance(replace(given, times=[2 * t for t in given.times]), point)
+    assert twice == pytest.approx(once, rel=1e-12)
+    alone = [np.zeros(20) for _ in sizes]
+    alone[2][7] = 1.0
+    whole = replace(given, times=[t + 1e9 * a for t, a in zip(given.times, alone, strict=True)])
+    assert scaling._distance(whole, point)[0] != pytest.approx(once[0], rel=0.1)
+
+
+def test_runs_drawn_with_replacement_spread_too_little():
+    """Three runs of each size: their spread is widened by √(3/2)."""
+    sizes, x, y = curves(0, sizes=[32, 128, 512] * 3, shared=0.05, points=20)
+    found = collapse(sizes, x, y, draws=10)
+    assert found.resampled == "runs"
+    spread = found.draws.std(axis=0, ddof=1)
+    np.testing.assert_allclose([found.a_error, found.b_error], spread * np.sqrt(1.5), rtol=1e-12)
+    assert found.sizes.tolist() == sizes
+
+
+def test_curves_that_never_meet():
+    with pytest.raises(ValueError, match="no power law of the size brings the curves together"):
+        collapse([64, 128], [[1, 2, 3], [1e9, 2e9, 3e9]], [[1, 2, 3], [1, 2, 3]], draws=2)
 
 
 def test_wrong_exponents_cost():
@@ -104,6 +144,11 @@ def test_the_figure_shows_both():
         ({"x": [[1, 2, 3]]}, "one curve for each of the 2 sizes"),
         ({"x": [[1, 2], [1, 2]], "y": [[1, 2], [1, 2]]}, "T ≥ 3"),
         ({"y": [[1, 2, -3], [1, 2, 3]]}, "must be positive"),
+        ({"y": [[1, 2, np.inf], [1, 2, 3]]}, "must be positive and finite"),
+        ({"x": [[1, 2, np.inf], [1, 2, 3]]}, "must be positive and finite"),
+        ({"sizes": [64, np.inf]}, "two different positive sizes"),
+        ({"start": (np.nan, 0)}, "start must be two finite numbers"),
+        ({"start": 0.0}, "start must be two finite numbers"),
         ({"resample": "blocks"}, "resample must be"),
     ],
 )
