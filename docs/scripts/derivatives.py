@@ -193,6 +193,18 @@ def onsets(seeds=200):
         f"onset: minimum inside {inside / seeds:.2f}, {np.median(width):.2f} decades; falling loss:"
         f" none reported {none / seeds:.3f}"
     )
+    for lasting in (0.0, 0.5):
+        for count in (8, 20, 100):
+            found = sum(_plateau(count, lasting, seed).found for seed in range(seeds))
+            print(f"  {count} evaluations of a plateau, correlation {lasting}: {found / seeds:.3f}")
+
+
+def _plateau(count, lasting, seed):
+    """The onset found in 2 % noise, of which neighbors share a part."""
+    noise = np.random.default_rng(seed).normal(size=count)
+    for i in range(1, count):
+        noise[i] = lasting * noise[i - 1] + np.sqrt(1 - lasting**2) * noise[i]
+    return overfitting_onset(np.linspace(100, 10_000, count), 0.3 * np.exp(0.02 * noise))
 
 
 def worn_edges(seeds=4):

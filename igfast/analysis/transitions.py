@@ -18,6 +18,7 @@ Float = NDArray[np.float64]
 
 THRESHOLD = 2.5  # standard errors that a minimum must be deep
 BAND = 2.0  # standard errors that an interval allows
+RISE = 3.0  # standard errors by which a test loss must have risen
 ONSET_POINTS = 400
 FEWEST = 5  # evaluations of a loss
 
@@ -60,7 +61,8 @@ class Onset:
     Attributes
     ----------
     found : bool
-        Whether the loss rises again, by more than two standard errors until the last evaluation.
+        Whether the loss rises again, by more than three standard errors until the last
+        evaluation, or is infinite in the end.
     time : float
         Of the minimum of the smoothed loss; NaN where none was found.
     start, stop : float
@@ -161,12 +163,14 @@ def overfitting_onset(steps: ArrayLike, loss: ArrayLike, *, strength: float | st
     """Where the smoothed test loss is least, with an interval, or that it is falling still.
 
     ln(loss) is smoothed over ln(step) by a penalty on its second derivative. Evaluations at step 0
-    and missing ones are left out.
+    and missing ones (NaN) are left out; infinite ones, of a run that diverged, are a rise. Noise
+    is taken to be independent between evaluations: where it lasts longer than one, a plateau is
+    taken for an onset more often (docs/transitions.md).
 
     Parameters
     ----------
     steps, loss : (N,) array_like
-        At least 5 evaluations at positive steps; losses positive.
+        At least 5 finite evaluations at positive steps; losses positive.
     strength : float, "gcv"
         λ of the smoothing, in units of ln(step)³, or how it is chosen.
 
@@ -186,6 +190,11 @@ def overfitting_onset(steps: ArrayLike, loss: ArrayLike, *, strength: float | st
     s, y = np.asarray(steps, dtype=np.float64), np.asarray(loss, dtype=np.float64)
     if s.ndim != 1 or s.shape != y.shape:
         raise ValueError(f"steps and loss must be of one shape (N,), got {s.shape} and {y.shape}")
+    if (y <= 0).any():
+        raise ValueError(
+            f"loss must be positive for its logarithm, the least is {np.nanmin(y):.6g}"
+        )
+    diverged = bool((np.isposinf(y) & (s > 0)).any())
     keep = (s > 0) & np.isfinite(y)
     s, y = s[keep], y[keep]
     if s.size < FEWEST or (np.diff(s) <= 0).any():
@@ -193,15 +202,13 @@ def overfitting_onset(steps: ArrayLike, loss: ArrayLike, *, strength: float | st
             f"steps and loss must hold {FEWEST} evaluations or more at positive, increasing steps, "
             f"got {s.size}"
         )
-    if (y <= 0).any():
-        raise ValueError(f"loss must be positive for its logarithm, the least is {y.min():.6g}")
     x = np.log(s)
     grid = np.union1d(x, np.linspace(x[0], x[-1], ONSET_POINTS))
     curve = smooth(x, np.log(y), strength=strength, at=grid)
     index = int(np.argmin(curve.value))
     spread = curve.difference_error(index)
     above = curve.value - curve.value[index]
-    found = bool(above[-1] > BAND * spread[-1])
+    found = diverged or bool(above[-1] > RISE * spread[-1])
     first, last = _within(above <= BAND * spread, index)
     first, last = max(first - 1, 0), min(last + 1, grid.size - 1)
     return Onset(
@@ -210,7 +217,7 @@ def overfitting_onset(steps: ArrayLike, loss: ArrayLike, *, strength: float | st
         start=math.exp(grid[first]),
         stop=math.exp(grid[last]) if found else math.inf,
         loss=math.exp(curve.value[index]),
-        rise=float(above[-1]),
+        rise=math.inf if diverged else float(above[-1]),
         rise_error=float(spread[-1]),
         strength=curve.strength,
         freedom=curve.freedom,

@@ -51,7 +51,8 @@ def bregman_divergence(
     (L,) float64
         In the unit of F (nats for the last two). NaN for a layer that is empty on either side. A
         named generator keeps all digits of nearly equal histograms; a pair of functions is
-        evaluated in float64 as written, and loses about 1e-16·C·max|F| to cancellation.
+        evaluated in float64 as written, and loses about 1e-16·C·max|F| to cancellation; NaN where
+        it gives inf − inf, as ``-np.log`` does of an empty cell.
 
     Raises
     ------

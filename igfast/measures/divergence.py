@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,8 @@ from . import on_device
 from .operands import home_of, require_histogram, require_number
 
 Int = NDArray[np.int64]
+
+LARGEST_ALPHA = 1e6  # powers beyond overflow, whatever the histograms
 
 
 def kl_divergence(h0: Histogram, h1: Histogram) -> Any:
@@ -238,7 +239,7 @@ def alpha_divergence(h0: Histogram, h1: Histogram, alpha: float) -> Any:
     TypeError
         If an operand is not a Histogram or ``alpha`` is not a number.
     ValueError
-        If ``alpha`` is not finite, or the layers or the edges of uniform grids differ.
+        If ``alpha`` is beyond ±1e6, or the layers or the edges of uniform grids differ.
 
     Notes
     -----
@@ -263,9 +264,10 @@ def alpha_divergence(h0: Histogram, h1: Histogram, alpha: float) -> Any:
     array([0.693147])
     """
     require_number(alpha, "alpha")
-    if not math.isfinite(alpha):
+    if not abs(alpha) <= LARGEST_ALPHA:
         raise ValueError(
-            f"alpha must be finite, got {alpha}; alpha=-1 and alpha=1 are the KL divergences"
+            f"alpha must be within ±{LARGEST_ALPHA:g}, got {alpha}; alpha=-1 and alpha=1 are the "
+            "KL divergences"
         )
     return _public("alpha", h0, h1, float(alpha))
 

@@ -16,6 +16,8 @@ from .operands import home_of, require_histogram, require_number
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
+SMALLEST_ORDER, LARGEST_ORDER = 1e-12, 1e12  # but for the limits
+
 
 def renyi_divergence(h0: Histogram, h1: Histogram, order: float) -> Any:
     """Rényi divergence of ``h0`` from ``h1``.
@@ -28,7 +30,7 @@ def renyi_divergence(h0: Histogram, h1: Histogram, order: float) -> Any:
     h0, h1 : Histogram
         Of the same L layers, on grids that can be merged.
     order : float
-        a ≥ 0, ``math.inf`` included.
+        0, 1e-12 … 1e12, or ``math.inf``: beyond, doubles do not tell a from the limits.
 
         =====  =======================================================================
         0      −ln of the mass that q has where p > 0
@@ -49,7 +51,7 @@ def renyi_divergence(h0: Histogram, h1: Histogram, order: float) -> Any:
     TypeError
         If an operand is not a Histogram or ``order`` is not a number.
     ValueError
-        If ``order`` is negative or NaN, or the layers or the edges of uniform grids differ.
+        If ``order`` is none of these, or the layers or the edges of uniform grids differ.
 
     Notes
     -----
@@ -75,8 +77,11 @@ def renyi_divergence(h0: Histogram, h1: Histogram, order: float) -> Any:
     array([0.405465])
     """
     require_number(order, "order")
-    if not order >= 0:
-        raise ValueError(f"order must be at least 0 (infinity is allowed), got {order}")
+    if not (order in (0, math.inf) or SMALLEST_ORDER <= order <= LARGEST_ORDER):
+        raise ValueError(
+            f"order must be 0, from {SMALLEST_ORDER:g} to {LARGEST_ORDER:g}, or infinity, "
+            f"got {order}"
+        )
     require_histogram(h0, "h0")
     require_histogram(h1, "h1")
     if order == 1:
@@ -129,8 +134,8 @@ def _largest(n: Int, m: Int) -> Float:
     total_n, total_m = n.sum(1, keepdims=True), m.sum(1, keepdims=True)
     if float(total_n.max()) * float(total_m.max()) < 2.0**63:
         excess = (n * total_m - m * total_n).astype(np.float64)  # exact
-    else:
-        excess = n * total_m.astype(np.float64) - m * total_n.astype(np.float64)
+    else:  # of Python's integers, which have no end
+        excess = (n.astype(object) * total_m - m.astype(object) * total_n).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log1p(excess / (m * total_n.astype(np.float64)))
     return np.asarray(np.where(n > 0, logs, -np.inf).max(1))

@@ -125,6 +125,24 @@ def test_no_onset_while_the_loss_falls():
     assert none >= 38
 
 
+def test_a_plateau_is_seldom_an_onset():
+    """Three errors of rise: with two, one of twenty."""
+    steps = np.linspace(100, 10_000, 20)
+    noise = np.random.default_rng(0).normal(size=(100, 20))
+    found = [overfitting_onset(steps, 0.3 * np.exp(0.02 * one)).found for one in noise]
+    assert sum(found) <= 4
+
+
+def test_a_loss_that_becomes_infinite_has_risen():
+    steps = np.arange(1, 21.0)
+    loss = 1 / steps
+    loss[17:] = np.inf
+    onset = overfitting_onset(steps, loss)
+    assert onset.found
+    assert onset.rise == math.inf
+    assert onset.time == pytest.approx(17)
+
+
 def test_lag_holds_every_pair_of_times():
     t = np.geomspace(1, 1e4, 100)
     length, error = noisy(kinked(t, 50), 0.01, np.random.default_rng(1))
@@ -148,6 +166,7 @@ def test_lag_holds_every_pair_of_times():
         (range(1, 10), np.full(9, np.nan), "steps and loss must hold .* got 0"),
         (range(9, 0, -1), np.ones(9), "increasing"),
         (range(1, 10), -np.ones(9), "loss must be positive"),
+        (range(1, 10), np.full(9, -np.inf), "loss must be positive"),
         (range(1, 10), np.ones(8), "one shape"),
     ],
 )
