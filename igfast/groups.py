@@ -82,3 +82,12 @@ def _at_depth(value: Any) -> Callable[[str], str | None]:
 def _matching(patterns: str | Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     wanted = (patterns,) if isinstance(patterns, str) else tuple(patterns)
     return tuple(n for n in names if any(fnmatch.fnmatchcase(n, pattern) for pattern in wanted))
+
+
+def recorded_groups(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Layers of the groups that a Monitor was given, from a run's configuration."""
+    monitor = config.get("monitor")
+    groups = monitor.get("groups") if isinstance(monitor, Mapping) else None
+    if not isinstance(groups, Mapping):
+        return {}
+    return {name: tuple(layers) for name, layers in groups.items()}

@@ -178,13 +178,13 @@ def info(
     found = igfast.show_config()
     found.pop("version", None)  # of the compiled part, the same as that of igfast
     if run is not None:
-        from igfast.cli.summary import print_summary, sampling_lines
+        from igfast.cli.summary import print_summary, sampling_lines, versions_of
 
         opened = igfast.open(run)
         print_summary(opened, console)
         for line in sampling_lines(opened) if sampling else ():
             console.print(line, highlight=False, markup=False, soft_wrap=True)
-        if opened.config.get("versions", {}).get("igfast") == found["igfast"]:
+        if versions_of(opened.config).get("igfast") == found["igfast"]:
             del found["igfast"]  # the summary has named it
         console.print("\ninstalled here:")
     facts = Table(box=None, show_header=False)

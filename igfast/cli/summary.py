@@ -124,7 +124,7 @@ def layer_table(run: Trajectory) -> Table:
         caption=f"first→last; L: {estimator} estimator, Γ: its slope over the first and the last "
         "tenth of a decade, 1/step; H, C: normalized\n"
         "<: L is not resolved, two standard errors above it; –: too few elements, or no motion "
-        "or no error to tell",
+        "or no error to tell; to: a later record has no elements",
         title_justify="left",
         caption_justify="left",
         box=None,
@@ -138,9 +138,12 @@ def layer_table(run: Trajectory) -> Table:
     slopes = np.diff(found["length"][ends], axis=0) / np.diff(steps[ends])[:, None]
     for index, layer in enumerate(layer_names(run, quantity)):
         value = {name: curve[:, index] for name, curve in found.items()}
-        length, error = float(value["length"][-1]), float(value["length_error"][-1])
+        last = max(int(np.isfinite(value["length"]).sum()) - 1, 0)
+        length, error = float(value["length"][last]), float(value["length_error"][last])
         shown = length_text(length, error, sizes[index])
         moved = len(slopes) > 0 and "<" not in shown and shown != "–"
+        if 0 < last < len(steps) - 1 and shown != "–":
+            shown += f" to {steps[last]:,}"
         table.add_row(
             escape(printable(layer)),
             _slopes(slopes[0, index], slopes[-1, index]) if moved else "–",
@@ -183,7 +186,7 @@ def _description(config: dict[str, Any]) -> list[str]:
     if not isinstance(settings, dict) or not isinstance(data, dict):
         return []
     lines = [f"[bold yellow]! {escape(str(note))}[/]" for note in data.get("notes", ())]
-    model = config.get("model", {})
+    model = _part(config, "model")
     wanted = data.get("requested", data.get("name"))
     stand_in = "" if wanted == data.get("name") else f" (NOT {str(wanted).upper()})"
     lines.append(
@@ -193,9 +196,18 @@ def _description(config: dict[str, Any]) -> list[str]:
         f"seed {settings.get('seed')}; {data.get('name')}{stand_in} from "
         f"{escape(str(data.get('source')))}"
     )
-    versions = config.get("versions", {})
-    lines.append(", ".join(f"{name} {value}" for name, value in versions.items()))
+    lines.append(", ".join(f"{name} {value}" for name, value in versions_of(config).items()))
     return lines
+
+
+def versions_of(config: dict[str, Any]) -> dict[str, Any]:
+    """What a run was recorded with."""
+    return _part(config, "versions")
+
+
+def _part(config: dict[str, Any], name: str) -> dict[str, Any]:
+    found = config.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _pair(first: float, second: float, form: str, link: str = "→") -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..groups import recorded_groups
 from ..health import Flag
 from ..histograms import Histogram
 from ..sinks.curves import Curves, LiveCurves
@@ -123,7 +124,7 @@ class Follower:
         steps = reader.steps_of(quantity)
         if not self._goes_on(reader):
             self._live, self._newest = LiveCurves(), None
-            self._grouped = Grouped(reader.config.get("monitor", {}).get("groups", {}))
+            self._grouped = Grouped(recorded_groups(reader.config))
         new = np.arange(len(steps))
         if self._newest is not None:
             new = new[steps > self._newest.step]

@@ -179,7 +179,7 @@ def describe(
     exclude: Patterns,
     groups: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
-    """What the store keeps as the run's configuration; the caller's entries win."""
+    """What the store keeps as the run's configuration; the caller's versions come on top."""
     versions = {"igfast": __version__, "python": platform.python_version()}
     versions["numpy"] = np.__version__
     torch = sys.modules.get("torch")
@@ -195,7 +195,27 @@ def describe(
         "exclude": exclude if exclude is None or isinstance(exclude, str) else list(exclude),
         "groups": {name: list(layers) for name, layers in groups.items()},
     }
-    return {"versions": versions, "monitor": monitor, **(config or {})}
+    given = dict(config or {})
+    versions.update(given.pop("versions", {}))
+    return {"versions": versions, "monitor": monitor, **given}
+
+
+def check_config(config: Any) -> None:
+    """Refuse what is no mapping, or would take the place of what the Monitor writes itself."""
+    if config is None:
+        return
+    if not isinstance(config, Mapping):
+        raise TypeError(f"config must be a mapping such as a dict, got {config!r}")
+    if "monitor" in config:
+        raise ValueError(
+            f"config['monitor'] = {config['monitor']!r} would take the place of the Monitor's own "
+            "settings; rename the key, or nest the configuration: config={'training': ...}"
+        )
+    if not isinstance(config.get("versions", {}), Mapping):
+        raise TypeError(
+            f"config['versions'] must be a mapping of names to versions, which those of igfast, "
+            f"Python and PyTorch are added to, got {config['versions']!r}"
+        )
 
 
 def store_path(store: Any) -> str | os.PathLike[str] | None:

@@ -75,7 +75,7 @@ class Monitor:
         When a layer is flagged: NaN, infinities, nothing but zeros, no change, explosion. Flags are
         logged as warnings of the logger ``"igfast"``, stored, and handed to the sinks. None: never.
     config : dict, optional
-        Kept with the run, beside versions and the monitor's own settings.
+        Kept with the run, beside ``"versions"`` and, as ``"monitor"``, the Monitor's settings.
     resume : bool
         Continue the run in ``store``.
     step : int, optional

@@ -82,6 +82,7 @@ def make(
         schedule = resolve(every)
         optimizers = arguments.optimizers(optimizer)
         path = arguments.store_path(store)
+        arguments.check_config(config)
         adapter = parts.adapter_of(model)
         if adapter is not None:
             parts.check_quantities(quantities, group)

@@ -7,6 +7,7 @@ page is the number in the file beside it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,16 @@ LEAST_LIMITED = 200  # elements from which on a length that is not resolved has 
 
 
 @dataclass(frozen=True)
+class Final:
+    """(L,) index of the last record at which each length is known, and what it is there."""
+
+    record: Int
+    length: Float
+    error: Float
+    published: Float
+
+
+@dataclass(frozen=True)
 class Motion:
     """How the layers of one quantity moved: T records of L layers.
 
@@ -31,7 +42,7 @@ class Motion:
     `outside` (fraction of the elements beyond the grid) per record. Errors are standard errors;
     NaN where the estimator gives none. `length_sparse` (L,) is the final length from every fourth
     record only, NaN for layers under 1,000 elements or of unresolved length, `great_circle` (L,)
-    the distance from the first to the last record.
+    the distance from the first to the last record, as far as the length is known.
     `scrutiny` says of chosen columns how their length depends on sampling and on the scale of time.
     `grids` names the grid of each layer's entropy and complexity, `regrids` the records at which
     its automatic grid changed.
@@ -67,14 +78,27 @@ class Motion:
         """(T-1,) steps halfway between records, where velocities are drawn."""
         return (self.steps[1:] + self.steps[:-1]) / 2.0
 
+    @cached_property
+    def final(self) -> Final:
+        """Lengths at the end of the run, or before a record at which a layer has no elements."""
+        record = np.maximum(np.isfinite(self.length_published).sum(axis=0) - 1, 0)
+        at = (record, np.arange(len(record)))
+        return Final(record, self.length[at], self.length_error[at], self.length_published[at])
+
+    def until(self, layer: Layer) -> str:
+        """Where the layer's length ends, if not with the run, as in "L = 0.7 until step 600"."""
+        record = int(self.final.record[layer.column])
+        ends_early = 0 < record < len(self.steps) - 1
+        return f" until step {self.steps[record]:,}" if ends_early else ""
+
     def resolved(self, layer: Layer) -> bool:
         """Whether the layer's length stands clear of zero by two standard errors, if it has any."""
-        length, error = self.length[-1, layer.column], self.length_error[-1, layer.column]
+        length, error = self.final.length[layer.column], self.final.error[layer.column]
         return bool(length > 2 * np.nan_to_num(error))
 
     def limit(self, layer: Layer) -> float:
         """Two standard errors above an unresolved length; NaN without them, and for tiny layers."""
-        length, error = self.length[-1, layer.column], self.length_error[-1, layer.column]
+        length, error = self.final.length[layer.column], self.final.error[layer.column]
         if self.resolved(layer) or layer.numel < LEAST_LIMITED or not error > 0:
             return float("nan")
         return float(length + 2 * error)
@@ -195,8 +219,6 @@ def _measure(run: Trajectory, quantity: str) -> Motion:
 
 def _with_velocities(run: Trajectory, motion: Motion) -> Motion:
     quantity, estimator = motion.quantity, motion.estimator
-    histograms = run.histograms(quantity)
-    first, last = histograms[0], histograms[-1]
     velocity, velocity_error = run.velocity(None, estimator, quantity, error=True)
     squared, squared_error = run.velocity_squared(None, estimator, quantity, error=True)
     length, length_error = run.length(None, estimator, quantity, error=True)
@@ -211,9 +233,20 @@ def _with_velocities(run: Trajectory, motion: Motion) -> Motion:
         length=length,
         length_error=length_error,
         length_published=run.length(None, "hellinger", quantity),
-        great_circle=great_circle(type(run).from_histograms([0, 1], [first, last])),
     )
-    return replace(found, length_sparse=_sparse_length(run, found))
+    return replace(
+        found, length_sparse=_sparse_length(run, found), great_circle=_great_circles(run, found)
+    )
+
+
+def _great_circles(run: Trajectory, motion: Motion) -> Float:
+    """(L,) from the first record to the last at which a layer's length is known."""
+    histograms, found = run.histograms(motion.quantity), motion.great_circle.copy()
+    for record in np.unique(motion.final.record[motion.final.record > 0]).tolist():
+        ends = type(run).from_histograms([0, 1], [histograms[0], histograms[record]])
+        here = motion.final.record == record
+        found[here] = great_circle(ends)[here]
+    return found
 
 
 def _sparse_length(run: Trajectory, motion: Motion) -> Float:

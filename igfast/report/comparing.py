@@ -55,7 +55,7 @@ def sentence(found: Comparison) -> str:
     ratios = []
     for layer in overlay.shown_layers(found):
         known = [
-            (float(motion.length[-1, column]), found.names[run])
+            (float(motion.final.length[column]), found.names[run])
             for run, motion, column in found.having(layer)
             if motion.resolved(motion.layers[column])
         ]
@@ -80,14 +80,15 @@ def rows(found: Comparison) -> list[list[str]]:
             one = motion.layers[column]
             length = upper_limit(motion.limit(one))
             if motion.resolved(one):
-                length = with_error(motion.length[-1, column], motion.length_error[-1, column])
+                length = with_error(motion.final.length[column], motion.final.error[column])
+                length += motion.until(one)
             circle = motion.great_circle[column] if motion.resolved(one) else np.nan
             shown.append(
                 [
                     layer,
                     found.names[run],
                     length,
-                    _number(motion.length_published[-1, column]),
+                    _number(motion.final.published[column]),
                     _number(circle),
                     _change(found.entropy[run, layer]),
                     _change(found.complexity[run, layer]),

@@ -186,7 +186,8 @@ def _column(motion: Motion, layer: str) -> int:
 
 
 def _differing(runs: Sequence[Trajectory]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-    settings = [run.config.get("settings", run.config) for run in runs]
+    given = [(run.config.get("settings"), run.config) for run in runs]
+    settings = [found if isinstance(found, dict) else whole for found, whole in given]
     names = dict.fromkeys(name for one in settings for name in one)
     rows = [(name, tuple(one.get(name) for one in settings)) for name in names]
     return tuple(row for row in rows if any(value != row[1][0] for value in row[1]))

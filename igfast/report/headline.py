@@ -91,9 +91,10 @@ def _coarse(motion: Motion, layer: Layer) -> bool:
 
 def half_way(steps: Int, length: Float) -> int | None:
     """First recorded step at which half of the final length is behind, None without motion."""
-    if not (np.isfinite(length[-1]) and length[-1] > 0):
+    known = length[np.isfinite(length)]
+    if not (known.size and known[-1] > 0):
         return None
-    return int(steps[np.argmax(length >= length[-1] / 2)])
+    return int(steps[np.argmax(length >= known[-1] / 2)])
 
 
 def _training(curves: Curves) -> str:
@@ -137,13 +138,13 @@ def _lengths(motion: Motion) -> list[str]:
         dashes = [layer for layer in layers if layer not in known_to]
         if dashes:
             sentence = f"{sentence} L is not resolved for {_names(dashes)}.".strip()
-    elif all(np.isnan(motion.length[-1, layer.column]) for layer in layers):
+    elif all(motion.final.record[layer.column] == 0 for layer in layers):
         return [f"L of {what[0].lower()}{what[1:]}, {len(layers)} in all, is undefined."]
     elif len(unclear) == len(layers):
         return [f"{what}, {len(layers)} in all, did not move by more than two standard errors."]
     else:
         known = sorted(
-            (float(motion.length[-1, layer.column]), layer.column, layer)
+            (float(motion.final.length[layer.column]), layer.column, layer)
             for layer in layers
             if layer not in unclear
         )
@@ -192,7 +193,9 @@ def _results(curves: Curves) -> list[str]:
 def _length(motion: Motion, layer: Layer) -> str:
     text = upper_limit(motion.limit(layer))
     if motion.resolved(layer):
-        text = with_error(motion.length[-1, layer.column], motion.length_error[-1, layer.column])
+        final = motion.final
+        text = with_error(final.length[layer.column], final.error[layer.column])
+        text += motion.until(layer)
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 

@@ -260,7 +260,9 @@ def _clear(motion: Motion, layers: Sequence[Layer]) -> list[int]:
 
 def _says_rest(panel: Axes, motion: Motion, layer: Layer) -> bool:
     """Whether logarithmic axes have nothing to show, and then say why."""
-    published = motion.length_published[-1, layer.column]
+    published = motion.final.published[layer.column]
+    if motion.final.record[layer.column] == 0:
+        published = np.nan
     if published > 0:
         return False
     text = "at rest: no element left its bin" if published == 0 else "no finite element to follow"
@@ -270,8 +272,9 @@ def _says_rest(panel: Axes, motion: Motion, layer: Layer) -> bool:
 
 def _length_note(motion: Motion, layer: Layer) -> str:
     if motion.resolved(layer):
-        at = layer.column
-        return f"L = {style.with_error(motion.length[-1, at], motion.length_error[-1, at])}"
+        final = motion.final
+        text = style.with_error(final.length[layer.column], final.error[layer.column])
+        return f"L = {text}{motion.until(layer)}"
     limit = motion.limit(layer)
     return f"L {style.upper_limit(limit)}: not resolved" if limit > 0 else "L not resolved"
 

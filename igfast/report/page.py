@@ -105,7 +105,7 @@ def _overview(curves: Curves) -> str:
     if len(curves.main.steps) < 2 and not names:
         return "<p>There is one record and no loss: nothing to draw over steps.</p>"
     note = f"Logged as well, in scalars.csv: {', '.join(others)}." if others else ""
-    still = [layer.name for layer in shown if not curves.main.length[-1, layer.column] > 0]
+    still = [layer.name for layer in shown if not curves.main.final.length[layer.column] > 0]
     if still and len(curves.main.steps) > 1:
         names_of_some = ", ".join(still[:4]) + f" and {len(still) - 4} more" * (len(still) > 4)
         note = f"Not drawn, as L is zero or undefined: {names_of_some}. {note}"

@@ -73,7 +73,7 @@ def layer_table(motion: Motion, layers: Sequence[Layer]) -> str:
                 _change(*_slopes(motion, layer, slopes), _scientific),
                 escape(_length(motion, layer)) if moving else "–",
                 _number(motion.length_sparse[at]),
-                _number(motion.length_published[-1, at]) if moving else "–",
+                _number(motion.final.published[at]) if moving else "–",
                 _number(motion.great_circle[at] if motion.resolved(layer) else math.nan),
                 _change(motion.entropy[0, at], motion.entropy[-1, at], _number),
                 _change(motion.complexity[0, at], motion.complexity[-1, at], _number),
@@ -118,7 +118,8 @@ def _slopes(motion: Motion, layer: Layer, slopes: Float) -> tuple[float, float]:
 def _length(motion: Motion, layer: Layer) -> str:
     if not motion.resolved(layer):
         return upper_limit(motion.limit(layer))
-    return with_error(motion.length[-1, layer.column], motion.length_error[-1, layer.column])
+    final = motion.final
+    return with_error(final.length[layer.column], final.error[layer.column]) + motion.until(layer)
 
 
 def _name(layer: Layer) -> str:

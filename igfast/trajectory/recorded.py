@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..groups import recorded_groups
 from ..health import Flag, flags_of, is_flag
 from ..histograms import Histogram
 from ..records import Records
@@ -22,8 +23,8 @@ class Recorded:
     """T records of L layers, read from a store or held in memory."""
 
     def __init__(self, source: Source, groups: Mapping[str, Sequence[str]] | None = None) -> None:
-        recorded = source.config.get("monitor", {}).get("groups", {})
-        self._groups = {k: tuple(v) for k, v in (recorded if groups is None else groups).items()}
+        chosen = recorded_groups(source.config) if groups is None else groups
+        self._groups = {name: tuple(layers) for name, layers in chosen.items()}
         self._source = source
         self._records = Records(source, self._groups)
 
