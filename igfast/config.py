@@ -32,7 +32,7 @@ def _initial_threads() -> int:
     return int(given)
 
 
-_threads = _initial_threads()
+_threads: int | None = None  # until it is asked for
 
 
 def set_num_threads(threads: int) -> None:
@@ -62,7 +62,16 @@ def set_num_threads(threads: int) -> None:
 
 
 def get_num_threads() -> int:
-    """How many CPU threads the kernels use."""
+    """How many CPU threads the kernels use.
+
+    Raises
+    ------
+    ValueError
+        If it was never set, and ``IGFAST_NUM_THREADS`` is not from 1 to 1,024.
+    """
+    global _threads
+    if _threads is None:
+        _threads = _initial_threads()
     return _threads
 
 
@@ -85,7 +94,7 @@ def show_config() -> dict[str, str]:
         "python": sys.version.split()[0],
         "numpy": np.__version__,
         "isa": f"{_core.isa()} (available: {', '.join(_core.available_isas())})",
-        "threads": str(_threads),
+        "threads": str(get_num_threads()),
     }
     torch = sys.modules.get("torch")
     if torch is not None:

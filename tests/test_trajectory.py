@@ -202,6 +202,12 @@ def test_layers_are_named_and_the_run_file_is_safe(drift, tmp_path):
         with pytest.raises(ValueError, match="is the run file itself"):
             write(path)
     assert path.read_bytes() == before
+    other = tmp_path / "other.igf"
+    other.write_bytes(before)
+    for write in (igfast.open(path).report, igfast.open(path).to_parquet):
+        with pytest.raises(ValueError, match="holds a run, or another database"):
+            write(other)
+    assert other.read_bytes() == before
 
 
 def test_unknown_layers_and_missing_offsets(drift):

@@ -55,7 +55,9 @@ def report(
         bool,
         typer.Option("--live", help="Serve it on localhost and renew it as the run grows."),
     ] = False,
-    port: Annotated[int, typer.Option(help="Of --live; 0: any that is free.")] = 8765,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Of --live; 0: any that is free.")
+    ] = 8765,
 ) -> None:
     """Write a static HTML report of a run, or serve a live one."""
     if live:

@@ -46,12 +46,22 @@ def friendly(command: Callable[P, R]) -> Callable[P, R]:
         except (ValueError, OSError, FloatingPointError, RuntimeError) as error:
             if os.environ.get(DEBUG_VARIABLE) or type(error) is RuntimeError:
                 raise
-            fail(str(error), error)
+            fail(_told(error), error)
         except KeyboardInterrupt as error:
             console_for(stderr=True).print("stopped")
             raise typer.Exit(130) from error
 
     return wrapped
+
+
+def _told(error: Exception) -> str:
+    """The system's own errors name neither what to do nor, but for a number, what went wrong."""
+    if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
+        return (
+            f"{error.filename}: {(error.strerror or 'not to be used').lower()}; choose another "
+            "place, or change its permissions"
+        )
+    return str(error)
 
 
 def fail(message: str, cause: BaseException | None = None, status: int = 1) -> NoReturn:

@@ -214,7 +214,7 @@ def _joined(layers: Curves, group: Curves) -> Curves:
     return Curves(
         *(
             np.concatenate([getattr(layers, name), getattr(group, name)])
-            for name in ("velocity", "noise_floor", "length", "entropy", "complexity")
+            for name in Curves.__dataclass_fields__
         )
     )
 

@@ -17,6 +17,7 @@ from ..printing import printable
 from .following import State
 
 SHOWN_SCALARS = 6
+CLEAR = 1.25  # errors of Γ², which are some 1.6 times its scatter: two of that
 
 
 def picture(state: State, path: Path, rows: int) -> Group:
@@ -33,6 +34,8 @@ def picture(state: State, path: Path, rows: int) -> Group:
     for row in chosen:
         name = state.layers[row]
         flags = _of_layer(state.flags, name)
+        if row == len(state.layers) - 1:
+            flags = _of_model(state.flags)
         table.add_row(
             escape(printable(name)),
             f"{int(state.numel[row]):,}",
@@ -42,7 +45,7 @@ def picture(state: State, path: Path, rows: int) -> Group:
     left = len(state.layers) - len(chosen)
     notes = [f"and {left} smaller ones"] if left else []
     notes.append("Γ between the last two records, L ≈ along them: igfast report measures properly")
-    if (state.curves.velocity[chosen] == 0).any():
+    if any(_is_noise(state, row) for row in chosen):
         notes.append("noise: Γ is too small to stand out of the noise of two records")
     return Group(Text(_header(state, path)), table, Text("\n".join(notes), style="dim"))
 
@@ -68,7 +71,13 @@ def numbers(state: State, row: int) -> list[str]:
         (curves.complexity, ".3f"),
     )
     found = [format(v[row], form) if np.isfinite(v[row]) else "–" for v, form in pairs]
-    return ["noise", *found[1:]] if curves.velocity[row] == 0 else found
+    return ["noise", *found[1:]] if _is_noise(state, row) else found
+
+
+def _is_noise(state: State, row: int) -> bool:
+    """Whether Γ between two records does not stand clear of its error."""
+    squared, error = np.square(state.curves.velocity[row]), state.curves.velocity_squared_error[row]
+    return bool(squared == 0 or squared < CLEAR * error)
 
 
 def shown_layers(state: State, rows: int) -> list[int]:
@@ -100,6 +109,11 @@ def _header(state: State, path: Path) -> str:
 def _scalars(state: State) -> list[str]:
     shown = list(state.scalars.items())[:SHOWN_SCALARS]
     return [f"{printable(name)} {value:.4g}" for name, (_, value) in shown]
+
+
+def _of_model(flags: Sequence[Flag]) -> list[str]:
+    flagged = len({flag.layer for flag in flags})
+    return [f"{flagged} flagged"] if flagged else []
 
 
 def _of_layer(flags: Sequence[Flag], layer: str) -> list[str]:

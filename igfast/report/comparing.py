@@ -104,8 +104,8 @@ HEADER = (
     ("L ± se", "information length with its standard error; < is an upper limit"),
     ("published", "L by the published estimator; depends on how often one records"),
     ("great circle", "Fisher–Rao distance from the first to the last record"),
-    ("H", "entropy over ln(bins), first and last record, all runs on one grid"),
-    ("C", "statistical complexity, first and last record, all runs on one grid"),
+    ("H", "entropy over ln(bins), first and last record, all runs on one grid unless noted"),
+    ("C", "statistical complexity, first and last record, all runs on one grid unless noted"),
     ("transitions", "minima of d² ln L/d(ln t)², in steps, with intervals"),
 )
 
@@ -151,12 +151,15 @@ def _velocities(found: Comparison) -> str:
 
 
 def _complexity(found: Comparison) -> str:
-    grids = "; ".join(f"{layer}: {found.grids[layer]}" for layer in overlay.shown_layers(found)
-                      if layer in found.grids)  # fmt: skip
+    layers = overlay.shown_layers(found)
+    grids = "; ".join(f"{one}: {found.grids[one]}" for one in layers if one in found.grids)
+    shared = "all records of all runs on one grid"
+    if any(one not in found.grids for one in layers):
+        shared = "all records of all runs on one grid where grids are named below, else each run's"
     return figure_block(
         "entropy",
         overlay.entropies(found),
-        "<b>H</b> of each run, all records of all runs on one grid.",
+        f"<b>H</b> of each run, {shared}.",
         f"Entropy of {len(found.names)} runs over steps",
     ) + figure_block(
         "complexity",

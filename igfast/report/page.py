@@ -15,7 +15,12 @@ from igfast.report.motion import drawn_scalars
 from igfast.report.render import figure_block
 from igfast.report.tables import config_table, grid_table, layer_table
 
-_QUANTITIES = {"param": "weights", "grad": "gradients", "update": "updates"}
+_QUANTITIES = {
+    "param": "weights",
+    "grad": "gradients",
+    "update": "updates",
+    "second_moment": "second moments",
+}
 
 
 def render_page(curves: Curves, data: Sequence[Path]) -> str:
@@ -132,7 +137,7 @@ def _densities(curves: Curves, motion: Motion) -> str:
         options: dict[str, Any] = {"quantity": motion.quantity, "matrices": matrices}
         left_out = _left_out(motion, matrices)
         stride = len(motion.steps) / max(len(next(iter(motion.densities.values())).records), 1)
-        thinned = f"Every {round(stride)}th record is drawn." if stride >= 1.5 else ""
+        thinned = f"One of {round(stride)} records is drawn." if stride >= 1.5 else ""
         return figure_block(
             f"density-{key}",
             figures.density_map(curves, **options),

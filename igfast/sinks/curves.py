@@ -27,6 +27,8 @@ class Curves:
     ----------
     velocity : Γ since the previous record, 1/step
         By cross products between splits; 0 where noise outweighs motion, NaN with one split.
+    velocity_squared_error : standard error of Γ², 1/step²
+        See :func:`igfast.analysis.split_velocity_squared`: on the safe side.
     noise_floor : Γ that the published estimator reads from noise alone, 1/step
     length : L since the first record
         Chords between the records where motion stands clear of noise. ``Trajectory.length`` knows
@@ -37,6 +39,7 @@ class Curves:
     """
 
     velocity: Float
+    velocity_squared_error: Float
     noise_floor: Float
     length: Float
     entropy: Float
@@ -78,13 +81,14 @@ class LiveCurves:
 
     def _add(self, step: int, quantity: str, now: Histogram) -> Curves:
         path = self._paths.get(quantity)
-        velocity, floor = np.full((2, len(now)), np.nan)
+        velocity, spread, floor = np.full((3, len(now)), np.nan)
         if path is None or not _comparable(path.before, now) or path.step > step:
             path = _Path(step, now, now, np.zeros(len(now)))
         elif path.step < step:
-            squared, _, noise = _displacement(path.before, now)
+            squared, error, noise = _displacement(path.before, now)
             interval = step - path.step
             velocity, floor = np.sqrt(np.maximum(squared, 0.0)) / interval, noise / interval
+            spread = error / interval**2
             chord, error, _ = _displacement(path.anchor, now)
             moved = chord > RESOLVED * error
             length = path.length + np.sqrt(np.where(moved, chord, 0.0))
@@ -92,6 +96,7 @@ class LiveCurves:
         self._paths[quantity] = path
         return Curves(
             velocity,
+            spread,
             floor,
             np.where(_measurable(now), path.length, np.nan),
             measures.shannon_entropy(now, normalized=True),

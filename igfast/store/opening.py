@@ -218,6 +218,18 @@ def check_target(path: Path, resume: bool) -> bool:
     return path.exists() and path.stat().st_size > 0 and _holds_run(path)
 
 
+def is_database(path: Path) -> bool:
+    """Whether a run, or another SQLite database, is there; read as `check_run` reads."""
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    try:
+        with contextlib.closing(connect(path, "mode=ro")) as db:
+            db.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.Error as error:
+        return "not a database" not in str(error)
+    return True
+
+
 def remove_empty(path: Path) -> None:
     """Take away the file that opening made, where nothing could be written into it.
 

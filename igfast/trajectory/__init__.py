@@ -10,6 +10,7 @@ from ..groups import Groups, group_layers
 from ..histograms import Histogram
 from ..sources import Memory
 from ..store import RunReader
+from ..store.opening import is_database
 from .distributions import Distributions
 from .motion import Motion
 
@@ -88,7 +89,7 @@ class Trajectory(Motion, Distributions):
         return write_report(self, path)
 
     def check_target(self, path: str | Path) -> None:
-        """Refuse to write over the run file itself.
+        """Refuse to write over the run file itself, or over another run.
 
         Raises
         ------
@@ -96,6 +97,10 @@ class Trajectory(Motion, Distributions):
         """
         if self.path is not None and Path(path).resolve() == self.path.resolve():
             raise ValueError(f"path={str(path)!r} is the run file itself; choose another name")
+        if is_database(Path(path)):
+            raise ValueError(
+                f"path={str(path)!r} holds a run, or another database; choose another name"
+            )
 
     def to_parquet(
         self, path: str | Path, quantity: str = "param", estimator: str = "split"

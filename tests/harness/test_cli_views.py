@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +89,8 @@ def test_compare_prints_a_table_and_writes_a_page(run: Path, tmp_path: Path) -> 
     assert f"page: {page}" in result.stdout
     assert "seed" in page.read_text()
     assert "needs two runs or more, got 1" in error_of("compare", run)
-    assert "is the run file itself" in error_of("compare", run, other, "--output", other)
+    assert "holds a run" in error_of("compare", run, other, "--output", other)
+    assert "is the run file itself" in error_of("compare", run, other, "--output", run)
     assert "the same to three digits" in call("compare", run, run, "--no-page").stdout
     table = call("compare", run, other, "--no-page")
     assert table.stdout.splitlines()[: len(lines) - 1] == lines[:-1]
@@ -133,3 +137,40 @@ def test_run_of_another_program_has_no_settings(tmp_path: Path) -> None:
         "export", path, "--quantity", "grad", "--overwrite"
     )
     assert "add --format csv|json|npz|parquet" in error_of("export", path, "-o", "curves.xls")
+
+
+def test_errors_of_the_system_say_what_to_do(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    (tmp_path / "file").write_text("")
+    said = error_of("report", run, "--output", tmp_path / "file" / "page.html")
+    assert "choose another place" in said
+    assert str(tmp_path / "file") in said
+
+
+def test_runs_are_not_written_over(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    other = tmp_path / "other.igf"
+    other.write_bytes(run.read_bytes())
+    for command in (
+        ["report", run],
+        ["compare", run, run],
+        ["export", run, "--csv", "--overwrite"],
+    ):
+        assert "holds a run" in error_of(*command, "--output", other)
+    assert other.read_bytes() == run.read_bytes()
+
+
+@pytest.mark.parametrize("port", ["-1", "99999"])
+def test_ports_are_checked(run: Path, port: str) -> None:
+    result = call("report", run, "--live", "--port", port)
+    assert result.exit_code == 2
+    assert "--port" in result.output
+
+
+def test_threads_that_are_no_number_are_told(run: Path) -> None:
+    environment = os.environ | {"IGFAST_NUM_THREADS": "x"}
+    command = [sys.executable, "-m", "igfast", "info"]
+    found = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert found.returncode == 1
+    assert "IGFAST_NUM_THREADS must be a number" in found.stderr
+    assert "Traceback" not in found.stderr

@@ -282,3 +282,36 @@ def test_command_shows_a_run_once(tmp_path):
     os.utime(tmp_path / "foreign.igf", (1, 1))
     with pytest.raises(StoreError, match="not an igfast run"):
         watch_run(tmp_path / "foreign.igf", console(), once=True)
+
+
+def test_velocities_within_their_error_are_noise(tmp_path):
+    """Of a still layer with noise of its own half of the squared velocities are positive."""
+    rng = np.random.default_rng(0)
+    place, tensors = rng.normal(size=20_000), {"still": np.zeros(20_000), "moves": np.zeros(20_000)}
+    said, positive = {"still": [], "moves": []}, 0
+    with igfast.Monitor(tensors, store=tmp_path / "run.igf") as monitor:
+        for step in range(12):
+            tensors["still"][:] = place + 0.3 * rng.normal(size=20_000)
+            tensors["moves"][:] = place + 0.2 * step
+            monitor.record(step)
+            monitor.flush()
+            state = Follower(tmp_path / "run.igf").look()[-1]
+            for row, name in enumerate(said):
+                said[name].append(table.numbers(state, row)[0])
+            positive += state.curves.velocity[0] > 0
+    assert positive >= 4
+    assert said["still"][1:].count("noise") >= 10
+    assert "noise" not in said["moves"]
+
+
+def test_the_model_is_not_well_where_a_layer_is_not(tmp_path):
+    tensors = {"a": np.arange(9.0), "b": np.full(9, np.nan)}
+    with igfast.Monitor(tensors, store=tmp_path / "run.igf") as monitor:
+        monitor.record(0)
+    state = Follower(tmp_path / "run.igf").look()[-1]
+    shown = console()
+    shown.print(table.picture(state, tmp_path / "run.igf", 9))
+    lines = {line.split()[0]: line for line in shown.file.getvalue().splitlines() if line.split()}
+    assert "ok" in lines["a"]
+    assert "1 flagged" in lines["model"]
+    assert "ok" not in lines["model"]

@@ -207,3 +207,39 @@ def test_lazy_modules_are_named():
     with igfast.Monitor(model) as monitor:
         monitor.record(0)
     assert monitor.last["param"].numel.tolist() == [15, 5]
+
+
+@pytest.mark.parametrize(
+    ("config", "error", "message"),
+    [
+        (3, TypeError, "config must be a mapping"),
+        ({"monitor": "val_loss"}, ValueError, "would take the place of the Monitor's own settings"),
+        ({"monitor": None}, ValueError, "rename the key"),
+        ({"versions": 3}, TypeError, "must be a mapping of names to versions"),
+    ],
+)
+def test_configurations_that_would_hide_the_monitors(model, tmp_path, config, error, message):
+    with pytest.raises(error, match=message):
+        igfast.Monitor(model, store=tmp_path / "run.igf", config=config)
+    assert not (tmp_path / "run.igf").exists()
+
+
+def test_versions_are_added_to_and_other_keys_may_be_anything(model, tmp_path):
+    config = {"versions": {"data": "7"}, "model": "x", "settings": 4, "data": [1]}
+    with igfast.Monitor(model, store=tmp_path / "run.igf", config=config, groups=1) as monitor:
+        monitor.record(0)
+    run = igfast.open(tmp_path / "run.igf")
+    assert run.config["versions"]["data"] == "7"
+    assert run.config["versions"]["igfast"] == igfast.__version__
+    assert run.config["settings"] == 4
+    assert set(run.groups) == {"0", "1", "2"}
+
+
+def test_files_whose_configuration_hides_the_monitors_open(tmp_path):
+    """As were written before such keys were refused."""
+    with igfast.Monitor({"w": np.arange(9.0)}, store=tmp_path / "run.igf") as monitor:
+        monitor.record(0)
+    reader = RunReader(tmp_path / "run.igf")
+    for hidden in ("val_loss", None, [1], {"groups": "x"}):
+        reader.config["monitor"] = hidden
+        assert igfast.Trajectory(reader).groups == {}

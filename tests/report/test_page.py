@@ -240,6 +240,10 @@ def test_flags_of_health_are_a_note_at_the_top(tmp_path):
         "Flagged while training went on: infinite elements from step 2 on in 1 layer: "
         "block.2.weight; NaN from step 3 on in 6 layers." in notes(curves)
     )
+    (moved,) = [one for one in summary(curves) if one.startswith("Its weight matrices, 6 in all")]
+    assert moved.count("until step 2".replace(" ", "\N{NO-BREAK SPACE}")) == 2
+    lost = [igfast.histogram({n: np.full(9, np.nan) for n in names}, grid=GRID, splits=4)] * 3
+    curves = collect(Trajectory.from_histograms(range(3), lost))
     assert "L of its weight matrices, 6 in all, is undefined." in summary(curves)
 
 
@@ -247,3 +251,30 @@ def test_one_record_whose_loss_has_no_place_on_a_logarithmic_axis():
     record = igfast.histogram({"w": X}, bins=64, splits=4)
     run = Trajectory.from_histograms([0], [record], {"train_loss": ([0], [1.0])})
     assert "nothing to draw over steps" in render_page(collect(run), [])
+
+
+def test_a_run_that_ends_in_nan_is_told_until_then(tmp_path):
+    """L of the last record with elements, where it was, and the curves up to it."""
+    steps = range(0, 80, 10)
+    lost = np.full_like(X, np.nan)
+    histograms = [
+        igfast.histogram(
+            {"w": X + 0.005 * t if t < 60 else lost, "v": X + 0.005 * t}, grid=GRID, splits=4
+        )
+        for t in steps
+    ]
+    run = Trajectory.from_histograms(steps, histograms)
+    motion = collect(run).main
+    until = igfast.Trajectory.from_histograms(steps[:6], histograms[:6])
+    length, error = until.length("w", error=True)
+    assert motion.final.record.tolist() == [5, 7]
+    assert motion.final.length[0] == length[-1]
+    assert motion.final.error[0] == error[-1]
+    assert motion.resolved(motion.layers[0])
+    assert motion.until(motion.layers[0]) == " until step 50"
+    assert motion.until(motion.layers[1]) == ""
+    circle = collect(until).main.great_circle[0]
+    assert motion.great_circle[0] == pytest.approx(circle, rel=1e-12)
+    text = Page(igfast.report.write_report(run, tmp_path / "report.html").read_text()).text
+    assert "until step 50 (w)" in text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "no finite element to follow" not in text
