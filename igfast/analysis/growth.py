@@ -14,6 +14,7 @@ Float = NDArray[np.float64]
 
 CLEAR = 4.0  # standard errors that L must hold: ln L needs small relative errors
 STRAIGHT = 1e-9  # relative change of slope below which a record was interpolated
+REST = 4.0  # in the steps: where L stands still for this long, its records count, all of them
 FEWEST = 10  # informative records
 PER_DECADE = 40  # times at which the derivative is given
 
@@ -26,7 +27,7 @@ def informative(times: ArrayLike, length: ArrayLike, error: ArrayLike | None) ->
     """(T,) whether a record measures L: interpolated and unresolved ones do not.
 
     Inside an adaptive segment L is linear in the step: only the segment's ends were measured. Where
-    L stands still, every record says so. Records before L stands clear of zero for good have no
+    L stands still for long, all say so. Records before L stands clear of zero for good have no
     useful logarithm; nor have those at which L or its error is not known.
 
     Parameters
@@ -52,8 +53,12 @@ def _measured(t: Float, values: Float, error: ArrayLike | None) -> NDArray[np.bo
     measured = known.copy()
     slope = np.diff(values) / np.diff(t)
     with np.errstate(invalid="ignore"):
-        measured[1:-1] = np.abs(np.diff(slope)) >= STRAIGHT * np.abs(slope[:-1])
+        measured[1:-1] = np.abs(np.diff(slope)) > STRAIGHT * np.abs(slope[:-1])
     measured[np.flatnonzero(known)[-1:]] = True  # ends a segment, though L be lost afterwards
+    bounds = np.flatnonzero(np.diff(np.r_[False, slope == 0, False].astype(np.int8)))
+    for start, stop in bounds.reshape(-1, 2).tolist():
+        if t[stop] >= REST * t[start]:
+            measured[start:stop] = True  # else one far record is all that tells of the rest
     if error is not None:
         measured &= np.isfinite(np.asarray(error, dtype=np.float64))
     return measured

@@ -51,8 +51,12 @@ def test_a_layer_that_pauses():
 
 def test_interpolated_records_are_not_read_and_resting_ones_are():
     length = np.array([0.0, 1.0, 2.0, 3.0, 3.0, 3.0, 3.0, 5.0])
-    found = informative(np.arange(8.0), length, np.full(8, 0.01))
-    assert found.tolist() == [False, False, False, True, True, True, True, True]
+    error = np.full(8, 0.01)
+    ends = [False, False, False, True, False, False, True, True]
+    assert informative(np.arange(8.0), length, error).tolist() == ends  # of steps 3 to 6
+    long = [False, False, False, True, True, True, True, True]
+    times = np.array([0.0, 1, 2, 3, 6, 9, 12, 15])
+    assert informative(times, length, error).tolist() == long  # four times as late
 
 
 def test_what_is_not_known_is_left_out():
