@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .smoothing import CRITERIA, Noise, basis, best_strength, decompose, knots_for
+from .derivative_arguments import check_choices, checked, checked_errors
+from .smoothing import Noise, basis, best_strength, decompose, knots_for
 from .total_variation import Variations
 
 Float = NDArray[np.float64]
 
-METHODS = ("tikhonov", "total_variation")
 MOST_KNOTS = 320
 MOST_KNOTS_VARIATION = 200  # solved some hundred times
 RENEWED = 0.2  # least share of a cumulative variance that is new in each e-fold of time
@@ -130,7 +130,7 @@ def differentiate(
     >>> bool(np.abs(found.value - np.cos(t)).max() < 0.1)
     True
     """
-    t, y, at_times = _checked(times, values, at, order)
+    t, y, at_times = checked(times, values, at, order)
     if cumulative and (error is None or np.ndim(error) != 1):
         raise ValueError(
             f"cumulative=True needs error, the (T,) standard errors of the running sums, got "
@@ -138,7 +138,9 @@ def differentiate(
         )
     noise = None
     if error is not None:
-        noise = _noise(t, _errors(error, t), np.ones(t.size), cumulative, float(t[-1] - t[0]))
+        noise = _noise(
+            t, checked_errors(error, t), np.ones(t.size), cumulative, float(t[-1] - t[0])
+        )
     return _solve(t, y, noise, order, method, strength, at_times)
 
 
@@ -154,10 +156,10 @@ def smooth(
 
     Parameters and result are those of :func:`differentiate`.
     """
-    t, y, at_times = _checked(times, values, at, 1)
+    t, y, at_times = checked(times, values, at, 1)
     noise = None
     if error is not None:
-        noise = _noise(t, _errors(error, t), np.ones(t.size), False, 1.0)
+        noise = _noise(t, checked_errors(error, t), np.ones(t.size), False, 1.0)
     return _solve(t, y, noise, 0, "tikhonov", strength, at_times)
 
 
@@ -199,7 +201,7 @@ def log_differentiate(
     >>> bool(np.abs(found.value - 0.5).max() < 0.01)
     True
     """
-    t, y, at_times = _checked(times, values, at, order)
+    t, y, at_times = checked(times, values, at, order)
     for name, array in (("times", t), ("values", y), ("at", at_times)):
         if not (array > 0).all():
             raise ValueError(
@@ -208,7 +210,7 @@ def log_differentiate(
             )
     noise = None
     if error is not None:
-        errors = _errors(error, t)
+        errors = checked_errors(error, t)
         noise = _noise(np.log(t), errors, y, cumulative and errors.ndim == 1, 1.0)
     found = _solve(np.log(t), np.log(y), noise, order, method, strength, np.log(at_times))
     return replace(found, times=at_times, coordinates="log-log")
@@ -223,7 +225,7 @@ def _solve(
     strength: float | str,
     at: Float,
 ) -> Derivative:
-    _check_choices(method, strength, noise)
+    check_choices(method, strength, noise)
     degree = max(order, 1) + 1
     width = float(t[-1] - t[0])
     s, s_at = (t - t[0]) / width, np.clip((at - t[0]) / width, 0.0, 1.0)
@@ -298,71 +300,3 @@ def _noise(s: Float, errors: Float, scale: Float, cumulative: bool, efold: float
     least = RENEWED * held[1:] * np.minimum(np.diff(s) / efold, 1.0)
     grown = np.maximum(np.diff(held), least)
     return Noise(np.cumsum(np.concatenate([held[:1], grown])), scale, True)
-
-
-def _checked(
-    times: ArrayLike, values: ArrayLike, at: ArrayLike | None, order: int
-) -> tuple[Float, Float, Float]:
-    if not isinstance(order, (int, np.integer)) or isinstance(order, bool):
-        raise TypeError(f"order must be an integer, got {order!r}")
-    t = np.asarray(times, dtype=np.float64)
-    y = np.asarray(values, dtype=np.float64)
-    if t.ndim != 1 or t.shape != y.shape:
-        raise ValueError(f"times and values must be of one shape (T,), got {t.shape} and {y.shape}")
-    if order < 1 or t.size < order + 4:
-        raise ValueError(
-            f"order must be at least 1, with {order} + 4 values or more, got order={order} and "
-            f"{t.size} values"
-        )
-    if not (np.isfinite(t).all() and np.isfinite(y).all()):
-        raise ValueError("times and values must be finite; leave out records that are not")
-    if (np.diff(t) <= 0).any():
-        raise ValueError("times must strictly increase")
-    at_times = t if at is None else np.asarray(at, dtype=np.float64)
-    if at_times.ndim != 1 or not ((at_times >= t[0]) & (at_times <= t[-1])).all():
-        raise ValueError(f"at must be (N,) times within [{t[0]:.6g}, {t[-1]:.6g}]")
-    return t, y, at_times
-
-
-def _errors(error: ArrayLike, t: Float) -> Float:
-    errors: NDArray[np.float64] = np.asarray(error, dtype=np.float64)
-    if errors.shape not in ((t.size,), (t.size, t.size)):
-        raise ValueError(
-            f"error must be (T,) standard errors or a (T, T) covariance for T = {t.size}, got "
-            f"shape {errors.shape}"
-        )
-    if errors.ndim == 2:
-        _check_covariance(errors)
-    elif not np.isfinite(errors).all() or errors[0] < 0 or (errors[1:] <= 0).any():
-        raise ValueError("error must be finite and positive; only the first of a sum may be 0")
-    return errors
-
-
-def _check_covariance(errors: Float) -> None:
-    if not np.isfinite(errors).all():
-        raise ValueError("error must be finite")
-    if not np.allclose(errors, errors.T, rtol=1e-9, atol=0):
-        raise ValueError("error of shape (T, T) must be a covariance, and this is not symmetric")
-    try:
-        np.linalg.cholesky(errors)
-    except np.linalg.LinAlgError:
-        raise ValueError(
-            "error of shape (T, T) must be a covariance, and this is not positive definite; is "
-            "every value measured with some noise of its own?"
-        ) from None
-
-
-def _check_choices(method: str, strength: float | str, noise: Noise | None) -> None:
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {METHODS}, got {method!r}")
-    if isinstance(strength, str):
-        if strength not in CRITERIA:
-            raise ValueError(
-                f"strength must be a number or one of {tuple(CRITERIA)}, got {strength!r}"
-            )
-        if strength == "risk" and noise is None:
-            raise ValueError('strength="risk" needs error; give it, or use strength="gcv"')
-    elif not (np.isfinite(strength) and strength > 0):
-        raise ValueError(f"strength must be positive and finite, got {strength!r}")
-    if noise is not None and not noise.cumulative and noise.variance.flat[0] <= 0:
-        raise ValueError("error[0] must be positive unless cumulative=True")

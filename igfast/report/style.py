@@ -106,8 +106,6 @@ def with_error(value: float, error: float) -> str:
 
     >>> with_error(0.70155, 0.00564), with_error(2.01468, 0.391), with_error(48.998, float("nan"))
     ('0.7016 ± 0.0056', '2.01 ± 0.39', '49.0')
-    >>> with_error(-0.878, float("inf"))
-    '-0.878 ± ∞'
     """
     if not math.isfinite(value):
         return "–"
