@@ -57,7 +57,8 @@ def group_layers(groups: Groups, names: Sequence[str]) -> dict[str, tuple[str, .
             raise ValueError(f"groups: {group!r} has no layer; the layers are {', '.join(names)}")
         if group == MODEL or group in names:
             taken = "all layers" if group == MODEL else "a layer"
-            raise ValueError(f"groups: {group!r} is the name of {taken}; choose another")
+            other = "a larger depth, or a mapping" if isinstance(groups, int) else "another"
+            raise ValueError(f"groups: {group!r} is the name of {taken}; choose {other}")
     return found
 
 

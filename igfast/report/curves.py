@@ -60,7 +60,7 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
         *_OF_RECORD[:2],
         ("shape", "", "sizes of the axes joined by x; empty where not recorded"),
         ("elements", "elements", "number of elements"),
-        ("length", "1", "information length from the first to the last record"),
+        ("length", "1", "information length from the first record to the last with finite elements"),
         ("length_error", "1", "its standard error"),
         (
             "length_every_4th",
@@ -68,7 +68,7 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
             "from every fourth record, then all; resolved, from 1,000 elements on",
         ),
         ("length_published", "1", "published estimate; depends on sampling"),
-        ("great_circle", "1", "Fisher-Rao distance, first to last record, noise subtracted"),
+        ("great_circle", "1", "Fisher-Rao distance between these two, noise subtracted"),
         ("sampling", "", "resolved or coarse, see scales.csv; empty where not looked at"),
         ("grid", "", "grid of entropy and complexity"),
         ("grid_changes", "optimizer steps", "records at which the automatic grid had changed"),
