@@ -60,7 +60,7 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
         *_OF_RECORD[:2],
         ("shape", "", "sizes of the axes joined by x; empty where not recorded"),
         ("elements", "elements", "number of elements"),
-        ("length", "1", "information length from the first record to the last with finite elements"),
+        ("length", "1", "information length, first record to the last with finite elements"),
         ("length_error", "1", "its standard error"),
         (
             "length_every_4th",
