@@ -53,7 +53,8 @@ def checked_errors(error: ArrayLike, t: Float) -> Float:
 def _check_covariance(errors: Float) -> None:
     if not np.isfinite(errors).all():
         raise ValueError("error must be finite")
-    if not np.allclose(errors, errors.T, rtol=1e-9, atol=0):
+    scale = np.sqrt(np.outer(np.abs(np.diag(errors)), np.abs(np.diag(errors))))
+    if (np.abs(errors - errors.T) > 1e-9 * scale).any():
         raise ValueError("error of shape (T, T) must be a covariance, and this is not symmetric")
     try:
         np.linalg.cholesky(errors)

@@ -169,11 +169,11 @@ def collapse(
         ]
     ).reshape(draws, 2)
     spread = found.std(axis=0, ddof=1) if draws > 1 else np.full(2, np.nan)
-    if _slides(curves, best):
-        spread = np.full(2, np.inf)
     if resampled == "runs":  # k of k runs drawn with replacement spread by (k − 1)/k too little
         fewest = np.unique(labels, return_counts=True)[1].min()
         spread *= math.sqrt(fewest / (fewest - 1)) if fewest > 1 else math.nan
+    if _slides(curves, best):
+        spread = np.full(2, np.inf)
     moved = draws > 1 and (found.std(axis=0) > 0).all()
     related = np.corrcoef(found.T)[0, 1] if moved else math.nan
     return Collapse(

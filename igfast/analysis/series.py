@@ -110,9 +110,9 @@ def cut(
     found: list[LayerSeries] = []
     empty = np.array([not _elements(record) for record in records])
     for start, stop in itertools.pairwise(breaks):
-        for at in range(start, stop - 1):
-            if empty[at] or empty[at + 1]:
-                found.append(_series(steps, records, at, at + 2, slice(0, 1)))
+        lost = np.concatenate([[False], empty[start : stop - 1] | empty[start + 1 : stop], [False]])
+        for low, high in np.flatnonzero(np.diff(lost.astype(np.int8))).reshape(-1, 2) + start:
+            found.append(_series(steps, records, int(low), int(high) + 1, slice(0, high - low)))
     for start, stop in _held(empty, breaks):
         for a, b in _stretches(records, start, stop):
             if a > start:

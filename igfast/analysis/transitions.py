@@ -163,9 +163,9 @@ def overfitting_onset(steps: ArrayLike, loss: ArrayLike, *, strength: float | st
     """Where the smoothed test loss is least, with an interval, or that it is falling still.
 
     ln(loss) is smoothed over ln(step) by a penalty on its second derivative. Evaluations at step 0
-    and missing ones (NaN) are left out; infinite ones, of a run that diverged, are a rise. Noise
-    is taken to be independent between evaluations: where it lasts longer than one, a plateau is
-    taken for an onset more often (docs/transitions.md).
+    and missing ones are left out, infinite ones too; but a loss that is infinite in the end, of a
+    run that diverged, has risen. Noise is taken to be independent between evaluations: where it
+    lasts longer than one, a plateau is taken for an onset more often (docs/transitions.md).
 
     Parameters
     ----------
@@ -190,11 +190,9 @@ def overfitting_onset(steps: ArrayLike, loss: ArrayLike, *, strength: float | st
     s, y = np.asarray(steps, dtype=np.float64), np.asarray(loss, dtype=np.float64)
     if s.ndim != 1 or s.shape != y.shape:
         raise ValueError(f"steps and loss must be of one shape (N,), got {s.shape} and {y.shape}")
-    if (y <= 0).any():
-        raise ValueError(
-            f"loss must be positive for its logarithm, the least is {np.nanmin(y):.6g}"
-        )
-    diverged = bool((np.isposinf(y) & (s > 0)).any())
+    held = y[(s > 0) & ~np.isnan(y)]
+    diverged = bool(np.isposinf(held[-1:]).any())
+    infinite = s[(s > 0) & np.isposinf(y)]
     keep = (s > 0) & np.isfinite(y)
     s, y = s[keep], y[keep]
     if s.size < FEWEST or (np.diff(s) <= 0).any():
@@ -202,6 +200,8 @@ def overfitting_onset(steps: ArrayLike, loss: ArrayLike, *, strength: float | st
             f"steps and loss must hold {FEWEST} evaluations or more at positive, increasing steps, "
             f"got {s.size}"
         )
+    if (y <= 0).any():
+        raise ValueError(f"loss must be positive for its logarithm, the least is {y.min():.6g}")
     x = np.log(s)
     grid = np.union1d(x, np.linspace(x[0], x[-1], ONSET_POINTS))
     curve = smooth(x, np.log(y), strength=strength, at=grid)
@@ -211,11 +211,14 @@ def overfitting_onset(steps: ArrayLike, loss: ArrayLike, *, strength: float | st
     found = diverged or bool(above[-1] > RISE * spread[-1])
     first, last = _within(above <= BAND * spread, index)
     first, last = max(first - 1, 0), min(last + 1, grid.size - 1)
+    stop = math.exp(grid[last]) if found else math.inf
+    if diverged and last == grid.size - 1:
+        stop = float(infinite[infinite > s[-1]][0])
     return Onset(
         found=found,
         time=math.exp(grid[index]) if found else math.nan,
         start=math.exp(grid[first]),
-        stop=math.exp(grid[last]) if found else math.inf,
+        stop=stop,
         loss=math.exp(curve.value[index]),
         rise=math.inf if diverged else float(above[-1]),
         rise_error=float(spread[-1]),

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from ..groups import MODEL
 from ..health import Flag
 from ..printing import printable
 from .following import State
@@ -34,7 +35,7 @@ def picture(state: State, path: Path, rows: int) -> Group:
     for row in chosen:
         name = state.layers[row]
         flags = _of_layer(state.flags, name)
-        if row == len(state.layers) - 1:
+        if name == MODEL and state.groups:
             flags = _of_model(state.flags)
         table.add_row(
             escape(printable(name)),

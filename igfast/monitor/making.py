@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..config import get_num_threads
 from ..grids import Grid
 from ..groups import Groups, group_layers
 from ..health import Rule
@@ -83,6 +84,7 @@ def make(
         optimizers = arguments.optimizers(optimizer)
         path = arguments.store_path(store)
         arguments.check_config(config)
+        get_num_threads()  # refuses what is wrong with its variable before training begins
         adapter = parts.adapter_of(model)
         if adapter is not None:
             parts.check_quantities(quantities, group)

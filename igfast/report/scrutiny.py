@@ -140,15 +140,18 @@ def onset_sentence(found: Growth) -> str:
     if not found.onset.found:
         return (
             f"There is no onset of overfitting: the smoothed {found.loss} does not rise until the "
-            "last evaluation by more than two standard errors."
+            "last evaluation by more than three standard errors."
         )
     time, start, stop = (
         f"{value + found.origin:,.0f}"
         for value in (found.onset.time, found.onset.start, found.onset.stop)
     )
+    rise = f"until the end it rises by {math.expm1(found.onset.rise):.0%}"
+    if math.isinf(found.onset.rise):
+        rise = "in the end it is infinite"
     return (
         f"Overfitting begins at step {time} [{start}, {stop}], where the smoothed {found.loss} is "
-        f"least; until the end it rises by {math.expm1(found.onset.rise):.0%}."
+        f"least; {rise}."
     )
 
 

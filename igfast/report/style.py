@@ -110,7 +110,7 @@ def with_error(value: float, error: float) -> str:
     if not math.isfinite(value):
         return "–"
     if not (math.isfinite(error) and error > 0):
-        return three_digits(value) + " ± ∞" * (error == math.inf)
+        return three_digits(value) + (" ± ∞" if error == math.inf else "")
     digits = min(max(0, 1 - math.floor(math.log10(error))), 6)
     return f"{value:.{digits}f} ± {error:.{digits}f}"
 

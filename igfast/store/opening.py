@@ -226,7 +226,7 @@ def is_database(path: Path) -> bool:
         with contextlib.closing(connect(path, "mode=ro")) as db:
             db.execute("PRAGMA schema_version").fetchone()
     except sqlite3.Error as error:
-        return "not a database" not in str(error)
+        return not any(part in str(error) for part in ("not a database", "unable to open"))
     return True
 
 

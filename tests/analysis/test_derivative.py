@@ -299,6 +299,16 @@ def test_bad_input(change, message):
         differentiate(**arguments)
 
 
+def test_covariances_that_are_symmetric_but_for_rounding():
+    rng, t = np.random.default_rng(0), np.linspace(0, 1, 60)
+    turn = np.linalg.qr(rng.normal(size=(60, 60)))[0]
+    noise = turn @ np.diag(np.full(60, 1e-4)) @ turn.T
+    assert (noise != noise.T).any()
+    y = np.sin(3 * t) + 0.01 * rng.normal(size=60)
+    found = differentiate(t, y, error=noise)
+    np.testing.assert_allclose(found.value, differentiate(t, y, error=np.full(60, 0.01)).value)
+
+
 @pytest.mark.parametrize("order", ["2", 1.5, True])
 def test_orders_are_integers(order):
     with pytest.raises(TypeError, match="order must be an integer, got"):

@@ -315,3 +315,12 @@ def test_the_model_is_not_well_where_a_layer_is_not(tmp_path):
     assert "ok" in lines["a"]
     assert "1 flagged" in lines["model"]
     assert "ok" not in lines["model"]
+
+
+def test_the_last_of_one_layer_is_not_the_model(tmp_path):
+    tensors = {"a": np.full(9, np.nan)}
+    with igfast.Monitor(tensors, store=tmp_path / "run.igf") as monitor:
+        monitor.record(0)
+    shown = console()
+    shown.print(table.picture(Follower(tmp_path / "run.igf").look()[-1], tmp_path / "run.igf", 9))
+    assert "9 NaN" in shown.file.getvalue()

@@ -278,3 +278,24 @@ def test_a_run_that_ends_in_nan_is_told_until_then(tmp_path):
     text = Page(igfast.report.write_report(run, tmp_path / "report.html").read_text()).text
     assert "until step 50 (w)" in text.replace("\N{NO-BREAK SPACE}", " ")
     assert "no finite element to follow" not in text
+
+
+@pytest.mark.parametrize("splits", [1, 2])
+def test_lengths_without_errors_have_a_report(tmp_path, splits):
+    steps = range(14)
+    records = [igfast.histogram({"w": X + 0.01 * t}, grid=GRID, splits=splits) for t in steps]
+    run = Trajectory.from_histograms(steps, records)
+    page = Page(igfast.report.write_report(run, tmp_path / "report.html").read_text())
+    assert "published estimate" in page.text
+
+
+def test_losses_that_are_no_losses_do_not_stop_a_report(tmp_path):
+    steps = range(14)
+    records = [igfast.histogram({"w": X + 0.01 * t}, grid=GRID, splits=4) for t in steps]
+    loss = 1 / (1.0 + np.arange(14))
+    for odd, value in ((0, 0.0), (5, -np.inf), (5, np.inf), (13, np.inf)):
+        logged = loss.copy()
+        logged[odd] = value
+        run = Trajectory.from_histograms(steps, records, {"test_loss": (steps, logged)})
+        text = Page(igfast.report.write_report(run, tmp_path / "report.html").read_text()).text
+        assert ("in the end it is infinite" in text) == (odd == 13)
