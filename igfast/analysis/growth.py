@@ -14,7 +14,7 @@ Float = NDArray[np.float64]
 
 CLEAR = 4.0  # standard errors that L must hold: ln L needs small relative errors
 STRAIGHT = 1e-9  # relative change of slope below which a record was interpolated
-REST = 4.0  # in the steps: where L stands still for this long, its records count, all of them
+REST = 4.0  # a rest from step t to this many times t, or longer, counts record by record
 FEWEST = 10  # informative records
 PER_DECADE = 40  # times at which the derivative is given
 
