@@ -1,7 +1,8 @@
 """A run's curves and histograms as files for other programs.
 
-One row per step and layer; the layer ``model`` is the pooled histogram of all layers. The velocity
-in a row is that of the interval which ends at its step, so the first row of a layer has none.
+One row per step and layer; module groups and ``model``, which pool layers, are rows as well. The
+velocity in a row is that of the interval which ends at its step, so the first row of a layer has
+none.
 Curves and histograms are those of the records whose histograms the store kept; what it keeps of
 every record, moments and the measures taken at the time, are *numbers*: a second table, in a file
 beside the first one where a format holds one table.
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .groups import MODEL
+from .summary import FIELDS, pool
 
 if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
@@ -28,21 +29,18 @@ CURVES = ("velocity", "velocity_error", "length", "length_error", "entropy", "co
 
 
 def layer_names(run: Trajectory, quantity: str) -> tuple[str, ...]:
-    """The layers of a run's export: its own, and the pooled ``model`` if there are several.
+    """The layers of a run's export: its own, then module groups, and ``model`` if it has several.
 
     Layers with a range of their own each cannot be pooled.
     """
-    first = run.histograms(quantity)[0]
-    several = len(first) > 1 and MODEL not in first.names and first.poolable
-    return (*first.names, MODEL) if several else first.names
+    return (*run.histograms(quantity)[0].names, *run.pooled(quantity))
 
 
 def curves(run: Trajectory, quantity: str, estimator: str) -> dict[str, NDArray[Any]]:
     """Every curve of a run as (T, L) arrays, the rows of ``layer_names``.
 
     Γ in 1/step, L dimensionless, both with standard errors (NaN where the estimator has none);
-    H normalized, C in [0, 1]; then the fields of :class:`igfast.Moments` (NaN for ``model``),
-    where they were recorded.
+    H normalized, C in [0, 1]; then the fields of :class:`igfast.Moments`, where they were recorded.
     """
     names = layer_names(run, quantity)
     records = len(run.histograms(quantity))
@@ -56,9 +54,14 @@ def curves(run: Trajectory, quantity: str, estimator: str) -> dict[str, NDArray[
         found["length_error"][:, index] = length_error
         found["entropy"][:, index] = run.entropy(layer, quantity)
         found["complexity"][:, index] = run.complexity(layer, quantity)
-    for name, values in run.moments(quantity, run.steps_of(quantity)).items():
-        pooled = np.full((records, len(names) - values.shape[1]), np.nan)
-        found[name] = np.concatenate([values, pooled], axis=1)
+    moments = run.moments(quantity, run.steps_of(quantity))
+    if moments:
+        members = [[names.index(one) for one in own] for own in run.pooled(quantity).values()]
+        wholes = [pool({name: moments[name][:, own] for name in FIELDS}) for own in members]
+        found |= {
+            name: np.column_stack([moments[name], *(whole[name] for whole in wholes)])
+            for name in FIELDS
+        }
     return found
 
 
@@ -151,19 +154,26 @@ def write_parquet(run: Trajectory, path: Path, quantity: str, estimator: str) ->
 
     Dyadic bins of a row: ``[(origin + b) 2^exponent, (origin + b + 1) 2^exponent)``. The edges of
     other grids, the configuration and the scalars are in the metadata of the schema. Beside it
-    ``NAME.records.parquet`` has the numbers of every record.
+    ``NAME.records.parquet`` has the numbers of every record, and ``NAME.pooled.parquet`` the curves
+    of module groups and ``model``.
     """
     import pyarrow as pa
     from pyarrow import parquet
 
     names, steps, columns = _table(run, quantity, estimator)
     counted = histograms(run, quantity)
-    layers = counted["counts"].shape[1]  # recorded ones; the pooled model has no histogram here
-    records, bins = len(steps), counted["counts"].shape[2]
-    data: dict[str, Any] = {
-        "step": np.repeat(steps, layers),
-        "layer": pa.array(list(names[:layers]) * records).dictionary_encode(),
-        **{name: values[:, :layers].ravel() for name, values in columns.items()},
+    layers = counted["counts"].shape[1]  # what pools them has bins of its own, as many as it takes
+    bins = counted["counts"].shape[2]
+
+    def rows(steps: NDArray[np.int64], columns: dict[str, NDArray[Any]], own: slice) -> Any:
+        chosen = list(names[own])
+        return {
+            "step": np.repeat(steps, len(chosen)),
+            "layer": pa.array(chosen * len(steps), pa.string()).dictionary_encode(),
+            **{name: values[:, own].ravel() for name, values in columns.items()},
+        }
+
+    data = rows(steps, columns, slice(layers)) | {
         "counts": pa.FixedSizeListArray.from_arrays(pa.array(counted.pop("counts").ravel()), bins),
         **{
             name.removesuffix("s") if name in ("exponents", "origins") else f"outside_{name}": (
@@ -180,13 +190,10 @@ def write_parquet(run: Trajectory, path: Path, quantity: str, estimator: str) ->
     if "edges" in counted:
         metadata["edges"] = json.dumps(counted["edges"].tolist())
     parquet.write_table(pa.table(data).replace_schema_metadata(metadata), path)
-    recorded = run.recorded_steps(quantity)
-    every: dict[str, Any] = {
-        "step": np.repeat(recorded, layers),
-        "layer": pa.array(list(names[:layers]) * len(recorded)).dictionary_encode(),
-        **{name: values.ravel() for name, values in numbers(run, quantity).items()},
-    }
+    every = rows(run.recorded_steps(quantity), numbers(run, quantity), slice(layers))
     parquet.write_table(pa.table(every), path.with_suffix(".records.parquet"))
+    pooled = rows(steps, columns, slice(layers, None))
+    parquet.write_table(pa.table(pooled), path.with_suffix(".pooled.parquet"))
 
 
 WRITERS: dict[str, Callable[[Trajectory, Path, str, str], None]] = {
@@ -201,9 +208,12 @@ def files(path: Path, format: str) -> tuple[Path, ...]:
     """What an export to a path writes.
 
     >>> [file.name for file in files(Path("run.parquet"), "parquet")]
-    ['run.parquet', 'run.records.parquet']
+    ['run.parquet', 'run.records.parquet', 'run.pooled.parquet']
     """
-    beside = {"csv": (".records.csv", ".scalars.csv"), "parquet": (".records.parquet",)}
+    beside = {
+        "csv": (".records.csv", ".scalars.csv"),
+        "parquet": (".records.parquet", ".pooled.parquet"),
+    }
     return (path, *(path.with_suffix(suffix) for suffix in beside.get(format, ())))
 
 

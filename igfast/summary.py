@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -99,29 +99,8 @@ class Moments:
         (array([2.]), array([4.]), array([2.667]))
         """
         own = self.to_numpy()
-        held = own.count > 0
-        count, mean, variance = own.count[held], own.mean[held], own.variance[held]
-        with np.errstate(all="ignore"):
-            spread = np.sqrt(variance)
-            # a layer of equal values has no shape, and central moments of 0
-            third = np.where(variance > 0, own.skewness[held] * spread**3, 0.0)
-            fourth = np.where(variance > 0, (own.kurtosis[held] + 3.0) * variance**2, 0.0)
-            away = mean - own.sum[held].sum() / count.sum()
-            central = [
-                (count * (variance + away**2)).sum(),
-                (count * (third + 3 * away * variance + away**3)).sum(),
-                (count * (fourth + 4 * away * third + 6 * away**2 * variance + away**4)).sum(),
-            ]
-            floats = [
-                own.min[held].min(initial=np.inf),
-                own.max[held].max(initial=-np.inf),
-                own.sum[held].sum(),
-                own.sum_squares[held].sum(),
-                own.sum[held].sum() / count.sum(),
-                *central,
-            ]
-        integers = [getattr(own, field).sum() for field in FIELDS[:4]]
-        return Moments.from_sums(np.array([integers]), np.array([floats]), (name,))
+        whole = pool({field: np.asarray(getattr(own, field)) for field in FIELDS})
+        return Moments(**{field: values[None] for field, values in whole.items()}, names=(name,))
 
     def select(self, rows: Sequence[int]) -> Moments:
         """These layers alone, in this order."""
@@ -137,3 +116,36 @@ class Moments:
 
 
 FIELDS = tuple(field.name for field in fields(Moments) if field.name != "names")
+
+
+def pool(fields: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Moments of all layers together, (...) each, from those of (..., L) layers."""
+    count = fields["count"]
+    total, held = count.sum(axis=-1), count > 0
+
+    def sums(of_layers: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(np.where(held, of_layers, 0).sum(axis=-1))
+
+    with np.errstate(all="ignore"):
+        variance, mean = fields["variance"], fields["mean"]
+        whole_mean = sums(fields["sum"]) / total
+        # a layer of equal values has no shape, and central moments of 0
+        third = np.where(variance > 0, fields["skewness"] * np.sqrt(variance) ** 3, 0.0)
+        fourth = np.where(variance > 0, (fields["kurtosis"] + 3.0) * variance**2, 0.0)
+        away = mean - whole_mean[..., None]
+        floats = [
+            np.where(held, fields["min"], np.inf).min(axis=-1, initial=np.inf),
+            np.where(held, fields["max"], -np.inf).max(axis=-1, initial=-np.inf),
+            sums(fields["sum"]),
+            sums(fields["sum_squares"]),
+            whole_mean,
+            sums(count * (variance + away**2)),
+            sums(count * (third + 3 * away * variance + away**3)),
+            sums(count * (fourth + 4 * away * third + 6 * away**2 * variance + away**4)),
+        ]
+    integers = np.stack([fields[name].sum(axis=-1) for name in FIELDS[:4]], axis=-1)
+    shape = integers.shape[:-1]
+    whole = Moments.from_sums(
+        integers.reshape(-1, 4).astype(np.int64), np.stack(floats, axis=-1).reshape(-1, 8)
+    )
+    return {name: np.asarray(getattr(whole, name)).reshape(shape) for name in FIELDS}

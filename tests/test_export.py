@@ -21,7 +21,8 @@ def run(tmp_path_factory):
     rng = np.random.default_rng(0)
     arrays = {"a.weight": rng.normal(size=4000), "b": rng.normal(size=50)}
     plan = igfast.Plan(arrays, bins=32, splits=4, offsets=True, moments=True)
-    with RunWriter(path, config={"lr": 0.1}, histograms=16) as writer:
+    monitor = {"groups": {"both": LAYERS}}
+    with RunWriter(path, config={"lr": 0.1, "monitor": monitor}, histograms=16) as writer:
         writer.define_layers("param", LAYERS, [(4000,), (50,)], ["float64"] * 2)
         for step in range(RECORDS):
             for array in arrays.values():
@@ -56,6 +57,15 @@ def test_pandas(run, parquet):
     assert len(every) == RECORDS * 2
     b = every[every.layer == "b"]
     np.testing.assert_array_equal(b["mean"], run.moments()["mean"][:, 1])
+    pooled = pandas.read_parquet(parquet.with_suffix(".pooled.parquet"))
+    assert pooled.layer.tolist() == ["both", "model"] * len(run.steps)
+    model = pooled[pooled.layer == "model"]
+    assert model.step.tolist() == run.steps.tolist()
+    np.testing.assert_array_equal(model["length"], run.length("model"))
+    assert (model["count"] == 4050).all()
+    weights = np.array([4000, 50]) / 4050
+    np.testing.assert_allclose(model["mean"], run.moments("param", run.steps)["mean"] @ weights)
+    assert "counts" not in pooled
     np.testing.assert_array_equal(b.running_entropy, run.running("b")["entropy"])
 
 
@@ -88,7 +98,7 @@ def test_csv(run, tmp_path):
     pandas = pytest.importorskip("pandas")
     WRITERS["csv"](run, tmp_path / "run.csv", "param", "split")
     table = pandas.read_csv(tmp_path / "run.csv")
-    assert table.layer.tolist() == [*LAYERS, "model"] * len(run.steps)
+    assert table.layer.tolist() == [*LAYERS, "both", "model"] * len(run.steps)
     np.testing.assert_allclose(table[table.layer == "b"].entropy, run.entropy("b"), rtol=1e-12)
     every = pandas.read_csv(tmp_path / "run.records.csv")
     assert every.step.tolist() == np.repeat(np.arange(RECORDS) * 10, 2).tolist()

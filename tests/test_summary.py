@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import igfast
-from igfast.summary import FIELDS
+from igfast.summary import FIELDS, pool
 
 
 def test_pooled_moments_are_those_of_all_elements():
@@ -27,6 +27,18 @@ def test_pooled_moments_are_those_of_all_elements():
         np.testing.assert_allclose(getattr(found, name), value, rtol=1e-12, err_msg=name)
     assert found.nan.tolist() == [3]
     assert found.inf.tolist() == [2]
+
+
+def test_records_are_pooled_at_once():
+    rng = np.random.default_rng(0)
+    records = [
+        igfast.moments({"a": rng.normal(size=30), "b": rng.gamma(2.0, size=7), "c": np.zeros(0)})
+        for _ in range(3)
+    ]
+    found = pool({name: np.stack([getattr(one, name) for one in records]) for name in FIELDS})
+    for name in FIELDS:
+        wanted = [getattr(one.pooled(), name)[0] for one in records]
+        np.testing.assert_array_equal(found[name], wanted, err_msg=name)
 
 
 def test_pooled_of_nothing_finite():

@@ -16,6 +16,7 @@ from igfast.cli.bench import bench
 from igfast.cli.compare import compare
 from igfast.cli.errors import friendly
 from igfast.cli.live import serve_report, watch
+from igfast.cli.opening import Depth, Run, open_run
 from igfast.cli.terminal import console_for, print_table
 from igfast.cli.train import train
 
@@ -41,9 +42,6 @@ class Format(str, Enum):
     parquet = "parquet"
 
 
-Run = Annotated[Path, typer.Argument(metavar="RUN.igf", help="Run file.", show_default=False)]
-
-
 @app.command()
 @friendly
 def report(
@@ -51,6 +49,7 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="HTML file.  (default: RUN.html)")
     ] = None,
+    groups: Depth = None,
     live: Annotated[
         bool,
         typer.Option("--live", help="Serve it on localhost and renew it as the run grows."),
@@ -63,9 +62,9 @@ def report(
     if live:
         if output is not None:
             raise ValueError(f"output={str(output)!r}: --live writes no file; leave --output out")
-        serve_report(run, port)
+        serve_report(run, port, groups)
         return
-    opened = igfast.open(run)
+    opened = open_run(run, groups)
     target = output or run.with_suffix(".html")
     with console_for(stderr=True).status("Measuring and drawing ..."):
         opened.report(target)
@@ -85,6 +84,7 @@ def export(
     ] = None,
     quantity: Annotated[str, typer.Option(help="param, grad, update or second_moment.")] = "param",
     estimator: Annotated[str, typer.Option(help=f"Of Γ and L: {', '.join(ESTIMATORS)}.")] = "split",
+    groups: Depth = None,
     csv: Annotated[bool, typer.Option("--csv", help="Short for --format csv.")] = False,
     npz: Annotated[bool, typer.Option("--npz", help="Short for --format npz.")] = False,
     parquet: Annotated[bool, typer.Option("--parquet", help="Short for --format parquet.")] = False,
@@ -103,7 +103,7 @@ def export(
             f"output={str(output)!r}: its name says no format; add --format "
             f"{'|'.join(Format.__members__)}"
         )
-    opened = igfast.open(run)
+    opened = open_run(run, groups)
     target = output or run.with_suffix(f".{chosen}")
     opened.check_target(target)
     there = [] if overwrite else [file for file in files(target, chosen) if file.exists()]
@@ -174,6 +174,7 @@ def info(
     sampling: Annotated[
         bool, typer.Option("--sampling", help="Also: does L depend on sampling, or on scale?")
     ] = False,
+    groups: Depth = None,
 ) -> None:
     """Show what igfast runs on; given a run file, also what is in it."""
     console = console_for()
@@ -182,7 +183,7 @@ def info(
     if run is not None:
         from igfast.cli.summary import print_summary, sampling_lines, versions_of
 
-        opened = igfast.open(run)
+        opened = open_run(run, groups)
         print_summary(opened, console)
         for line in sampling_lines(opened) if sampling else ():
             console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-import igfast
+from igfast.cli.opening import Depth, open_run
 from igfast.cli.terminal import console_for, print_table
 from igfast.printing import printable
 
@@ -20,6 +20,7 @@ def compare(
         Path, typer.Option("--output", "-o", help="HTML page, its numbers beside it.")
     ] = Path("comparison.html"),
     quantity: Annotated[str, typer.Option(help="param, grad, update or second_moment.")] = "param",
+    groups: Depth = None,
     page: Annotated[bool, typer.Option(help="Write the page; else only the table.")] = True,
 ) -> None:
     """Compare runs: L, H, C and transitions in a table, all curves overlaid on a page."""
@@ -29,7 +30,7 @@ def compare(
 
     console = console_for()
     with console_for(stderr=True).status("Measuring ..."):
-        opened = [igfast.open(path) for path in runs]
+        opened = [open_run(path, groups) for path in runs]
         for run in opened:
             run.check_target(output)
         found = measure(opened, unique_names(runs), quantity=quantity)

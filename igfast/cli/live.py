@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from igfast.cli.opening import Depth
 from igfast.cli.terminal import console_for
 
 
@@ -18,19 +19,20 @@ def watch(
     ],
     interval: Annotated[float, typer.Option(help="Seconds between looks.")] = 1.0,
     once: Annotated[bool, typer.Option("--once", help="Show the run as it is, and exit.")] = False,
+    groups: Depth = None,
 ) -> None:
     """Follow a run that is being trained: Γ, L, H, C and health of every layer."""
     from igfast.live.watching import watch_run
 
-    watch_run(run, console_for(), interval=interval, once=once)
+    watch_run(run, console_for(), interval=interval, once=once, groups=groups)
 
 
-def serve_report(run: Path, port: int) -> None:
+def serve_report(run: Path, port: int, groups: int | None) -> None:
     """Serve the report of a run and renew it until Ctrl-C."""
     from igfast.live.server import LiveReport
 
     console = console_for()
-    with LiveReport(run, port=port) as live:
+    with LiveReport(run, port=port, groups=groups) as live:
         console.print(
             f"report: {live.url} renews itself as {escape(str(run))} grows; Ctrl-C ends it",
             highlight=False,

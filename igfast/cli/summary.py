@@ -101,7 +101,9 @@ def size_lines(path: Path) -> list[str]:
 
 
 def layer_table(run: Trajectory) -> Table:
-    """Per layer: Γ, H and C at the first and the last record, and the length L between them.
+    """Γ, H and C at the first and the last record, and the length L between them.
+
+    Of every layer, of module groups and the model.
 
     L is the adaptive length with its standard error, Γ (1/step) its slope in the report's first
     and last window, H and C normalized entropy and complexity on the layer's common grid. As in
@@ -133,14 +135,16 @@ def layer_table(run: Trajectory) -> Table:
     table.add_column("layer", overflow="fold", min_width=16)
     for title in ("Γ", "L", "H", "C"):
         table.add_column(title, justify="right", no_wrap=True)
-    sizes = [*first.numel.tolist(), int(first.numel.sum())]
+    sizes = dict(zip(first.names, first.numel.tolist(), strict=True))
+    pooled = run.pooled(quantity).items()
+    sizes |= {name: sum(sizes[one] for one in own) for name, own in pooled}
     ends = window_ends(steps)
     slopes = np.diff(found["length"][ends], axis=0) / np.diff(steps[ends])[:, None]
     for index, layer in enumerate(layer_names(run, quantity)):
         value = {name: curve[:, index] for name, curve in found.items()}
         last = max(int(np.isfinite(value["length"]).sum()) - 1, 0)
         length, error = float(value["length"][last]), float(value["length_error"][last])
-        shown = length_text(length, error, sizes[index])
+        shown = length_text(length, error, sizes[layer])
         moved = len(slopes) > 0 and "<" not in shown and shown != "–"
         if 0 < last < len(steps) - 1 and shown != "–":
             shown += f" to {steps[last]:,}"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..groups import recorded_groups
+from ..groups import MODEL, Groups, group_layers, recorded_groups
 from ..health import Flag
 from ..histograms import Histogram
 from ..sinks.curves import Curves, LiveCurves
@@ -72,10 +72,12 @@ class Follower:
     ----------
     path : str or Path
         May not exist yet.
+    groups : as for :meth:`igfast.Trajectory.grouped`
+        None: those that the run was recorded with.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, groups: Groups = None) -> None:
+        self.path, self._groups = Path(path), groups
         self._live, self._grouped = LiveCurves(), Grouped({})
         self._newest: State | None = None
 
@@ -124,7 +126,10 @@ class Follower:
         steps = reader.steps_of(quantity)
         if not self._goes_on(reader):
             self._live, self._newest = LiveCurves(), None
-            self._grouped = Grouped(recorded_groups(reader.config))
+            groups = recorded_groups(reader.config)
+            if self._groups is not None:
+                groups = group_layers(self._groups, reader.layers(quantity))
+            self._grouped = Grouped(groups)
         new = np.arange(len(steps))
         if self._newest is not None:
             new = new[steps > self._newest.step]
@@ -150,7 +155,8 @@ class Follower:
     def _add(self, step: int, wall_time: float, record: Histogram) -> State:
         found = self._live.add(step, {"layers": record})["layers"]
         layers, numel = record.names, record.numel
-        for pooled, curves in reversed(self._grouped.follow(step, "layers", record)):
+        rows = self._grouped.follow(step, "layers", record)
+        for pooled, curves in sorted(rows, key=lambda row: row[0].names == (MODEL,)):
             layers, numel = (*layers, *pooled.names), np.append(numel, pooled.numel)
             found = _joined(found, curves)
         pace, before = np.nan, self._newest

@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ..groups import Groups
 from ..store import RunReader, StoreError
 from ..trajectory import Trajectory
 from .following import Follower, waiting_for
@@ -74,18 +75,22 @@ class LiveReport:
         0: any that is free.
     interval : float
         Seconds between looks at the file.
+    groups : as for :meth:`igfast.Trajectory.grouped`
+        None: those that the run was recorded with.
 
     Attributes
     ----------
     url : str
     """
 
-    def __init__(self, path: str | Path, *, port: int = 0, interval: float = 1.0) -> None:
+    def __init__(
+        self, path: str | Path, *, port: int = 0, interval: float = 1.0, groups: Groups = None
+    ) -> None:
         if not interval > 0:
             raise ValueError(f"interval must be positive, got {interval}")
         if find_spec("matplotlib") is None:
             raise ModuleNotFoundError("a report needs matplotlib", name="matplotlib")
-        self._path, self._interval = Path(path), interval
+        self._path, self._interval, self._groups = Path(path), interval, groups
         self._folder = tempfile.TemporaryDirectory(prefix="igfast-report-")
         self._stop = threading.Event()
         self._version = 0
@@ -155,7 +160,8 @@ class LiveReport:
     def _draw(self) -> None:
         target = Path(self._folder.name) / "report.html"
         with contextlib.closing(RunReader(self._path)) as reader:  # its writer may want to finish
-            Trajectory(reader).report(target)
+            run = Trajectory(reader)
+            (run if self._groups is None else run.grouped(self._groups)).report(target)
         self._page = target.read_text(encoding="utf-8")
         self._version += 1
 

@@ -10,6 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from ..groups import Groups
 from ..store import StoreError
 from . import table
 from .following import Follower, State, waiting_for
@@ -17,7 +18,14 @@ from .following import Follower, State, waiting_for
 AROUND = 8  # lines of a terminal that are not layers
 
 
-def watch_run(path: Path, console: Console, *, interval: float = 1.0, once: bool = False) -> None:
+def watch_run(
+    path: Path,
+    console: Console,
+    *,
+    interval: float = 1.0,
+    once: bool = False,
+    groups: Groups = None,
+) -> None:
     """Show a run until it ends.
 
     Parameters
@@ -30,6 +38,8 @@ def watch_run(path: Path, console: Console, *, interval: float = 1.0, once: bool
         Seconds between looks.
     once : bool
         Show what is there now, and return.
+    groups : as for :meth:`igfast.Trajectory.grouped`
+        None: those that the run was recorded with.
 
     Raises
     ------
@@ -38,7 +48,7 @@ def watch_run(path: Path, console: Console, *, interval: float = 1.0, once: bool
     """
     if not interval > 0:
         raise ValueError(f"interval must be positive, got {interval}")
-    follower = Follower(path)
+    follower = Follower(path, groups)
     if once:
         states = follower.look()
         if not states:

@@ -6,9 +6,10 @@ page is the number in the file beside it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,7 +37,9 @@ class Final:
 
 @dataclass(frozen=True)
 class Motion:
-    """How the layers of one quantity moved: T records of L layers.
+    """How the layers of one quantity moved: T records of L rows.
+
+    Rows are layers, and what pools them: module groups and the whole model.
 
     Velocities are per interval, in 1/step; lengths, entropy (divided by ln(bins)), complexity and
     `outside` (fraction of the elements beyond the grid) per record. Errors are standard errors;
@@ -50,6 +53,7 @@ class Motion:
 
     quantity: str
     layers: tuple[Layer, ...]
+    pooled: tuple[Layer, ...]
     steps: Int
     estimator: str
     velocity: Float
@@ -72,6 +76,11 @@ class Motion:
     regrids: tuple[tuple[int, ...], ...]
     densities: dict[int, Densities] = field(repr=False)
     scrutiny: dict[int, Scrutiny] = field(default_factory=dict, repr=False)
+
+    @property
+    def rows(self) -> tuple[Layer, ...]:
+        """Everything that has a column."""
+        return (*self.layers, *self.pooled)
 
     @property
     def midpoints(self) -> Float:
@@ -189,14 +198,16 @@ def scrutinized(motion: Motion) -> list[Layer]:
 
 def _measure(run: Trajectory, quantity: str) -> Motion:
     histograms = run.histograms(quantity)
-    records, layers = len(histograms), _layers(run, quantity)
-    intervals, width = max(records - 1, 0), len(layers)
+    records, layers, members = len(histograms), _layers(run, quantity), run.pooled(quantity)
+    pooled = _pooled(layers, members)
+    intervals, width = max(records - 1, 0), len(layers) + len(pooled)
     missing = np.full((intervals, width), np.nan)
     still = np.zeros((records, width))
     unknown = np.full(width, np.nan)
     return Motion(
         quantity=quantity,
         layers=layers,
+        pooled=pooled,
         steps=np.asarray(run.steps_of(quantity), np.int64),
         estimator="split" if histograms[0].splits > 2 else "hellinger",
         velocity=missing,
@@ -210,29 +221,31 @@ def _measure(run: Trajectory, quantity: str) -> Motion:
         length_published=still,
         length_sparse=unknown,
         great_circle=unknown,
-        entropy=np.asarray(run.entropy(quantity=quantity), np.float64),
-        complexity=np.asarray(run.complexity(quantity=quantity), np.float64),
-        grids=tuple(str(run.common(layer.name, quantity=quantity)) for layer in layers),
-        **counted(histograms, layers),
+        entropy=_columns(layers + pooled, lambda name: run.entropy(name, quantity)),
+        complexity=_columns(layers + pooled, lambda name: run.complexity(name, quantity)),
+        grids=tuple(str(run.common(row.name, quantity=quantity)) for row in layers + pooled),
+        **counted(histograms, layers, tuple(members.values())),
     )
 
 
 def _with_velocities(run: Trajectory, motion: Motion) -> Motion:
     quantity, estimator = motion.quantity, motion.estimator
-    velocity, velocity_error = run.velocity(None, estimator, quantity, error=True)
-    squared, squared_error = run.velocity_squared(None, estimator, quantity, error=True)
-    length, length_error = run.length(None, estimator, quantity, error=True)
+    how: tuple[str, str, bool] = (estimator, quantity, True)
+    velocity, velocity_error = _columns(motion.rows, lambda name: run.velocity(name, *how))
+    squared, squared_error = _columns(motion.rows, lambda name: run.velocity_squared(name, *how))
+    length, length_error = _columns(motion.rows, lambda name: run.length(name, *how))
+    published = ("hellinger", quantity)
     found = replace(
         motion,
         velocity=velocity,
         velocity_error=velocity_error,
         velocity_squared=squared,
         velocity_squared_error=squared_error,
-        velocity_published=run.velocity(None, "hellinger", quantity),
-        noise_floor=run.noise_floor(None, quantity),
+        velocity_published=_columns(motion.rows, lambda name: run.velocity(name, *published)),
+        noise_floor=_columns(motion.rows, lambda name: run.noise_floor(name, quantity)),
         length=length,
         length_error=length_error,
-        length_published=run.length(None, "hellinger", quantity),
+        length_published=_columns(motion.rows, lambda name: run.length(name, *published)),
     )
     return replace(
         found, length_sparse=_sparse_length(run, found), great_circle=_great_circles(run, found)
@@ -244,17 +257,24 @@ def _great_circles(run: Trajectory, motion: Motion) -> Float:
     histograms, found = run.histograms(motion.quantity), motion.great_circle.copy()
     for record in np.unique(motion.final.record[motion.final.record > 0]).tolist():
         ends = type(run).from_histograms([0, 1], [histograms[0], histograms[record]])
-        here = motion.final.record == record
+        here = np.flatnonzero(motion.final.record[: len(motion.layers)] == record)
         found[here] = great_circle(ends)[here]
+    for row in motion.pooled:
+        record = int(motion.final.record[row.column])
+        if record:
+            of_row = run.records(row.name, motion.quantity)
+            found[row.column] = great_circle(
+                type(run).from_histograms([0, 1], [of_row[0], of_row[record]])
+            )[0]
     return found
 
 
 def _sparse_length(run: Trajectory, motion: Motion) -> Float:
-    """(L,) final lengths from every fourth record, of the layers that they can say something of."""
+    """(L,) final lengths from every fourth record, of the rows that they can say something of."""
     sparse = motion.length_sparse.copy()
     if len(motion.steps) < 5 * SPARSE:
         return sparse
-    for layer in motion.layers:
+    for layer in motion.rows:
         if layer.numel >= LEAST_SAMPLED and motion.resolved(layer):
             sparse[layer.column] = run.thinned_length(
                 SPARSE, layer.name, motion.estimator, motion.quantity
@@ -281,3 +301,16 @@ def _layers(run: Trajectory, quantity: str) -> tuple[Layer, ...]:
         Layer(name, column, int(first.numel[column]), shapes[column])
         for column, name in enumerate(first.names)
     )
+
+
+def _pooled(layers: Sequence[Layer], members: Mapping[str, Sequence[str]]) -> tuple[Layer, ...]:
+    numel = {layer.name: layer.numel for layer in layers}
+    return tuple(
+        Layer(name, column, sum(numel[one] for one in own), None)
+        for column, (name, own) in enumerate(members.items(), len(layers))
+    )
+
+
+def _columns(rows: Sequence[Layer], measure: Callable[[str], Any]) -> Any:
+    """(..., L) from what is measured of every row; a first axis more where that is a pair."""
+    return np.stack([np.asarray(measure(row.name), np.float64) for row in rows], axis=-1)

@@ -57,7 +57,7 @@ def sentence(found: Comparison) -> str:
         known = [
             (float(motion.final.length[column]), found.names[run])
             for run, motion, column in found.having(layer)
-            if motion.resolved(motion.layers[column])
+            if motion.resolved(motion.rows[column])
         ]
         if len(known) > 1:
             ratios.append((max(known)[0] / min(known)[0], layer, max(known), min(known)))
@@ -75,9 +75,9 @@ def sentence(found: Comparison) -> str:
 def rows(found: Comparison) -> list[list[str]]:
     """Layer, run, L ± se, published L, great circle, H, C and transitions, all as text."""
     shown = []
-    for layer in found.layers:
+    for layer in found.layers + found.pooled:
         for run, motion, column in found.having(layer):
-            one = motion.layers[column]
+            one = motion.rows[column]
             length = upper_limit(motion.limit(one))
             if motion.resolved(one):
                 length = with_error(motion.final.length[column], motion.final.error[column])

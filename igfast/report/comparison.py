@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from igfast.groups import MODEL
 from igfast.merging import equally_wide
 from igfast.report.collect import Motion, moved
 from igfast.report.counted import Float, Int
@@ -32,7 +33,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """R runs and the layers that any of them has.
+    """R runs and the layers that any of them has, and in `pooled` what pools layers.
 
     `entropy` and `complexity` are arrays over each run's records by (run, layer), all of a layer
     on the grid in `grids` where the runs' grids can be merged. `differing` holds the settings in
@@ -45,6 +46,7 @@ class Comparison:
     growths: tuple[Growth, ...]
     scalars: tuple[dict[str, tuple[Int, Float]], ...]
     layers: tuple[str, ...]
+    pooled: tuple[str, ...]
     entropy: dict[tuple[int, str], Float]
     complexity: dict[tuple[int, str], Float]
     grids: dict[str, str]
@@ -52,11 +54,11 @@ class Comparison:
     notes: tuple[str, ...]
 
     def having(self, layer: str) -> list[tuple[int, Motion, int]]:
-        """Runs that have a layer: number, motion and column."""
+        """Runs that have a layer, or pool one of that name: number, motion and column."""
         return [
             (number, motion, one.column)
             for number, motion in enumerate(self.motions)
-            for one in motion.layers
+            for one in motion.rows
             if one.name == layer
         ]
 
@@ -92,7 +94,10 @@ def compare(
             )
     motions = tuple(moved(run, quantity) for run in runs)
     layers = tuple(dict.fromkeys(layer.name for motion in motions for layer in motion.layers))
-    entropy, complexity, grids = _on_one_grid(runs, motions, layers)
+    # "model" last, also where only some of the runs have groups
+    rows = sorted((row.name for motion in motions for row in motion.pooled), key=MODEL.__eq__)
+    pooled = tuple(name for name in dict.fromkeys(rows) if name not in layers)
+    entropy, complexity, grids = _on_one_grid(runs, motions, layers + pooled)
     scalars = tuple(run.scalars() for run in runs)
     return Comparison(
         names=tuple(names),
@@ -104,11 +109,12 @@ def compare(
         ),
         scalars=scalars,
         layers=layers,
+        pooled=pooled,
         entropy=entropy,
         complexity=complexity,
         grids=grids,
         differing=_differing(runs),
-        notes=tuple(_notes(names, motions, layers, grids)),
+        notes=tuple(_notes(names, motions, layers + pooled, grids)),
     )
 
 
@@ -130,7 +136,7 @@ def write_comparison_csv(found: Comparison, path: Path) -> Path:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([name for name, _ in COLUMNS])
-        for layer in found.layers:
+        for layer in found.layers + found.pooled:
             for run, motion, column in found.having(layer):
                 curves = (
                     motion.length[:, column],
@@ -159,9 +165,9 @@ def _on_one_grid(
             entropy[number, layer] = motion.entropy[:, column]
             complexity[number, layer] = motion.complexity[:, column]
         records = [
-            record[layer]
+            record
             for number in having
-            for record in runs[number].histograms(motions[number].quantity)
+            for record in runs[number].records(layer, motions[number].quantity)
         ]
         kinds = {record.grid.kind for record in records}
         if len(kinds) > 1:
@@ -182,7 +188,7 @@ def _on_one_grid(
 
 
 def _column(motion: Motion, layer: str) -> int:
-    return next((one.column for one in motion.layers if one.name == layer), -1)
+    return next((one.column for one in motion.rows if one.name == layer), -1)
 
 
 def _differing(runs: Sequence[Trajectory]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
@@ -215,7 +221,8 @@ def _notes(
             f"H and C of {', '.join(apart[:4])}{' and others' * (len(apart) > 4)} are on each "
             "run's own grid and not comparable: the grids cannot be merged."
         )
-    missing = [layer for layer in layers if any(_column(motion, layer) < 0 for motion in motions)]
+    named = [layer for layer in layers if layer != MODEL]  # a run of one layer has no such row
+    missing = [layer for layer in named if any(_column(motion, layer) < 0 for motion in motions)]
     if missing:
         shown = ", ".join(missing[:4]) + f" and {len(missing) - 4} more" * (len(missing) > 4)
         found.append(f"Not all runs have {shown}.")

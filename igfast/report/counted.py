@@ -91,24 +91,36 @@ def spread(layers: Sequence[Layer], most: int = MOST_LAYERS) -> tuple[Layer, ...
     return tuple(layers[i] for i in chosen)
 
 
-def counted(histograms: Sequence[Histogram], layers: Sequence[Layer]) -> dict[str, Any]:
-    """What one pass over the histograms tells: losses, grids, and the densities to draw."""
+def counted(
+    histograms: Sequence[Histogram], layers: Sequence[Layer], pooled: Sequence[Sequence[str]] = ()
+) -> dict[str, Any]:
+    """What one pass over the histograms tells: losses, grids, and the densities to draw.
+
+    Losses also of rows that pool layers of these names; those have no grid of their own.
+    """
     matrices = [layer for layer in layers if layer.matrix]
     vectors = [layer for layer in layers if not layer.matrix]
     shown = (*spread(matrices), *spread(vectors))
     records = len(histograms)
     stride = -(-records // MOST_COLUMNS)
-    outside, nan = np.zeros((records, len(layers))), np.zeros((records, len(layers)), np.int64)
+    sums = np.array([[layer.name in names for layer in layers] for names in pooled], np.int64)
+    sums = sums.reshape(len(pooled), len(layers))
+
+    def with_pooled(values: Int) -> Int:
+        return np.concatenate([values, sums @ values])
+
+    rows = len(layers) + len(pooled)
+    outside, nan = np.zeros((records, rows)), np.zeros((records, rows), np.int64)
     edges: dict[int, list[Float]] = {layer.column: [] for layer in shown}
     counts: dict[int, list[Int]] = {layer.column: [] for layer in shown}
     drawn = []
-    regrids: list[list[int]] = [[] for _ in layers]
+    regrids: list[list[int]] = [[] for _ in range(rows)]
     grid_before: NDArray[Any] | None = None
     for record in range(records):
         histogram = histograms[record]
         lost = histogram.underflow + histogram.overflow
-        outside[record] = lost / np.maximum(histogram.numel, 1)
-        nan[record] = histogram.nan
+        outside[record] = with_pooled(lost) / np.maximum(with_pooled(histogram.numel), 1)
+        nan[record] = with_pooled(histogram.nan)
         if histogram.exponents is not None and histogram.origins is not None:
             grid = np.stack([histogram.exponents, histogram.origins], axis=1)
             if grid_before is not None:

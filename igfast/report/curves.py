@@ -23,7 +23,7 @@ FORMAT_VERSION = 1
 
 _OF_RECORD = [
     ("quantity", "", "what was recorded: param, grad, update or second_moment"),
-    ("layer", "", "name of the layer"),
+    ("layer", "", "name of the layer, of a module group, or model for all layers pooled"),
     ("step", "optimizer steps", "steps done before the record"),
 ]
 _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
@@ -194,7 +194,7 @@ def _plain(value: Any) -> Any:
 
 def _velocity(motion: Motion) -> Iterator[tuple[Any, ...]]:
     steps = motion.steps.tolist()
-    for layer in motion.layers:
+    for layer in motion.rows:
         columns = [
             values[:, layer.column].tolist()
             for values in (
@@ -211,7 +211,7 @@ def _velocity(motion: Motion) -> Iterator[tuple[Any, ...]]:
 
 
 def _length(motion: Motion) -> Iterator[tuple[Any, ...]]:
-    for layer in motion.layers:
+    for layer in motion.rows:
         columns = [
             values[:, layer.column].tolist()
             for values in (motion.length, motion.length_error, motion.length_published)
@@ -221,7 +221,7 @@ def _length(motion: Motion) -> Iterator[tuple[Any, ...]]:
 
 
 def _entropy(motion: Motion) -> Iterator[tuple[Any, ...]]:
-    for layer in motion.layers:
+    for layer in motion.rows:
         columns = [
             values[:, layer.column].tolist()
             for values in (motion.entropy, motion.complexity, motion.outside, motion.nan)
@@ -231,7 +231,7 @@ def _entropy(motion: Motion) -> Iterator[tuple[Any, ...]]:
 
 
 def _layers(motion: Motion) -> Iterator[tuple[Any, ...]]:
-    for layer in motion.layers:
+    for layer in motion.rows:
         at = layer.column
         yield (
             motion.quantity,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from igfast.report.complexity import entropy_complexity
 from igfast.report.densities import density_map, ridgeline
 from igfast.report.growth import growth, length_scales
-from igfast.report.motion import depth_map, length, overview, velocity
+from igfast.report.motion import depth_map, length, velocity
+from igfast.report.overview import modules, overview
 from igfast.report.scaling import collapse_figure
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "growth",
     "length",
     "length_scales",
+    "modules",
     "overview",
     "ridgeline",
     "velocity",

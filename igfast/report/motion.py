@@ -1,4 +1,4 @@
-"""Figures of how the weights move: information velocity, information length, losses."""
+"""Figures of how each layer moves: information velocity and information length."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from igfast.report import bundles, style
+from igfast.report import style
 from igfast.report.collect import Curves, Motion, collect
 from igfast.report.counted import Float, Int, Layer
 from igfast.report.windows import Windows, average
@@ -24,83 +24,7 @@ if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
 
 SPLIT, FLOOR, PUBLISHED, CHORD = style.SERIES[0], style.SERIES[7], style.SERIES[1], style.SERIES[2]
-SCALARS = ("loss", "accuracy")  # parts of the names of logged values that are drawn
 MOST_POINTS = 1500  # of one curve; more could not be told apart
-
-
-def overview(run: Trajectory | Curves) -> Figure:
-    """L and Γ of the weight matrices over losses and accuracies, on one logarithmic step axis.
-
-    Γ is the slope of L, averaged over tenths of a decade. All layers are drawn: in colors of their
-    own up to eight, else colored by depth.
-    """
-    curves = collect(run)
-    motion = curves.main
-    layers = motion.group(True) or motion.layers
-    moving = len(motion.steps) > 1
-    losses, accuracies = (_named(curves, kind) for kind in SCALARS)
-    heights = [2.6, 2.3] * moving + [1.5] * bool(losses) + [1.3] * bool(accuracies)
-    figure = style.new_figure(sum(heights) + 0.6)
-    grid = figure.add_gridspec(max(len(heights), 1), 1, height_ratios=heights or None)
-    axes = [figure.add_subplot(grid[row, 0]) for row in range(len(heights))]
-    if moving:
-        _lengths_and_slopes(figure, axes[:2], motion, layers)
-    if losses:
-        panel = axes[2 * moving]
-        _scalars(panel, losses, "loss")
-        style.log_value_axis(panel, *_limits(*(values for _, _, values in losses)))
-    if accuracies:
-        _scalars(axes[-1], accuracies, "accuracy")
-    limits = _step_limits(curves)
-    for panel in axes:
-        style.dress(panel)
-        style.log_step_axis(panel, *limits, most=9)
-        panel.tick_params(labelbottom=panel is axes[-1])
-        panel.set_xlabel("optimizer step" if panel is axes[-1] else "")
-    figure.align_ylabels(axes)
-    return figure
-
-
-def _lengths_and_slopes(
-    figure: Figure, axes: list[Axes], motion: Motion, layers: Sequence[Layer]
-) -> None:
-    few = len(layers) <= len(style.SERIES)
-    colors = style.series_colors(len(layers))
-    windows = average(motion)
-    columns = [layer.column for layer in layers]
-    lengths = [_positive(motion.steps, motion.length[:, at]) for at in columns]
-    slopes = [_positive(windows.center, windows.slope[:, at]) for at in columns]
-    if few:
-        for number, (color, at) in enumerate(zip(colors, columns, strict=True)):
-            look: dict[str, Any] = {"color": color, "linestyle": style.DASHES[number]}
-            _band(axes[0], motion.steps, motion.length[:, at], motion.length_error[:, at], color)
-            axes[0].plot(*lengths[number], linewidth=1.6, **look)
-            axes[1].plot(*slopes[number], linewidth=1.6, **look)
-    else:
-        bundles.lines(axes[0], lengths, colors)
-        bundles.lines(axes[1], slopes, colors)
-    clear = _clear(motion, layers) or columns
-    style.log_value_axis(axes[0], *_limits(motion.length[:, clear], lowest=0.0, decades=4))
-    style.log_value_axis(axes[1], *_limits(windows.slope[:, clear]))
-    axes[0].set_ylabel("information length L")
-    axes[1].set_ylabel("velocity Γ (1/step)")
-    if not (motion.length[:, columns] > 0).any():
-        style.message(axes[0], "no motion above the noise")
-        style.message(axes[1], "no motion above the noise")
-    elif few:
-        names = [style.literal(style.shorten(layer.name)) for layer in layers]
-        lines = [
-            Line2D([], [], color=color, linestyle=dash)
-            for color, dash in zip(colors, style.DASHES, strict=False)
-        ]
-        style.figure_legend(figure, lines, names)
-    else:
-        style.depth_bar(figure, axes, colors)
-
-
-def drawn_scalars(curves: Curves) -> set[str]:
-    """Names of the logged values that `overview` draws."""
-    return {name for kind in SCALARS for name, *_ in _named(curves, kind)}
 
 
 def velocity(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True) -> Figure:
@@ -121,20 +45,20 @@ def velocity(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = T
         return figure
     windows = average(motion)
     x, columns = windows.center, [layer.column for layer in layers]
-    clear = _clear(motion, layers)
-    low, high = _limits(windows.slope[:, clear], windows.slope_published[:, columns])
+    resolved = clear(motion, layers)
+    low, high = limits(windows.slope[:, resolved], windows.slope_published[:, columns])
     for panel, layer in zip(axes, layers, strict=True):
         at = layer.column
         _prepare(panel, layer)
         if _says_rest(panel, motion, layer):
             continue
-        panel.plot(*_positive(x, windows.slope_published[:, at]), **_PUBLISHED_LOOK)
+        panel.plot(*positive(x, windows.slope_published[:, at]), **_PUBLISHED_LOOK)
         if motion.estimator == "split":
-            panel.plot(*_positive(x, windows.floor[:, at]), **_FLOOR_LOOK)
+            panel.plot(*positive(x, windows.floor[:, at]), **_FLOOR_LOOK)
             _single_intervals(panel, windows, at, low)
-            panel.plot(*_positive(x, windows.slope[:, at]), color=SPLIT, linewidth=1.7)
+            panel.plot(*positive(x, windows.slope[:, at]), color=SPLIT, linewidth=1.7)
         style.log_value_axis(panel, low, high)
-        style.log_step_axis(panel, *_step_limits(curves))
+        style.log_step_axis(panel, *step_limits(curves))
     style.outer_labels(axes, "optimizer step", "Γ (1/step)")
     handles: list[Artist] = [Line2D([], [], **_PUBLISHED_LOOK)]
     names = ["published estimate (depends on sampling)"]
@@ -172,8 +96,8 @@ def length(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = Tru
     layers = motion.shown(matrices)
     figure, axes = style.panels(len(layers), 2.5)
     columns = [layer.column for layer in layers]
-    drawn = (motion.length[1:, _clear(motion, layers)], motion.length_published[1:, columns])
-    low, high = _limits(*drawn, lowest=0.0, decades=4)
+    drawn = (motion.length[1:, clear(motion, layers)], motion.length_published[1:, columns])
+    low, high = limits(*drawn, lowest=0.0, decades=4)
     for panel, layer in zip(axes, layers, strict=True):
         at = layer.column
         _prepare(panel, layer)
@@ -182,10 +106,10 @@ def length(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = Tru
             continue
         if _says_rest(panel, motion, layer):
             continue
-        panel.plot(*_positive(motion.steps, motion.length_published[:, at]), **_PUBLISHED_LOOK)
+        panel.plot(*positive(motion.steps, motion.length_published[:, at]), **_PUBLISHED_LOOK)
         if motion.estimator == "split":
-            _band(panel, motion.steps, motion.length[:, at], motion.length_error[:, at], SPLIT)
-            panel.plot(*_positive(motion.steps, motion.length[:, at]), color=SPLIT, linewidth=1.7)
+            band(panel, motion.steps, motion.length[:, at], motion.length_error[:, at], SPLIT)
+            panel.plot(*positive(motion.steps, motion.length[:, at]), color=SPLIT, linewidth=1.7)
             if motion.resolved(layer):
                 panel.axhline(motion.great_circle[at], **_CHORD_LOOK)
             panel.text(
@@ -193,14 +117,14 @@ def length(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = Tru
                 color=SPLIT, fontsize=style.BASE_SIZE - 0.5,
             )  # fmt: skip
         style.log_value_axis(panel, low, high)
-        style.log_step_axis(panel, *_step_limits(curves))
+        style.log_step_axis(panel, *step_limits(curves))
     style.outer_labels(axes, "optimizer step", "L")
     handles: list[Artist] = [Line2D([], [], **_PUBLISHED_LOOK)]
     names = ["published estimate (depends on sampling)"]
     if motion.estimator == "split":
-        band = Patch(color=SPLIT, alpha=0.25, linewidth=0)
+        shade = Patch(color=SPLIT, alpha=0.25, linewidth=0)
         line = Line2D([], [], color=SPLIT, linewidth=1.7)
-        handles = [line, band, *handles, Line2D([], [], **_CHORD_LOOK)]
+        handles = [line, shade, *handles, Line2D([], [], **_CHORD_LOOK)]
         names = ["split estimate", "± 2 standard errors", *names, "great circle, first to last"]
     style.figure_legend(figure, handles, names)
     return figure
@@ -233,7 +157,7 @@ def depth_map(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = 
             style.dress_colorbar(bar, "Γ (1/step)")
             ticks = style.log_ticks(low, max(high, 1.5 * low))
             style.set_ticks(bar.ax.yaxis, ticks, [style.plain_number(t) for t in ticks])
-    style.log_step_axis(panel, *_step_limits(curves), most=9)
+    style.log_step_axis(panel, *step_limits(curves), most=9)
     shown = np.unique(np.linspace(0, rows - 1, min(rows, 40)).round().astype(int))
     names = [style.literal(style.shorten(layers[i].name, 36)) for i in shown]
     style.set_ticks(panel.yaxis, shown.tolist(), names)
@@ -253,7 +177,7 @@ def _prepare(panel: Axes, layer: Layer) -> None:
     style.dress(panel)
 
 
-def _clear(motion: Motion, layers: Sequence[Layer]) -> list[int]:
+def clear(motion: Motion, layers: Sequence[Layer]) -> list[int]:
     """Columns of the layers whose length stands clear of its error: axes are made for these."""
     return [layer.column for layer in layers if motion.resolved(layer)]
 
@@ -279,7 +203,8 @@ def _length_note(motion: Motion, layer: Layer) -> str:
     return f"L {style.upper_limit(limit)}: not resolved" if limit > 0 else "L not resolved"
 
 
-def _band(panel: Axes, x: Float | Int, value: Float, error: Float, color: str) -> None:
+def band(panel: Axes, x: Float | Int, value: Float, error: Float, color: str) -> None:
+    """± 2 standard errors on logarithmic axes."""
     keep = (x > 0) & np.isfinite(value) & np.isfinite(error)
     x, value, error = x[keep], value[keep], error[keep]
     # a log axis cannot show zero: a band that reaches it is cut far below every curve
@@ -287,7 +212,7 @@ def _band(panel: Axes, x: Float | Int, value: Float, error: Float, color: str) -
     panel.fill_between(x, lower, value + 2 * error, color=color, alpha=0.22, linewidth=0)
 
 
-def _positive(x: Float | Int, y: Float) -> tuple[Float, Float]:
+def positive(x: Float | Int, y: Float) -> tuple[Float, Float]:
     """Points for log-log axes: y ≤ 0 leaves a gap, x ≤ 0 is dropped, long curves are thinned."""
     keep = x > 0
     x, y = np.asarray(x[keep], np.float64), np.where(y[keep] > 0, y[keep], np.nan)
@@ -295,7 +220,7 @@ def _positive(x: Float | Int, y: Float) -> tuple[Float, Float]:
     return x[::stride], y[::stride]
 
 
-def _limits(*curves: Float, lowest: float = 1.0, decades: float = 7.0) -> tuple[float, float]:
+def limits(*curves: Float, lowest: float = 1.0, decades: float = 7.0) -> tuple[float, float]:
     """Limits of a log axis around positive values.
 
     They span at most `decades`; `lowest` percent of the values may fall out below.
@@ -308,38 +233,10 @@ def _limits(*curves: Float, lowest: float = 1.0, decades: float = 7.0) -> tuple[
     return max(low / 1.4, high * 10.0**-decades), high * 1.4
 
 
-def _step_limits(curves: Curves) -> tuple[float, float]:
+def step_limits(curves: Curves) -> tuple[float, float]:
+    """Ends of a logarithmic step axis for all records after step 0."""
     steps = curves.main.steps
-    positive = [float(steps[steps > 0][0])] if (steps > 0).any() else [1.0]
+    first = [float(steps[steps > 0][0])] if (steps > 0).any() else [1.0]
     if steps.size > 1:
-        positive.append(float(curves.main.midpoints[0]))
-    return max(min(positive), 0.4), max(float(steps[-1]), 1.0)
-
-
-def _named(curves: Curves, kind: str) -> list[tuple[str, Int, Float]]:
-    found = [(name, *pair) for name, pair in curves.scalars.items() if kind in name.lower()]
-    return [(name, s, v) for name, s, v in found if np.isfinite(v).any() and (s > 0).any()]
-
-
-def _scalars(panel: Axes, curves: list[tuple[str, Int, Float]], label: str) -> None:
-    """Curves of one kind; those of single batches stay behind the others, thin and gray."""
-    panel.set_ylabel(label)
-    colors = iter((*style.SERIES[3:7], *style.SERIES[:3]) * len(curves))
-    lines, names = [], []
-    for name, steps, values in sorted(curves, key=lambda curve: _rank(curve[0])):
-        single = "batch" in name
-        keep = steps > 0
-        (line,) = panel.plot(
-            steps[keep], values[keep], color=style.SERIES[7] if single else next(colors),
-            linewidth=0.6 if single else 1.4, alpha=0.7 if single else 1.0,
-            zorder=1 if single else 3, marker="o" if keep.sum() < 60 else "", markersize=2.2,
-        )  # fmt: skip
-        lines.append(line)
-        names.append(style.literal(name.replace("_", " ")))
-    style.legend(panel, lines, names)
-
-
-def _rank(name: str) -> tuple[int, str]:
-    """Test first and batch last, so that one kind has one color in every panel."""
-    order = [part in name for part in ("test", "val", "train", "batch")]
-    return (order.index(True) if any(order) else 2, name)
+        first.append(float(curves.main.midpoints[0]))
+    return max(min(first), 0.4), max(float(steps[-1]), 1.0)

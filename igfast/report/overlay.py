@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from igfast.report import style
 from igfast.report.comparison import Comparison
-from igfast.report.counted import Float, Int, Layer, spread
+from igfast.report.counted import MOST_LAYERS, Float, Int, Layer, spread
 from igfast.report.windows import average
 
 if TYPE_CHECKING:
@@ -92,13 +92,14 @@ def losses(found: Comparison) -> Figure | None:
 
 
 def shown_layers(found: Comparison) -> tuple[str, ...]:
-    """Weight matrices, or all layers if there are none: as many as a figure holds."""
+    """Weight matrices, or all layers if there are none, then modules: as many as a figure holds."""
     first: dict[str, Layer] = {}
     for motion in found.motions:
         for layer in motion.layers:
             first.setdefault(layer.name, layer)
     matrices = [layer for layer in first.values() if layer.matrix] or list(first.values())
-    return tuple(layer.name for layer in spread(matrices))
+    several = found.pooled if len(found.pooled) > 1 else ()  # groups, and not "model" alone
+    return (*(layer.name for layer in spread(matrices)), *several[-MOST_LAYERS:])
 
 
 def _panels(

@@ -11,7 +11,7 @@ from igfast.report import figures, headline, prose, sections
 from igfast.report.collect import Curves, Motion
 from igfast.report.counted import MOST_LAYERS
 from igfast.report.document import data_links, document
-from igfast.report.motion import drawn_scalars
+from igfast.report.overview import drawn_scalars
 from igfast.report.render import figure_block
 from igfast.report.tables import config_table, grid_table, layer_table
 
@@ -36,6 +36,11 @@ def render_page(curves: Curves, data: Sequence[Path]) -> str:
     found = [
         ("overview", "What happened", _overview(curves)),
         ("layers", "Layer by layer", _layers(curves.main)),
+        (
+            "modules",
+            "Module by module" if curves.run.groups else "The whole model",
+            _modules(curves, curves.main),
+        ),
         ("densities", f"Where the {_values(curves.main)} are", _densities(curves, curves.main)),
         *(
             [("motion", "How fast and how far they move", _motion(curves))]
@@ -131,6 +136,19 @@ def _layers(motion: Motion) -> str:
     )  # fmt: skip
 
 
+def _modules(curves: Curves, motion: Motion) -> str:
+    """Module groups, and the whole model: in a table alone where there are no groups."""
+    rows = layer_table(motion, motion.pooled) if motion.pooled else ""
+    if len(motion.pooled) < 2 or len(motion.steps) < 2:
+        return rows
+    return rows + figure_block(
+        f"modules-{motion.quantity}",
+        figures.modules(curves, quantity=motion.quantity),
+        prose.MODULES,
+        f"Information length and velocity of {len(motion.pooled)} pooled rows over steps",
+    )
+
+
 def _densities(curves: Curves, motion: Motion) -> str:
     def body(matrices: bool) -> str:
         which, key = _which(motion, matrices)
@@ -201,6 +219,7 @@ def _complexity(curves: Curves, motion: Motion) -> str:
 def _other(curves: Curves, motion: Motion) -> str:
     """A quantity beside the main one: densities, H and C, and its table."""
     tables = _grouped(motion, lambda matrices: layer_table(motion, motion.group(matrices)))
+    tables += _modules(curves, motion)
     return tables + _densities(curves, motion) + _complexity(curves, motion)
 
 

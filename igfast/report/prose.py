@@ -9,6 +9,12 @@ OVERVIEW = (
     "distributions moved; bands are ± 2 standard errors."
 )
 
+MODULES = (
+    "All elements of a module's layers in one histogram, on the finest grid that holds them, and "
+    "those of the whole model. What two layers of a module do in opposite directions cancels here; "
+    "its <b>L</b> is no sum of theirs."
+)
+
 DENSITY = (
     "Each column is the histogram of the layer's values at one step, as color on a logarithmic "
     "scale down to 10⁻⁴ of the panel's highest density. The range holds 99.9 % of the elements at "

@@ -39,7 +39,10 @@ def table(header: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], kind
 
 
 def layer_table(motion: Motion, layers: Sequence[Layer]) -> str:
-    """One row per layer: size, Γ, L, the values L is to be compared with, H, C, losses."""
+    """One row per layer: size, Γ, L, the values L is to be compared with, H, C, losses.
+
+    Rows that pool layers are as good.
+    """
     moving = len(motion.steps) > 1
     header = [
         ("layer", ""),
@@ -62,7 +65,7 @@ def layer_table(motion: Motion, layers: Sequence[Layer]) -> str:
         ("outside", "largest fraction of the elements beyond the recorded grid at any record"),
         ("NaN", "elements that are NaN in the last record"),
     ]
-    slopes = average(motion).slope if moving else np.full((1, len(motion.layers)), np.nan)
+    slopes = average(motion).slope if moving else np.full((1, len(motion.rows)), np.nan)
     rows = []
     for layer in layers:
         at = layer.column

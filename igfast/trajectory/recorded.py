@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..groups import recorded_groups
+from ..groups import MODEL, recorded_groups
 from ..health import Flag, flags_of, is_flag
 from ..histograms import Histogram
 from ..records import Records
@@ -71,6 +71,28 @@ class Recorded:
         """Layers of each module group; a group's name may stand wherever a layer's does."""
         return dict(self._groups)
 
+    def pooled(self, quantity: str = "param") -> dict[str, tuple[str, ...]]:
+        """What has curves beside the layers of a quantity, and which of them it pools.
+
+        The module groups that have layers there, then ``"model"`` if there are several layers.
+        Nothing where every layer has a range of its own.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> tensors = {"a.w": np.ones(3), "a.b": np.zeros(2), "c.w": np.ones(4)}
+        >>> h = igfast.histogram(tensors, grid=igfast.Grid.dyadic(8, exponent=-1))
+        >>> igfast.Trajectory.from_histograms([0], [h]).grouped({"a": "a.*"}).pooled()
+        {'a': ('a.w', 'a.b'), 'model': ('a.w', 'a.b', 'c.w')}
+        """
+        known = self._source.layers(quantity)
+        if not all(first.poolable for first in self.histograms(quantity)[:1]):
+            return {}
+        found = {name: tuple(x for x in known if x in own) for name, own in self._groups.items()}
+        if len(known) > 1 and MODEL not in known:
+            found[MODEL] = tuple(known)
+        return {name: members for name, members in found.items() if members}
+
     def shapes(self, quantity: str = "param") -> tuple[tuple[int, ...] | None, ...]:
         """Shapes of the L layers; None where they are not known, as in memory."""
         return tuple(self._source.shapes(quantity))
@@ -78,6 +100,10 @@ class Recorded:
     def histograms(self, quantity: str = "param") -> Sequence[Histogram]:
         """The T histograms, decoded when they are asked for."""
         return self._source.histogram_series(quantity)
+
+    def records(self, layer: str, quantity: str = "param") -> Sequence[Histogram]:
+        """The T histograms of one layer, group or ``"model"``, of one row each."""
+        return self._records.histograms(layer, quantity)
 
     def moments(self, quantity: str = "param", steps: Int | None = None) -> dict[str, NDArray[Any]]:
         """(T', L) arrays by the names of the fields of :class:`igfast.Moments`.

@@ -60,6 +60,24 @@ def test_info_tells_transitions_onset_and_sampling(tmp_path: Path) -> None:
     assert opened.sampling("net.weight").statement not in call("info", path).stdout
 
 
+def test_a_run_is_shown_by_module(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    by_module = igfast.open(run).grouped(2)
+    length, error = by_module.length("linear.0", error=True)
+    result = call("info", run, "--groups", 2)
+    lines = {line.split()[0]: line for line in result.stdout.splitlines() if line.strip()}
+    assert f"{length[-1]:.3f}±{error[-1]:.3f}" in lines["linear.0"]
+    assert "linear.0" not in call("info", run).stdout.replace("linear.0.", "")
+    assert call("report", run, "--groups", 2, "-o", tmp_path / "page.html").exit_code == 0
+    assert "Module by module" in (tmp_path / "page.html").read_text()
+    assert call("export", run, "--groups", 2, "-o", tmp_path / "run.csv").exit_code == 0
+    assert ",linear.0," in (tmp_path / "run.csv").read_text()
+    compared = call("compare", run, run, "--groups", 2, "--no-page")
+    assert [line.split()[0] for line in compared.stdout.splitlines()].count("linear.0") == 1
+    assert "linear.0 " in call("watch", run, "--once", "--groups", 2).stdout
+    assert call("info", run, "--groups", 0).exit_code == 2
+
+
 def test_info_without_a_run_shows_the_installation() -> None:
     result = call("info")
     assert result.exit_code == 0

@@ -250,14 +250,14 @@ def test_groups_are_shown_after_the_layers(tmp_path):
             tensors["a.0"] += 0.5
     follower = Follower(tmp_path / "run.igf")
     state = follower.look()[-1]
-    assert state.layers[-4:] == ("b.8", "b", "a", "model")
+    assert state.layers[-4:] == ("b.8", "a", "b", "model")
     assert state.numel[-3:].tolist() == [9036, 9036, 18072]
     run = igfast.open(tmp_path / "run.igf")
     lengths = dict(zip(state.layers, state.curves.length, strict=True))
     assert lengths["b"] == 0.0
     assert lengths["a"] == pytest.approx(float(run.length("a")[-1]), rel=0.2)
     names = [state.layers[row] for row in table.shown_layers(state, 4)]
-    assert names == ["a.8", "b", "a", "model"]
+    assert names == ["a.8", "a", "b", "model"]
     shown = console()
     shown.print(table.picture(state, tmp_path / "run.igf", 4))
     lines = shown.file.getvalue().splitlines()

@@ -82,7 +82,26 @@ def test_what_cannot_be_compared_is_said():
     assert "Not all runs have other." in text
     expected = runs[1].entropy("net.weight")
     np.testing.assert_array_equal(found.entropy[1, "net.weight"], expected)
-    assert [row[:2] for row in rows(found)][-1] == ["other", "more"]
+    assert [row[:2] for row in rows(found)][-2:] == [["other", "more"], ["model", "more"]]
+
+
+def test_modules_are_compared_too(tmp_path):
+    """Groups after layers and "model" after both, all records of both runs on one grid."""
+    names = ("a.weight", "a.bias", "b.weight")
+    runs = [moving(speed, layers=names) for speed in (0.5, 1.0)]
+    found = compare([runs[0], runs[1].grouped(1)], ["slow", "fast"])
+    assert found.layers == names
+    assert found.pooled == ("a", "b", "model")
+    assert [number for number, *_ in found.having("a")] == [1]
+    (_, motion, column) = found.having("model")[0]
+    length, error = runs[0].length("model", error=True)
+    np.testing.assert_array_equal(motion.length[:, column], length)
+    np.testing.assert_array_equal(motion.length_error[:, column], error)
+    np.testing.assert_array_equal(found.entropy[0, "model"], runs[0].entropy("model"))
+    assert "Not all runs have a, b." in " ".join(found.notes)
+    write_comparison(found, tmp_path / "page.html")
+    lines = (tmp_path / "page_data" / "comparison.csv").read_text().splitlines()[1:]
+    assert {tuple(line.split(",")[:2]) for line in lines if ",b," in line} == {("fast", "b")}
 
 
 def test_names_are_unique_and_mistakes_are_told(tmp_path):

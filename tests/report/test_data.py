@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import igfast
-import igfast.report
+import igfast.report.figures
 from igfast import Trajectory
 from igfast.report.collect import collect, great_circle
 from igfast.report.curves import write_curves
 
-from .runs import X, column, ends, read_csv
+from .runs import Page, X, column, ends, read_csv
 
 
 @pytest.mark.parametrize("layer", ["net.weight", "net.bias"])
@@ -49,6 +49,44 @@ def test_data_files_equal_the_trajectory(drift, drift_report, layer):
     rest = length[-1] - length[48]  # the last two of 51 records are beyond every fourth
     checked = {"net.weight": str(sparse.length(layer)[-1] + rest), "net.bias": ""}  # ten elements
     assert row["length_every_4th"] == checked[layer]
+
+
+def test_modules_and_the_model_stand_beside_the_layers(drift, tmp_path):
+    """Rows that pool layers, in the files, in the table and as curves of their own."""
+    run = drift.grouped({"net": "net.*", "bias": "*.bias"})
+    page = Page(igfast.report.write_report(run, tmp_path / "report.html").read_text())
+    assert "modules" in page.ids
+    assert "What two layers of a module do in opposite directions" in page.text
+    folder = tmp_path / "report_data"
+    names = ["net.weight", "net.bias", "net", "bias", "model"]
+    found = {row["layer"]: row for row in read_csv(folder, "layers")}
+    assert list(found) == names
+    assert [found[name]["elements"] for name in names] == ["6000", "10", "6010", "10", "6010"]
+    for name in names[2:]:
+        length, error = run.length(name, error=True)
+        np.testing.assert_array_equal(column(read_csv(folder, "length"), name, "length"), length)
+        np.testing.assert_array_equal(
+            column(read_csv(folder, "length"), name, "length_error"), error
+        )
+        velocity = column(read_csv(folder, "velocity"), name, "velocity")
+        np.testing.assert_array_equal(velocity, run.velocity(name))
+        entropy = column(read_csv(folder, "entropy"), name, "entropy")
+        np.testing.assert_array_equal(entropy, run.entropy(name))
+    assert found["net"]["great_circle"] == found["model"]["great_circle"]
+    assert float(found["net"]["great_circle"]) == pytest.approx(
+        float(found["net.weight"]["great_circle"]), rel=0.02
+    )
+    figure = igfast.report.figures.modules(run)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == names[2:]
+
+
+def test_what_pools_layers_has_lost_what_they_have(tmp_path):
+    tensors = {"a": np.array([0.0, np.nan, 9.0]), "b": np.array([0.0, np.nan]), "c": np.zeros(5)}
+    histogram = igfast.histogram(tensors, grid=igfast.Grid.dyadic(4, exponent=0, origin=-2))
+    run = Trajectory.from_histograms([0], [histogram]).grouped({"both": ["a", "b"]})
+    motion = collect(run).main
+    assert motion.nan.tolist() == [[1, 1, 0, 2, 2]]
+    assert motion.outside.tolist() == [[1 / 3, 0.0, 0.0, 1 / 5, 1 / 10]]
 
 
 def test_every_column_is_described(drift, drift_report):

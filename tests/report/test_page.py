@@ -267,7 +267,7 @@ def test_a_run_that_ends_in_nan_is_told_until_then(tmp_path):
     motion = collect(run).main
     until = igfast.Trajectory.from_histograms(steps[:6], histograms[:6])
     length, error = until.length("w", error=True)
-    assert motion.final.record.tolist() == [5, 7]
+    assert motion.final.record.tolist() == [5, 7, 7]  # w, v and the model
     assert motion.final.length[0] == length[-1]
     assert motion.final.error[0] == error[-1]
     assert motion.resolved(motion.layers[0])

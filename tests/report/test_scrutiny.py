@@ -42,7 +42,7 @@ def test_scales_and_sampling_are_those_of_the_trajectory(drift, curves, tmp_path
     assert [float(row["length"]) for row in rows] == scales.lengths.tolist()
     first, last = scales.plateau
     assert [row["plateau"] for row in rows].count("1") == last - first + 1
-    assert [row["sampling"] for row in read_csv(tmp_path, "layers")] == ["resolved", ""]
+    assert [row["sampling"] for row in read_csv(tmp_path, "layers")] == ["resolved", "", ""]
     (panel,) = figures.length_scales(curves).axes
     assert panel.get_xlabel() == "τ (steps)"
     np.testing.assert_array_equal(panel.lines[1].get_ydata(), scales.lengths)
