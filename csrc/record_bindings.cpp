@@ -94,28 +94,26 @@ py::tuple motion(const Floats& before, const Floats& pooled_before, const Floats
     for (py::ssize_t layer = 0; layer < shape[0]; ++layer) {
       const py::ssize_t row = layer * shape[2];
       to_occupied[layer] = record::multiply_motion<double>(
-          shape[1], shape[2], record::Pairs::kAll, {from + shape[1] * row, from_pooled + row},
+          shape[1], shape[2], {from + shape[1] * row, from_pooled + row},
           {to + shape[1] * row, to_pooled + row}, to_products + layer * shape[1] * shape[1]);
     }
   }
   return py::make_tuple(products, occupied);
 }
 
-// (L,) mean over pairs of the splits from first up to end, and how clear it stands of noise.
-py::tuple judge(const Floats& products, const Integers& occupied, std::int64_t first,
-                std::int64_t end, double independent) {
+// (L,) mean over pairs of splits, and how clear it stands of noise.
+py::tuple judge(const Floats& products, const Integers& occupied, double independent) {
   const Shape shape = shape3("products", products);
   require_shape("products", products, {shape[0], shape[1], shape[1]});
   require_shape("occupied", occupied, {shape[0]});
-  if (first < 0 || end > shape[1] || end - first < 2) {
-    throw py::value_error("first and end must hold two splits or more");
+  if (shape[1] < 2) {
+    throw py::value_error("products must be of two splits or more");
   }
   Floats shared(Shape{shape[0]});
   Floats clearness(Shape{shape[0]});
   for (py::ssize_t layer = 0; layer < shape[0]; ++layer) {
-    const record::Judged found =
-        record::judge_motion(shape[1], products.data() + layer * shape[1] * shape[1],
-                             occupied.at(layer), first, end, independent);
+    const record::Judged found = record::judge_motion(
+        shape[1], products.data() + layer * shape[1] * shape[1], occupied.at(layer), independent);
     shared.mutable_at(layer) = found.shared;
     clearness.mutable_at(layer) = found.clearness;
   }
@@ -172,7 +170,7 @@ void bind_records(py::module_& module) {
   module.def("motion", &motion, arg("before").noconvert(), arg("pooled_before").noconvert(),
              arg("now").noconvert(), arg("pooled_now").noconvert());
   module.def("judge", &judge, arg("products").noconvert(), arg("occupied").noconvert(),
-             arg("first"), arg("end"), arg("independent"));
+             arg("independent"));
   module.def("start_bins", &start_bins, arg("low").noconvert(), arg("high").noconvert(),
              arg("bins"), arg("precision").noconvert());
   module.def("follow_bins", &follow_bins, arg("exponents").noconvert(), arg("origins").noconvert(),

@@ -94,7 +94,7 @@ def motion(
     before: _Float64, pooled_before: _Float64, now: _Float64, pooled_now: _Float64
 ) -> tuple[_Float64, _Int64]: ...
 def judge(
-    products: _Float64, occupied: _Int64, first: int, end: int, independent: float
+    products: _Float64, occupied: _Int64, independent: float
 ) -> tuple[_Float64, _Float64]: ...
 
 class Online:

@@ -15,12 +15,9 @@ Two load(const Real* from) {
 }
 
 // Splits are known when it is compiled, so that sums stay in registers.
-template <class Real, std::int64_t kSplits, bool kWithinHalves>
-std::int64_t multiply(std::int64_t cells, Shares<const Real> before, Shares<const Real> now,
-                      double* products) {
-  const auto wanted = [](std::int64_t g, std::int64_t h) {
-    return !kWithinHalves || (g < kSplits / 2) == (h < kSplits / 2);
-  };
+template <class Real, std::int64_t kSplits>
+std::int64_t multiply_all(std::int64_t cells, Shares<const Real> before, Shares<const Real> now,
+                          double* products) {
   constexpr double kLeast = 1e-300;  // changes no share but 0, of which no split has more
   Two sums[kSplits][kSplits] = {};
   std::int64_t occupied = 0;
@@ -36,9 +33,7 @@ std::int64_t multiply(std::int64_t cells, Shares<const Real> before, Shares<cons
       changes[g] = change(g);
       const Two weighted = changes[g] * weight;
       for (std::int64_t h = 0; h <= g; ++h) {
-        if (wanted(g, h)) {
-          sums[g][h] += weighted * changes[h];
-        }
+        sums[g][h] += weighted * changes[h];
       }
     }
   };
@@ -63,15 +58,14 @@ std::int64_t multiply(std::int64_t cells, Shares<const Real> before, Shares<cons
 }
 
 template <class Real, std::int64_t kSplits>
-std::int64_t multiply(std::int64_t splits, std::int64_t cells, Pairs pairs,
-                      Shares<const Real> before, Shares<const Real> now, double* products) {
+std::int64_t multiply(std::int64_t splits, std::int64_t cells, Shares<const Real> before,
+                      Shares<const Real> now, double* products) {
   if constexpr (kSplits < kMostSplits) {
     if (splits > kSplits) {
-      return multiply<Real, 2 * kSplits>(splits, cells, pairs, before, now, products);
+      return multiply<Real, 2 * kSplits>(splits, cells, before, now, products);
     }
   }
-  return pairs == Pairs::kAll ? multiply<Real, kSplits, false>(cells, before, now, products)
-                              : multiply<Real, kSplits, true>(cells, before, now, products);
+  return multiply_all<Real, kSplits>(cells, before, now, products);
 }
 
 }  // namespace
@@ -111,19 +105,19 @@ bool take_shares(std::int64_t splits, std::int64_t bins, const std::int64_t* cou
 }
 
 template <class Real>
-std::int64_t multiply_motion(std::int64_t splits, std::int64_t cells, Pairs pairs,
-                             Shares<const Real> before, Shares<const Real> now, double* products) {
-  return multiply<Real, 1>(splits, cells, pairs, before, now, products);
+std::int64_t multiply_motion(std::int64_t splits, std::int64_t cells, Shares<const Real> before,
+                             Shares<const Real> now, double* products) {
+  return multiply<Real, 1>(splits, cells, before, now, products);
 }
 
 Judged judge_motion(std::int64_t splits, const double* products, std::int64_t occupied,
-                    std::int64_t first, std::int64_t end, double independent) {
-  const auto count = static_cast<double>(end - first);
+                    double independent) {
+  const auto count = static_cast<double>(splits);
   double diagonal = 0;
   double pairs = 0;
-  for (std::int64_t g = first; g < end; ++g) {
+  for (std::int64_t g = 0; g < splits; ++g) {
     diagonal += products[g * splits + g];
-    for (std::int64_t h = first; h < g; ++h) {
+    for (std::int64_t h = 0; h < g; ++h) {
       pairs += 2 * products[g * splits + h];
     }
   }
@@ -139,9 +133,9 @@ template bool take_shares(std::int64_t, std::int64_t, const std::int64_t*, const
                           Shares<float>, std::int64_t*);
 template bool take_shares(std::int64_t, std::int64_t, const std::int64_t*, const std::int64_t*,
                           Shares<double>, std::int64_t*);
-template std::int64_t multiply_motion(std::int64_t, std::int64_t, Pairs, Shares<const float>,
+template std::int64_t multiply_motion(std::int64_t, std::int64_t, Shares<const float>,
                                       Shares<const float>, double*);
-template std::int64_t multiply_motion(std::int64_t, std::int64_t, Pairs, Shares<const double>,
+template std::int64_t multiply_motion(std::int64_t, std::int64_t, Shares<const double>,
                                       Shares<const double>, double*);
 
 }  // namespace igfast::record

@@ -21,23 +21,20 @@ template <class Real>
 bool take_shares(std::int64_t splits, std::int64_t bins, const std::int64_t* counts,
                  const std::int64_t* outside, Shares<Real> shares, std::int64_t* joined);
 
-// Which pairs of splits are multiplied.
-enum class Pairs { kAll, kWithinHalves };
-
-// (G, G) products sum over cells of dp_g dp_h / p with p between the two records, zero where not
-// asked for; returns how many cells are occupied in either.
+// (G, G) products sum over cells of dp_g dp_h / p with p between the two records; returns how many
+// cells are occupied in either.
 template <class Real>
-std::int64_t multiply_motion(std::int64_t splits, std::int64_t cells, Pairs pairs,
-                             Shares<const Real> before, Shares<const Real> now, double* products);
+std::int64_t multiply_motion(std::int64_t splits, std::int64_t cells, Shares<const Real> before,
+                             Shares<const Real> now, double* products);
 
-// From the products (G, G) of the splits from first up to end: the mean over their pairs, and how
-// many standard errors that is, noise being what a split has more than the splits share.
-// `independent` is the share of the occupied cells whose noise counts as such.
+// From products (G, G) of two splits or more: the mean over their pairs, and how many standard
+// errors that is, noise being what a split has more than the splits share. `independent` is the
+// share of the occupied cells whose noise counts as such.
 struct Judged {
   double shared;
   double clearness;
 };
 Judged judge_motion(std::int64_t splits, const double* products, std::int64_t occupied,
-                    std::int64_t first, std::int64_t end, double independent);
+                    double independent);
 
 }  // namespace igfast::record

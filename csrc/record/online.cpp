@@ -62,19 +62,11 @@ Online::Online(std::int64_t layers, std::int64_t splits, std::int64_t bins, Rule
       entropies_(static_cast<std::size_t>(layers)),
       complexities_(static_cast<std::size_t>(layers)),
       joined_(static_cast<std::size_t>(bins + 2)) {
-  if (splits < 4) {
-    return;
-  }
-  const auto size = static_cast<std::size_t>(layers);
-  for (const std::int64_t judge : {std::int64_t{0}, splits / 2}) {
-    halves_.push_back({judge,
-                       splits / 2 - judge,
-                       room(),
-                       std::vector<Segment>(size),
-                       std::vector<Segment>(size),
-                       std::vector<std::uint8_t>(size),
-                       {},
-                       {}});
+  if (splits > 1) {
+    const auto size = static_cast<std::size_t>(layers);
+    start_ = room();
+    segments_ = before_segments_ = std::vector<Segment>(size);
+    begun_ = std::vector<std::uint8_t>(size);
   }
 }
 
@@ -109,12 +101,14 @@ void Online::take(const std::int64_t* counts, const std::int64_t* outside, std::
   complexities_[at] = entropies_[at] * scale * std::max(divergence, 0.0);
 }
 
-void Online::start_layer(Half* half, std::int64_t layer) const {
+void Online::start_segment(std::int64_t layer) {
   const std::int64_t cells = bins_ + 2;
   const std::int64_t size = splits_ * cells;
-  std::copy_n(now_.splits.data() + layer * size, size, half->start.splits.data() + layer * size);
-  std::copy_n(now_.pooled.data() + layer * cells, cells, half->start.pooled.data() + layer * cells);
-  half->start.known[static_cast<std::size_t>(layer)] = now_.known[static_cast<std::size_t>(layer)];
+  const auto at = static_cast<std::size_t>(layer);
+  std::copy_n(now_.splits.data() + layer * size, size, start_.splits.data() + layer * size);
+  std::copy_n(now_.pooled.data() + layer * cells, cells, start_.pooled.data() + layer * cells);
+  start_.known[at] = now_.known[at];
+  segments_[at] = {segments_[at].length, 0, 0, now_.known[at]};
 }
 
 void Online::begin(const std::int64_t* counts, const std::int64_t* outside, const double* lengths) {
@@ -122,88 +116,74 @@ void Online::begin(const std::int64_t* counts, const std::int64_t* outside, cons
   for (std::int64_t layer = 0; layer < layers_; ++layer) {
     const auto at = static_cast<std::size_t>(layer);
     take(counts, outside, layer);
-    for (Half& half : halves_) {
-      Segment& segment = half.segments[at];
-      start_layer(&half, layer);
-      segment = {lengths == nullptr ? segment.length : lengths[layer], 0, 0, now_.known[at]};
-      half.begun[at] = 0;
+    if (splits_ > 1) {
+      if (lengths != nullptr) {
+        segments_[at].length = lengths[layer];
+      }
+      start_segment(layer);
+      begun_[at] = 0;
     }
   }
-  for (Half& half : halves_) {
-    half.before = half.segments;
-  }
+  before_segments_ = segments_;
 }
 
 void Online::follow(const Step& step, double* cross, double* floor) {
   std::swap(now_, before_);
   const std::int64_t square = splits_ * splits_;
   std::vector<double> products(static_cast<std::size_t>(square));
-  for (Half& half : halves_) {
-    half.before = half.segments;
-    half.replaced.clear();
-    half.replaced_known.clear();
-  }
+  before_segments_ = segments_;
+  replaced_.clear();
+  replaced_known_.clear();
   for (std::int64_t layer = 0; layer < layers_; ++layer) {
     const auto at = static_cast<std::size_t>(layer);
     const bool same = step.same == nullptr || step.same[layer] != 0;
-    std::int64_t occupied = 0;
     take(step.counts, step.outside, layer);
+    cross[layer] = floor[layer] = kUnknown;
+    if (splits_ < 2) {
+      continue;
+    }
     if (!before_.known[at] || !now_.known[at]) {
       std::fill(products.begin(), products.end(), kUnknown);
     } else if (same) {
-      occupied = multiply_motion(splits_, bins_ + 2, Pairs::kAll, of_layer(before_, layer),
-                                 of_layer(std::as_const(now_), layer), products.data());
+      multiply_motion(splits_, bins_ + 2, of_layer(std::as_const(before_), layer),
+                      of_layer(std::as_const(now_), layer), products.data());
     } else {
       std::copy_n(step.aligned + layer * square, square, products.data());
     }
-    cross[layer] = floor[layer] = kUnknown;
-    if (splits_ > 1) {
-      cross[layer] =
-          judge_motion(splits_, products.data(), occupied, 0, splits_, rule_.independent).shared;
-      const double sum = std::accumulate(products.begin(), products.end(), 0.0);
-      const double excess = sum / static_cast<double>(square) - cross[layer];
-      floor[layer] = std::isnan(excess) ? kUnknown : std::sqrt(std::max(excess, 0.0));
-    }
-    for (Half& half : halves_) {
-      follow_half(&half, layer, same, products.data());
-    }
+    cross[layer] = judge_motion(splits_, products.data(), 1, rule_.independent).shared;
+    const double sum = std::accumulate(products.begin(), products.end(), 0.0);
+    const double excess = sum / static_cast<double>(square) - cross[layer];
+    floor[layer] = std::isnan(excess) ? kUnknown : std::sqrt(std::max(excess, 0.0));
+    follow_segment(layer, same, products.data());
   }
 }
 
-void Online::follow_half(Half* half, std::int64_t layer, bool same, const double* neighbors) {
+void Online::follow_segment(std::int64_t layer, bool same, const double* neighbors) {
   const auto at = static_cast<std::size_t>(layer);
-  const std::int64_t own = splits_ / 2;
   double products[kMostSplits * kMostSplits];
-  Segment& segment = half->segments[at];
+  Segment& segment = segments_[at];
   const bool both = segment.known != 0 && now_.known[at] != 0;
   const auto add = [&segment] { segment.length += std::sqrt(std::max(segment.moved, 0.0)); };
-  const std::int64_t occupied = multiply_motion(splits_, bins_ + 2, Pairs::kWithinHalves,
-                                                of_layer(std::as_const(half->start), layer),
-                                                of_layer(std::as_const(now_), layer), products);
-  const double* matrix = products;
-  if (!same) {  // a segment ends before the bins change, and takes one step over the change
-    if (both && segment.judged > rule_.likely) {
-      add();
-    }
-    matrix = neighbors;
+  const std::int64_t occupied =
+      multiply_motion(splits_, bins_ + 2, of_layer(std::as_const(start_), layer),
+                      of_layer(std::as_const(now_), layer), products);
+  if (!same && both && segment.clearness > rule_.likely) {
+    add();  // a segment ends before the bins change, and takes one step over the change
   }
-  const auto judged = [&](std::int64_t first) {
-    return judge_motion(splits_, matrix, occupied, first, first + own, rule_.independent);
-  };
-  segment.judged = judged(half->judge).clearness;
-  segment.moved = judged(half->measurer).shared;
-  const bool ended = both && segment.judged > (same ? rule_.clear : rule_.likely);
+  const Judged judged =
+      judge_motion(splits_, same ? products : neighbors, occupied, rule_.independent);
+  segment.clearness = judged.clearness;
+  segment.moved = judged.shared;
+  const bool ended = both && segment.clearness > (same ? rule_.clear : rule_.likely);
   if (ended) {
     add();
   }
-  half->begun[at] = ended || (both && !same) || segment.known != now_.known[at] ? 1 : 0;
-  if (half->begun[at] != 0) {
-    append_layer(half->start.splits, layer, splits_ * (bins_ + 2), &half->replaced);
-    append_layer(half->start.pooled, layer, bins_ + 2, &half->replaced);
-    half->replaced_known.push_back(half->start.known[at]);
-    start_layer(half, layer);
-    segment.judged = segment.moved = 0.0;
-    segment.known = now_.known[at];
+  begun_[at] = ended || (both && !same) || segment.known != now_.known[at] ? 1 : 0;
+  if (begun_[at] != 0) {
+    append_layer(start_.splits, layer, splits_ * (bins_ + 2), &replaced_);
+    append_layer(start_.pooled, layer, bins_ + 2, &replaced_);
+    replaced_known_.push_back(start_.known[at]);
+    start_segment(layer);
   }
 }
 
@@ -211,35 +191,32 @@ void Online::undo() {
   std::swap(now_, before_);
   const std::int64_t cells = bins_ + 2;
   const std::int64_t size = splits_ * cells;
-  for (Half& half : halves_) {
-    half.segments = half.before;
-    const float* shares = half.replaced.data();
-    auto known = half.replaced_known.begin();
-    for (std::int64_t layer = 0; layer < layers_ && known != half.replaced_known.end(); ++layer) {
-      const auto at = static_cast<std::size_t>(layer);
-      if (half.begun[at] != 0) {
-        std::copy_n(shares, size, half.start.splits.data() + layer * size);
-        std::copy_n(shares + size, cells, half.start.pooled.data() + layer * cells);
-        shares += size + cells;
-        half.start.known[at] = *known++;
-      }
+  segments_ = before_segments_;
+  const float* shares = replaced_.data();
+  auto known = replaced_known_.begin();
+  for (std::int64_t layer = 0; layer < layers_ && known != replaced_known_.end(); ++layer) {
+    const auto at = static_cast<std::size_t>(layer);
+    if (begun_[at] != 0) {
+      std::copy_n(shares, size, start_.splits.data() + layer * size);
+      std::copy_n(shares + size, cells, start_.pooled.data() + layer * cells);
+      shares += size + cells;
+      start_.known[at] = *known++;
     }
-    std::fill(half.begun.begin(), half.begun.end(), 0);
-    half.replaced.clear();
-    half.replaced_known.clear();
   }
+  std::fill(begun_.begin(), begun_.end(), 0);
+  replaced_.clear();
+  replaced_known_.clear();
 }
 
 void Online::read(double* length, double* entropy, double* complexity) const {
   for (std::int64_t layer = 0; layer < layers_; ++layer) {
     const auto at = static_cast<std::size_t>(layer);
-    double sum = 0;
-    for (const Half& half : halves_) {
-      const Segment& segment = half.segments[at];
-      const double begun = segment.judged > rule_.likely ? std::max(segment.moved, 0.0) : 0.0;
-      sum += segment.length + std::sqrt(begun);
+    length[layer] = kUnknown;
+    if (splits_ > 1 && now_.known[at] != 0) {
+      const Segment& segment = segments_[at];
+      const double begun = segment.clearness > rule_.likely ? std::max(segment.moved, 0.0) : 0.0;
+      length[layer] = segment.length + std::sqrt(begun);
     }
-    length[layer] = halves_.empty() || now_.known[at] == 0 ? kUnknown : sum / 2;
   }
   std::copy(entropies_.begin(), entropies_.end(), entropy);
   std::copy(complexities_.begin(), complexities_.end(), complexity);

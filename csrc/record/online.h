@@ -27,9 +27,9 @@ struct Step {
   const double* aligned;        // (L, G, G), read where they are not
 };
 
-// The state that `igfast.analysis.online` describes: the record before, and of each half of the
-// splits (1, 2, 4 or 8) the record at which a layer's segment began. Layers are followed one by
-// one, so that each is read once.
+// The state that `igfast.analysis.online` describes, of 1, 2, 4 or 8 splits: the record before, and
+// the record at which a layer's segment began. Layers are followed one by one, so that each is read
+// once.
 class Online {
  public:
   Online(std::int64_t layers, std::int64_t splits, std::int64_t bins, Rule rule);
@@ -57,25 +57,16 @@ class Online {
     std::vector<std::uint8_t> known;
   };
 
-  // Of a layer: when this half's segment began, and what moved since.
+  // Of a layer: the path behind, and what moved since its segment began.
   struct Segment {
     double length = 0;
-    double judged = 0;  // standard errors, seen by the half that ends it
-    double moved = 0;   // squared, measured by the other half
+    double clearness = 0;  // standard errors
+    double moved = 0;      // squared
     std::uint8_t known = 0;
   };
 
-  struct Half {
-    std::int64_t judge, measurer;  // first splits
-    Record start;
-    std::vector<Segment> segments, before;
-    std::vector<std::uint8_t> begun;  // at the last record
-    std::vector<float> replaced;      // shares at the starts of those, one layer behind the other
-    std::vector<std::uint8_t> replaced_known;
-  };
-
-  void follow_half(Half* half, std::int64_t layer, bool same, const double* neighbors);
-  void start_layer(Half* half, std::int64_t layer) const;
+  void follow_segment(std::int64_t layer, bool same, const double* neighbors);
+  void start_segment(std::int64_t layer);
   Record room() const;
   Shares<float> of_layer(Record* record, std::int64_t layer) const;
   Shares<const float> of_layer(const Record& record, std::int64_t layer) const;
@@ -86,7 +77,11 @@ class Online {
   Record now_, before_;
   std::vector<double> entropies_, complexities_;  // (L,) now
   std::vector<std::int64_t> joined_;              // (C,) of the layer at hand, all splits
-  std::vector<Half> halves_;                      // none of fewer than four splits
+  Record start_;  // of segments; of one split nothing is told, and these are empty
+  std::vector<Segment> segments_, before_segments_;
+  std::vector<std::uint8_t> begun_;  // at the last record
+  std::vector<float> replaced_;      // shares at the starts of those, one layer behind the other
+  std::vector<std::uint8_t> replaced_known_;
 };
 
 }  // namespace igfast::record

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _core
 from .split_cells import join_outside, products
 
 Float = NDArray[np.float64]
@@ -51,33 +50,6 @@ def split_velocity_squared(
         result[:, low : low + size] = _from_products(products(part[:-1], part[1:]))
     interval = np.diff(np.asarray(steps, dtype=np.float64))
     return result[0] / interval**2, result[1] / interval**2, result[2] / interval
-
-
-def interval_squares(
-    counts_before: ArrayLike, outside_before: ArrayLike, counts: ArrayLike, outside: ArrayLike
-) -> Float:
-    """As :func:`split_velocity_squared` for one interval of L layers, not divided by its length.
-
-    Parameters
-    ----------
-    counts_before, counts : (L, G, B) array_like
-    outside_before, outside : (L, G, 2) array_like
-
-    Returns
-    -------
-    (3, L) float64
-        Γ²Δt², its standard error, ΓΔt of the noise floor; NaN with one split, or an empty one.
-    """
-    given = (counts_before, outside_before), (counts, outside)
-    before, after = (
-        _core.shares(*(np.ascontiguousarray(part, np.int64) for part in pair)) for pair in given
-    )
-    held = before[2] & after[2]  # no split is empty
-    found = np.full((3, len(held)), np.nan)
-    if before[0].shape[1] > 1 and held.any():
-        matrix = _core.motion(before[0], before[1], after[0], after[1])[0]
-        found[:, held] = _from_products(matrix[held])
-    return found
 
 
 def _from_products(matrix: Float) -> Float:

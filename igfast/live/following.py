@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..analysis.online import Running
 from ..groups import MODEL, Groups, group_layers, recorded_groups
 from ..health import Flag
 from ..histograms import Histogram
-from ..sinks.curves import Curves, LiveCurves
+from ..sinks.curves import Curves
 from ..sinks.grouped import Grouped
 from ..store import RunReader, StoreError
 from ..trajectory import Trajectory
@@ -78,7 +79,7 @@ class Follower:
 
     def __init__(self, path: str | Path, groups: Groups = None) -> None:
         self.path, self._groups = Path(path), groups
-        self._live, self._grouped = LiveCurves(), Grouped({})
+        self._grouped = Grouped({})
         self._newest: State | None = None
 
     def look(self) -> list[State]:
@@ -125,7 +126,7 @@ class Follower:
     def _catch_up(self, reader: RunReader, quantity: str) -> list[State]:
         steps = reader.steps_of(quantity)
         if not self._goes_on(reader):
-            self._live, self._newest = LiveCurves(), None
+            self._newest = None
             groups = recorded_groups(reader.config)
             if self._groups is not None:
                 groups = group_layers(self._groups, reader.layers(quantity))
@@ -139,9 +140,15 @@ class Follower:
             chosen = np.linspace(0, len(new) - 1, REPLAYED).round().astype(int)
             new = new[np.union1d(chosen, [len(new) - 2])]
         times = dict(zip(reader.steps.tolist(), reader.wall_times.tolist(), strict=True))
+        running = reader.running(quantity, steps[new])
         return [
-            self._add(step, times[step], reader.histogram(quantity, index))
-            for index, step in zip(new.tolist(), steps[new].tolist(), strict=True)
+            self._add(
+                step,
+                times[step],
+                reader.histogram(quantity, index),
+                Running(**{name: values[row] for name, values in running.items()}),
+            )
+            for row, (index, step) in enumerate(zip(new.tolist(), steps[new].tolist(), strict=True))
         ]
 
     def _goes_on(self, reader: RunReader) -> bool:
@@ -152,8 +159,8 @@ class Follower:
         found = zip(reader.steps[place : place + 1], reader.wall_times[place:], strict=False)
         return (self._newest.step, self._newest.wall_time) in found
 
-    def _add(self, step: int, wall_time: float, record: Histogram) -> State:
-        found = self._live.add(step, {"layers": record})["layers"]
+    def _add(self, step: int, wall_time: float, record: Histogram, running: Running) -> State:
+        found = Curves.of(running, record)
         layers, numel = record.names, record.numel
         rows = self._grouped.follow(step, "layers", record)
         for pooled, curves in sorted(rows, key=lambda row: row[0].names == (MODEL,)):

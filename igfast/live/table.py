@@ -18,7 +18,7 @@ from ..printing import printable
 from .following import State
 
 SHOWN_SCALARS = 6
-CLEAR = 1.25  # errors of Γ², which are some 1.6 times its scatter: two of that
+CLEAR = 1.25  # errors of Γ², which are some 1.5 times its scatter: about two of that
 
 
 def picture(state: State, path: Path, rows: int) -> Group:

@@ -17,7 +17,7 @@ from .curves import LiveCurves
 from .grouped import Grouped
 from .record import Record, Sink
 
-REPLAYED = 200  # records; L has its chords from these
+REPLAYED = 200  # records; L of groups has its chords from these
 
 
 class SinkWarning(UserWarning):
@@ -60,7 +60,10 @@ class Outlets:
                 sink.write_scalars(step, scalars)
 
     def resume(self, path: str | os.PathLike[str]) -> None:
-        """Take up the curves of a run file that is continued, from some hundred of its records."""
+        """Take up the curves of a run file that is continued.
+
+        Layers go on from their running lengths, groups from some hundred of the records.
+        """
         if not self._sinks:
             return
         with contextlib.closing(RunReader(path)) as reader:
@@ -68,9 +71,11 @@ class Outlets:
                 steps = reader.steps_of(quantity)
                 last = len(steps) - 1
                 for index in np.unique(np.linspace(0, last, min(len(steps), REPLAYED)).round()):
-                    replayed = reader.histogram(quantity, int(index))
-                    self._live.add(int(steps[int(index)]), {quantity: replayed})
-                    self._grouped.follow(int(steps[int(index)]), quantity, replayed)
+                    step, replayed = int(steps[int(index)]), reader.histogram(quantity, int(index))
+                    self._grouped.follow(step, quantity, replayed)
+                    if index == last:
+                        length = reader.running(quantity, steps[-1:])["length"][0]
+                        self._live.resume(step, quantity, replayed, length)
 
     def flush(self) -> None:
         """Bring out what sinks hold back."""

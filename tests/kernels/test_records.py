@@ -39,7 +39,7 @@ def test_motion_is_the_weighted_product_of_changes(splits):
     products, occupied = _core.motion(*records[0][:2], *records[1][:2])
     np.testing.assert_allclose(products, expected, rtol=1e-12, atol=1e-15)
     np.testing.assert_array_equal(occupied, (middle > 0).sum(axis=1))
-    shared, _ = _core.judge(products, occupied, 0, splits, 0.5)
+    shared, _ = _core.judge(products, occupied, 0.5)
     off_diagonal = expected.sum(axis=(1, 2)) - np.trace(expected, axis1=1, axis2=2)
     np.testing.assert_allclose(shared, off_diagonal / (splits * (splits - 1)), rtol=1e-11)
 
@@ -52,7 +52,7 @@ def test_an_empty_split_is_told(counts):
 def test_clearness_by_hand():
     """Two splits that share 3 of 5 over 8 cells: noise 2, variance 2·(2 + 6), error √(16/4)."""
     products = np.array([[[5.0, 3.0], [3.0, 5.0]], [[0.0, 0.0], [0.0, 0.0]]])
-    shared, clearness = _core.judge(products, np.array([8, 8]), 0, 2, 0.5)
+    shared, clearness = _core.judge(products, np.array([8, 8]), 0.5)
     assert shared.tolist() == [3.0, 0.0]
     assert clearness.tolist() == [1.5, 0.0]
 
@@ -71,4 +71,4 @@ def test_shapes_and_types_are_checked(counts):
     with pytest.raises(TypeError):
         _core.shares(counts[0].astype(np.int32), outside)
     with pytest.raises(ValueError, match="two splits or more"):
-        _core.judge(np.zeros((1, 4, 4)), np.ones(1, np.int64), 3, 4, 0.5)
+        _core.judge(np.zeros((1, 1, 1)), np.ones(1, np.int64), 0.5)
