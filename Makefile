@@ -14,6 +14,8 @@ BENCH ?=
 PYTHONS ?= python3.10 python3.11 python3.12 python3.13
 # GPU architectures that `make gates` compiles for, such as 75 90; all of a release by default.
 GATES ?=
+# Processes that `make test` takes; tests of a file share one.
+WORKERS ?= 2
 
 .PHONY: demo test bench lint smoke gates wheel gpu format clean
 
@@ -48,7 +50,7 @@ demo: $(VENV)/.user
 # Small matrices: more BLAS threads only wait for each other.
 test: export OPENBLAS_NUM_THREADS = 1
 test: $(VENV)/.dev
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile
 
 # A few minutes on an idle machine; then rewrites benchmarks/results and docs/performance.md.
 bench: $(VENV)/.bench
@@ -76,7 +78,7 @@ format: $(VENV)/.dev
 smoke:
 	rm -rf build/smoke
 	$(PYTHON) -m venv build/smoke
-	build/smoke/bin/python -m pip install --quiet --disable-pip-version-check .
+	build/smoke/bin/python -m pip install --quiet --disable-pip-version-check -C build-dir=build/smoke/build .
 	cd build && smoke/bin/python -W error ../.ci/smoke.py
 
 # What the CUDA kernels compile to; needs nvcc, but no GPU.

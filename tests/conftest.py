@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import hashlib
 import os
 import shutil
@@ -95,7 +96,6 @@ def build_simulator(compiler: str, library: Path) -> None:
             return made
 
         objects = list(pool.map(compile_one, jobs))
-        library.parent.mkdir(parents=True, exist_ok=True)
         partial = library.with_suffix(f".{os.getpid()}")
         # Not linked with the sanitizer: hooks.cpp stands for it.
         subprocess.run([compiler, "-shared", *objects, "-o", str(partial)], check=True)
@@ -111,8 +111,11 @@ def simulator_library(compiler: str) -> Path:
         digest.update(file.read_bytes())
     folder = ROOT / "build" / "simulator"
     library = folder / f"simulator-{digest.hexdigest()[:16]}.so"
-    if not library.exists():
-        build_simulator(compiler, library)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:  # several test processes want it at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not library.exists():
+            build_simulator(compiler, library)
     return library
 
 
