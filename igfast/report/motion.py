@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
 
 SPLIT, FLOOR, PUBLISHED, CHORD = style.SERIES[0], style.SERIES[7], style.SERIES[1], style.SERIES[2]
+NOTE_WIDTH, NOTE_HEIGHT = 0.5, 0.17  # of a panel, that the text of L takes
 MOST_POINTS = 1500  # of one curve; more could not be told apart
 
 
@@ -74,15 +75,15 @@ def velocity(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = T
 
 def _single_intervals(panel: Axes, windows: Windows, at: int, low: float) -> None:
     squared, error = windows.squared[:, at], windows.squared_error[:, at]
-    clear = squared > 2 * error
+    stands = squared > 2 * error
     center, upper = windows.center, np.sqrt(np.maximum(squared, 0) + 2 * error)
-    value = np.sqrt(np.where(clear, squared, np.nan))
-    lower = np.sqrt(np.where(clear, squared - 2 * error, np.nan))
-    bars = np.array([value - lower, np.where(clear, upper - value, np.nan)])
+    value = np.sqrt(np.where(stands, squared, np.nan))
+    lower = np.sqrt(np.where(stands, squared - 2 * error, np.nan))
+    bars = np.array([value - lower, np.where(stands, upper - value, np.nan)])
     look: dict[str, Any] = {"color": SPLIT, "alpha": 0.55, "elinewidth": 0.9}
     panel.errorbar(center, value, bars, fmt="o", markersize=2.6, **look)
-    limits = ~clear & (upper > low)
-    panel.plot(center[limits], upper[limits], "v", color=SPLIT, alpha=0.4, markersize=2.6)
+    hanging = ~stands & (upper > low)
+    panel.plot(center[hanging], upper[hanging], "v", color=SPLIT, alpha=0.4, markersize=2.6)
 
 
 def length(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True) -> Figure:
@@ -112,12 +113,15 @@ def length(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = Tru
             panel.plot(*positive(motion.steps, motion.length[:, at]), color=SPLIT, linewidth=1.7)
             if motion.resolved(layer):
                 panel.axhline(motion.great_circle[at], **_CHORD_LOOK)
-            panel.text(
-                0.98, 0.05, _length_note(motion, layer), transform=panel.transAxes, ha="right",
-                color=SPLIT, fontsize=style.BASE_SIZE - 0.5,
-            )  # fmt: skip
         style.log_value_axis(panel, low, high)
         style.log_step_axis(panel, *step_limits(curves))
+        if motion.estimator == "split":
+            x, y = _free_corner(panel)
+            panel.text(
+                x, y, _length_note(motion, layer), transform=panel.transAxes, color=SPLIT,
+                ha="left" if x < 0.5 else "right", va="bottom" if y < 0.5 else "top",
+                fontsize=style.BASE_SIZE - 0.5,
+            )  # fmt: skip
     style.outer_labels(axes, "optimizer step", "L")
     handles: list[Artist] = [Line2D([], [], **_PUBLISHED_LOOK)]
     names = ["published estimate (depends on sampling)"]
@@ -201,6 +205,23 @@ def _length_note(motion: Motion, layer: Layer) -> str:
         return f"L = {text}{motion.until(layer)}"
     limit = motion.limit(layer)
     return f"L {style.upper_limit(limit)}: not resolved" if limit > 0 else "L not resolved"
+
+
+def _free_corner(panel: Axes) -> tuple[float, float]:
+    """Where a note of one line hides the fewest points of the curves, in fractions of the axes."""
+    corners = ((0.98, 0.05), (0.02, 0.95), (0.98, 0.95))  # curves begin in the other one
+    to_axes = panel.transData + panel.transAxes.inverted()
+    hidden = [0] * len(corners)
+    for line in panel.lines:
+        points = np.asarray(line.get_xydata(), np.float64)
+        if len(points) == 2:  # across the whole panel, in fractions of its width
+            across = np.linspace(*panel.get_xlim(), 50)
+            points = np.stack([across, np.full(50, points[0, 1])], axis=1)
+        inside = to_axes.transform(points[np.isfinite(points).all(axis=1)])
+        for number, (x, y) in enumerate(corners):
+            near = (abs(inside[:, 0] - x) < NOTE_WIDTH) & (abs(inside[:, 1] - y) < NOTE_HEIGHT)
+            hidden[number] += int(near.sum())
+    return corners[int(np.argmin(hidden))]
 
 
 def band(panel: Axes, x: Float | Int, value: Float, error: Float, color: str) -> None:
