@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import warnings
 import xml.etree.ElementTree as ET
 from html import escape
 
@@ -46,9 +47,12 @@ def figure_fragment(figure: Figure, key: str, description: str) -> str:
     description
         Alternative text.
     """
-    lay_out(figure)
-    svg = to_svg(figure, key)
-    image = base64.b64encode(to_png(figure)).decode("ascii") if len(svg) > LARGEST_SVG else ""
+    with warnings.catch_warnings():
+        # text stays text: a reader's fonts may have the letters that matplotlib's lacks
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        lay_out(figure)
+        svg = to_svg(figure, key)
+        image = base64.b64encode(to_png(figure)).decode("ascii") if len(svg) > LARGEST_SVG else ""
     if image and len(image) < len(svg):
         source = f"data:image/png;base64,{image}"
         return f'<img class="card" alt="{escape(description)}" src="{source}">'

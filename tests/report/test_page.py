@@ -146,6 +146,7 @@ def test_layers_with_nothing_to_show(tmp_path):
         f"_orig_mod.{ODD}": X[:30],
         "constant": np.full((4, 4), 0.5),
         "empty": np.zeros((0, 3)),
+        "重み": X[:30] + 1,  # letters that matplotlib's font lacks
         "nan": np.full((5, 5), np.nan),
     }
     steps = range(0, 40, 10)
