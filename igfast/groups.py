@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 MODEL = "model"  # name of the pooled histogram of all layers
@@ -44,7 +44,7 @@ def group_layers(groups: Groups, names: Sequence[str]) -> dict[str, tuple[str, .
     if groups is None:
         return {}
     if isinstance(groups, Mapping):
-        found = {str(name): _matching(patterns, names) for name, patterns in groups.items()}
+        found = {str(name): _matching(name, given, names) for name, given in groups.items()}
     else:
         rule = groups if callable(groups) else _at_depth(groups)
         found = {}
@@ -53,6 +53,8 @@ def group_layers(groups: Groups, names: Sequence[str]) -> dict[str, tuple[str, .
             if group is not None:
                 found[str(group)] = (*found.get(str(group), ()), name)
     for group, members in found.items():
+        if not group:
+            raise ValueError("groups: a name is empty; name every group, or return None for none")
         if not members:
             raise ValueError(f"groups: {group!r} has no layer; the layers are {', '.join(names)}")
         if group == MODEL or group in names:
@@ -80,8 +82,13 @@ def _at_depth(value: Any) -> Callable[[str], str | None]:
     return group
 
 
-def _matching(patterns: str | Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    wanted = (patterns,) if isinstance(patterns, str) else tuple(patterns)
+def _matching(group: str, patterns: Any, names: Sequence[str]) -> tuple[str, ...]:
+    wanted = (patterns,) if isinstance(patterns, str) else patterns
+    if not isinstance(wanted, Iterable) or not all(isinstance(one, str) for one in wanted):
+        raise TypeError(
+            f"groups: {group!r} needs a pattern of layer names or a sequence of them, got "
+            f"{patterns!r}"
+        )
     return tuple(n for n in names if any(fnmatch.fnmatchcase(n, pattern) for pattern in wanted))
 
 

@@ -39,6 +39,7 @@ class Records:
         self._source, self._groups = source, groups
         self._part: _Part | None = None
         self._pooled: dict[tuple[str, str], list[Histogram]] = {}
+        self._pooled_bytes = 0
         self._series: dict[tuple[str, str], list[LayerSeries]] = {}
         self._series_bytes = 0
         self._commons: dict[tuple[str, str], Common] = {}
@@ -57,9 +58,17 @@ class Records:
                 return []
             held = self._part_with(self._source.layers(quantity)[0], quantity)
             whole = len(held.rows) == len(self._source.layers(quantity))
-            records = held.records if whole else self._source.histogram_series(quantity)
-            pooled = [record.select(rows).pooled(layer) for record in records]
+            if whole:
+                pooled = [record.select(rows).pooled(layer) for record in held.records]
+            else:
+                names = [self._source.layers(quantity)[row] for row in rows]
+                series = self._source.histogram_series(quantity, names)
+                pooled = [record.pooled(layer) for record in series]
             self._pooled[key] = merging.equally_wide(pooled)
+            self._pooled_bytes += sum(map(_size, self._pooled[key]))
+            while self._pooled_bytes > MOST_BYTES and len(self._pooled) > 1:
+                oldest = self._pooled.pop(next(iter(self._pooled)))
+                self._pooled_bytes -= sum(map(_size, oldest))
         return self._pooled[key]
 
     def _part_with(self, layer: str, quantity: str) -> _Part:

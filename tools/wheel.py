@@ -87,6 +87,9 @@ def build_wheel(python: str, name: str, compiler: dict[str, str], defines: dict[
         python, f"build-{name}", "pip>=23.1", "scikit-build-core", "pybind11", "ninja", "cmake"
     )
     options = [f"-Ccmake.define.{key}={value}" for key, value in defines.items()]
+    fresh = BUILD / "cmake" / name  # nothing that an earlier build was told
+    shutil.rmtree(fresh, ignore_errors=True)
+    options.append(f"-Cbuild-dir={fresh}")
     path = {**os.environ, **compiler, "PATH": f"{builder.parent}:{os.environ['PATH']}"}
     pip(builder, "wheel", "--no-deps", "--no-build-isolation", *options, "-w", raw, ROOT, env=path)
     (wheel,) = raw.glob("*.whl")

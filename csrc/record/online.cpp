@@ -101,10 +101,21 @@ void Online::take(const std::int64_t* counts, const std::int64_t* outside, std::
   complexities_[at] = entropies_[at] * scale * std::max(divergence, 0.0);
 }
 
+void Online::end_segment(std::int64_t layer) {
+  Segment& segment = segments_[static_cast<std::size_t>(layer)];
+  if (segment.clearness > rule_.likely) {
+    segment.length += std::sqrt(std::max(segment.moved, 0.0));
+  }
+}
+
 void Online::start_segment(std::int64_t layer) {
   const std::int64_t cells = bins_ + 2;
   const std::int64_t size = splits_ * cells;
   const auto at = static_cast<std::size_t>(layer);
+  append_layer(start_.splits, layer, size, &replaced_);
+  append_layer(start_.pooled, layer, cells, &replaced_);
+  replaced_known_.push_back(start_.known[at]);
+  begun_[at] = 1;
   std::copy_n(now_.splits.data() + layer * size, size, start_.splits.data() + layer * size);
   std::copy_n(now_.pooled.data() + layer * cells, cells, start_.pooled.data() + layer * cells);
   start_.known[at] = now_.known[at];
@@ -113,18 +124,20 @@ void Online::start_segment(std::int64_t layer) {
 
 void Online::begin(const std::int64_t* counts, const std::int64_t* outside, const double* lengths) {
   std::swap(now_, before_);
+  before_segments_ = segments_;
+  replaced_.clear();
+  replaced_known_.clear();
   for (std::int64_t layer = 0; layer < layers_; ++layer) {
     const auto at = static_cast<std::size_t>(layer);
     take(counts, outside, layer);
     if (splits_ > 1) {
+      end_segment(layer);
       if (lengths != nullptr) {
         segments_[at].length = lengths[layer];
       }
       start_segment(layer);
-      begun_[at] = 0;
     }
   }
-  before_segments_ = segments_;
 }
 
 void Online::follow(const Step& step, double* cross, double* floor) {
@@ -163,26 +176,20 @@ void Online::follow_segment(std::int64_t layer, bool same, const double* neighbo
   double products[kMostSplits * kMostSplits];
   Segment& segment = segments_[at];
   const bool both = segment.known != 0 && now_.known[at] != 0;
-  const auto add = [&segment] { segment.length += std::sqrt(std::max(segment.moved, 0.0)); };
   const std::int64_t occupied =
       multiply_motion(splits_, bins_ + 2, of_layer(std::as_const(start_), layer),
                       of_layer(std::as_const(now_), layer), products);
-  if (!same && both && segment.clearness > rule_.likely) {
-    add();  // a segment ends before the bins change, and takes one step over the change
+  if (!same || !both) {
+    end_segment(layer);  // before the bins change, over which it takes one step, or elements go
   }
   const Judged judged =
       judge_motion(splits_, same ? products : neighbors, occupied, rule_.independent);
-  segment.clearness = judged.clearness;
+  segment.clearness = both ? judged.clearness : 0.0;
   segment.moved = judged.shared;
-  const bool ended = both && segment.clearness > (same ? rule_.clear : rule_.likely);
-  if (ended) {
-    add();
-  }
-  begun_[at] = ended || (both && !same) || segment.known != now_.known[at] ? 1 : 0;
-  if (begun_[at] != 0) {
-    append_layer(start_.splits, layer, splits_ * (bins_ + 2), &replaced_);
-    append_layer(start_.pooled, layer, bins_ + 2, &replaced_);
-    replaced_known_.push_back(start_.known[at]);
+  const bool ended = segment.clearness > (same ? rule_.clear : rule_.likely);
+  begun_[at] = 0;
+  if (ended || (both && !same) || segment.known != now_.known[at]) {
+    end_segment(layer);
     start_segment(layer);
   }
 }

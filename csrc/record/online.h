@@ -66,6 +66,7 @@ class Online {
   };
 
   void follow_segment(std::int64_t layer, bool same, const double* neighbors);
+  void end_segment(std::int64_t layer);  // what is likely to have moved counts
   void start_segment(std::int64_t layer);
   Record room() const;
   Shares<float> of_layer(Record* record, std::int64_t layer) const;

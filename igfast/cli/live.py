@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from igfast.cli.opening import Depth
+from igfast.cli.opening import Depth, open_run
 from igfast.cli.terminal import console_for
 
 
@@ -24,6 +24,8 @@ def watch(
     """Follow a run that is being trained: Γ, L, H, C and health of every layer."""
     from igfast.live.watching import watch_run
 
+    if groups is not None and run.exists():
+        open_run(run, groups)  # refuses what cannot be shown
     watch_run(run, console_for(), interval=interval, once=once, groups=groups)
 
 
@@ -32,6 +34,8 @@ def serve_report(run: Path, port: int, groups: int | None) -> None:
     from igfast.live.server import LiveReport
 
     console = console_for()
+    if groups is not None and run.exists():
+        open_run(run, groups)  # refuses what cannot be shown
     with LiveReport(run, port=port, groups=groups) as live:
         console.print(
             f"report: {live.url} renews itself as {escape(str(run))} grows; Ctrl-C ends it",

@@ -26,4 +26,21 @@ Depth = Annotated[
 def open_run(path: Path, groups: int | None) -> Trajectory:
     """A run, with the module groups it was recorded with or others."""
     run = igfast.open(path)
-    return run if groups is None else run.grouped(groups)
+    if groups is None:
+        return run
+    check_groups(run.grouped(groups), groups)
+    return run.grouped(groups)
+
+
+def check_groups(run: Trajectory, depth: int) -> None:
+    """Refuse groups that show nothing."""
+    recorded = [quantity for quantity in run.quantities if len(run.steps_of(quantity))]
+    if not recorded:
+        return
+    if not run.groups:
+        raise ValueError(f"groups={depth}: no layer's name has a module before a dot; leave it out")
+    if not any(run.pooled(quantity) for quantity in recorded):
+        raise ValueError(
+            f"groups={depth}: every layer has a range of its own, so that none can be pooled; "
+            "record with one range for all, or on a dyadic grid"
+        )

@@ -47,8 +47,8 @@ class State:
     scalars : mapping of str to (step, value)
         The newest of every logged number.
     ended : bool
-    groups : int
-        How many of ``layers`` pool others.
+    members : mapping of str to tuple of str
+        Of those of ``layers`` that pool others, which: groups, then ``"model"``.
     """
 
     step: int
@@ -61,7 +61,7 @@ class State:
     flags: tuple[Flag, ...] = ()
     scalars: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     ended: bool = False
-    groups: int = 0
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Follower:
@@ -80,6 +80,7 @@ class Follower:
     def __init__(self, path: str | Path, groups: Groups = None) -> None:
         self.path, self._groups = Path(path), groups
         self._grouped = Grouped({})
+        self._groups_of: dict[str, tuple[str, ...]] = {}
         self._newest: State | None = None
 
     def look(self) -> list[State]:
@@ -130,7 +131,7 @@ class Follower:
             groups = recorded_groups(reader.config)
             if self._groups is not None:
                 groups = group_layers(self._groups, reader.layers(quantity))
-            self._grouped = Grouped(groups)
+            self._grouped, self._groups_of = Grouped(groups), groups
         new = np.arange(len(steps))
         if self._newest is not None:
             new = new[steps > self._newest.step]
@@ -169,8 +170,8 @@ class Follower:
         pace, before = np.nan, self._newest
         if before is not None:
             pace = (wall_time - before.wall_time) / (step - before.step)
-        groups = len(layers) - len(record.names)
-        self._newest = State(step, 0, wall_time, pace, layers, numel, found, groups=groups)
+        members = {name: self._groups_of.get(name, record.names) for name in layers[len(record) :]}
+        self._newest = State(step, 0, wall_time, pace, layers, numel, found, members=members)
         return self._newest
 
     def _refuse_ended(self, has_log: bool) -> None:

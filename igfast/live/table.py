@@ -24,7 +24,7 @@ CLEAR = 1.25  # errors of Γ², which are some 1.5 times its scatter: about two 
 def picture(state: State, path: Path, rows: int) -> Group:
     """Header, at most ``rows`` layers, and notes.
 
-    Where there are more: groups, flagged layers, and the largest ones.
+    Where there are more: the model, flagged layers, groups, and the largest ones.
     """
     table = Table(box=None, pad_edge=False)
     table.add_column("layer", overflow="fold", min_width=12)
@@ -35,8 +35,8 @@ def picture(state: State, path: Path, rows: int) -> Group:
     for row in chosen:
         name = state.layers[row]
         flags = _of_layer(state.flags, name)
-        if name == MODEL and state.groups:
-            flags = _of_model(state.flags)
+        if name in state.members:
+            flags = _of_members(state.flags, state.members[name])
         table.add_row(
             escape(printable(name)),
             f"{int(state.numel[row]):,}",
@@ -46,14 +46,20 @@ def picture(state: State, path: Path, rows: int) -> Group:
     left = len(state.layers) - len(chosen)
     notes = [f"and {left} smaller ones"] if left else []
     notes.append("Γ between the last two records, L ≈ along them: igfast report measures properly")
-    if any(_is_noise(state, row) for row in chosen):
-        notes.append("noise: Γ is too small to stand out of the noise of two records")
+    if any("noise" in numbers(state, row) for row in chosen):
+        notes.append(
+            "noise: too small to stand out of it, Γ between two records, L since the first"
+        )
     return Group(Text(_header(state, path)), table, Text("\n".join(notes), style="dim"))
 
 
 def line(state: State) -> str:
-    """One record in one line: the whole model's numbers, the newest losses, and all flags."""
-    row = len(state.layers) - 1
+    """One record in one line: the whole model's numbers, the newest losses, and all flags.
+
+    Where layers cannot be pooled, those of the largest one.
+    """
+    whole = MODEL in state.members or len(state.layers) == 1
+    row = len(state.layers) - 1 if whole else int(np.argmax(state.numel))
     velocity, length, entropy, complexity = numbers(state, row)
     shown = [f"step {state.step:,}", f"{state.layers[row]}: Γ {velocity}  L {length}"]
     shown.append(f"H {entropy}  C {complexity}")
@@ -63,7 +69,7 @@ def line(state: State) -> str:
 
 
 def numbers(state: State, row: int) -> list[str]:
-    """Γ, L, H and C of a layer; a dash where there is none, "noise" for Γ that noise hides."""
+    """Γ, L, H and C of a layer; a dash where there is none, "noise" for what noise hides."""
     curves = state.curves
     pairs = (
         (curves.velocity, ".2e"),
@@ -72,7 +78,11 @@ def numbers(state: State, row: int) -> list[str]:
         (curves.complexity, ".3f"),
     )
     found = [format(v[row], form) if np.isfinite(v[row]) else "–" for v, form in pairs]
-    return ["noise", *found[1:]] if _is_noise(state, row) else found
+    if _is_noise(state, row):
+        found[0] = "noise"
+    if np.isfinite(curves.velocity[row]) and curves.length[row] == 0:  # not at the first record
+        found[1] = "noise"
+    return found
 
 
 def _is_noise(state: State, row: int) -> bool:
@@ -88,9 +98,9 @@ def shown_layers(state: State, rows: int) -> list[int]:
     order = sorted(
         range(len(names)),
         key=lambda row: (
-            row < len(names) - 1,  # the whole model
-            row < len(names) - state.groups,
+            names[row] != MODEL or MODEL not in state.members,
             names[row] not in flagged,
+            names[row] not in state.members,
             -state.numel[row],
             row,
         ),
@@ -112,8 +122,8 @@ def _scalars(state: State) -> list[str]:
     return [f"{printable(name)} {value:.4g}" for name, (_, value) in shown]
 
 
-def _of_model(flags: Sequence[Flag]) -> list[str]:
-    flagged = len({flag.layer for flag in flags})
+def _of_members(flags: Sequence[Flag], members: Sequence[str]) -> list[str]:
+    flagged = len({flag.layer for flag in flags} & set(members))
     return [f"{flagged} flagged"] if flagged else []
 
 

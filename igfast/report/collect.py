@@ -6,7 +6,7 @@ page is the number in the file beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -200,6 +200,14 @@ def _measure(run: Trajectory, quantity: str) -> Motion:
     histograms = run.histograms(quantity)
     records, layers, members = len(histograms), _layers(run, quantity), run.pooled(quantity)
     pooled = _pooled(layers, members)
+    on_grids = [
+        (
+            run.entropy(name, quantity),
+            run.complexity(name, quantity),
+            str(run.common(name, quantity)),
+        )
+        for name in (row.name for row in layers + pooled)
+    ]
     intervals, width = max(records - 1, 0), len(layers) + len(pooled)
     missing = np.full((intervals, width), np.nan)
     still = np.zeros((records, width))
@@ -221,9 +229,9 @@ def _measure(run: Trajectory, quantity: str) -> Motion:
         length_published=still,
         length_sparse=unknown,
         great_circle=unknown,
-        entropy=_columns(layers + pooled, lambda name: run.entropy(name, quantity)),
-        complexity=_columns(layers + pooled, lambda name: run.complexity(name, quantity)),
-        grids=tuple(str(run.common(row.name, quantity=quantity)) for row in layers + pooled),
+        entropy=_columns([entropy for entropy, _, _ in on_grids]),
+        complexity=_columns([complexity for _, complexity, _ in on_grids]),
+        grids=tuple(grid for _, _, grid in on_grids),
         **counted(histograms, layers, tuple(members.values())),
     )
 
@@ -231,24 +239,33 @@ def _measure(run: Trajectory, quantity: str) -> Motion:
 def _with_velocities(run: Trajectory, motion: Motion) -> Motion:
     quantity, estimator = motion.quantity, motion.estimator
     how: tuple[str, str, bool] = (estimator, quantity, True)
-    velocity, velocity_error = _columns(motion.rows, lambda name: run.velocity(name, *how))
-    squared, squared_error = _columns(motion.rows, lambda name: run.velocity_squared(name, *how))
-    length, length_error = _columns(motion.rows, lambda name: run.length(name, *how))
-    published = ("hellinger", quantity)
-    found = replace(
-        motion,
-        velocity=velocity,
-        velocity_error=velocity_error,
-        velocity_squared=squared,
-        velocity_squared_error=squared_error,
-        velocity_published=_columns(motion.rows, lambda name: run.velocity(name, *published)),
-        noise_floor=_columns(motion.rows, lambda name: run.noise_floor(name, quantity)),
-        length=length,
-        length_error=length_error,
-        length_published=_columns(motion.rows, lambda name: run.length(name, *published)),
+    names = (
+        ("velocity", "velocity_error"),
+        ("velocity_squared", "velocity_squared_error"),
+        ("length", "length_error"),
+        ("velocity_published", "length_published"),
     )
+
+    def measure(name: str) -> tuple[Any, ...]:  # all of a row while its records are at hand
+        pairs = run.velocity(name, *how), run.velocity_squared(name, *how), run.length(name, *how)
+        published = (
+            run.velocity(name, "hellinger", quantity),
+            run.length(name, "hellinger", quantity),
+        )
+        return (*pairs, published, run.noise_floor(name, quantity))
+
+    found: dict[str, list[Float]] = {name: [] for pair in names for name in pair}
+    floors = []
+    for row in motion.rows:
+        *pairs, floor = measure(row.name)
+        floors.append(floor)
+        for pair, values in zip(names, pairs, strict=True):
+            for name, value in zip(pair, values, strict=True):
+                found[name].append(value)
+    columns: dict[str, Any] = {name: _columns(values) for name, values in found.items()}
+    moving = replace(motion, noise_floor=_columns(floors), **columns)
     return replace(
-        found, length_sparse=_sparse_length(run, found), great_circle=_great_circles(run, found)
+        moving, length_sparse=_sparse_length(run, moving), great_circle=_great_circles(run, moving)
     )
 
 
@@ -311,6 +328,6 @@ def _pooled(layers: Sequence[Layer], members: Mapping[str, Sequence[str]]) -> tu
     )
 
 
-def _columns(rows: Sequence[Layer], measure: Callable[[str], Any]) -> Any:
-    """(..., L) from what is measured of every row; a first axis more where that is a pair."""
-    return np.stack([np.asarray(measure(row.name), np.float64) for row in rows], axis=-1)
+def _columns(values: Sequence[Float]) -> Float:
+    """(..., L) of every row's (...)."""
+    return np.stack([np.asarray(value, np.float64) for value in values], axis=-1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
+T = TypeVar("T")
 
 MOST_LAYERS = 12  # panels of one figure; what is left out is said
 MOST_COLUMNS = 600  # records drawn in a heat map, about one per two pixels
@@ -83,7 +84,7 @@ class Densities:
         return np.linspace(low, high, bins + 1)
 
 
-def spread(layers: Sequence[Layer], most: int = MOST_LAYERS) -> tuple[Layer, ...]:
+def spread(layers: Sequence[T], most: int = MOST_LAYERS) -> tuple[T, ...]:
     """At most `most` of the layers: the first, the last and evenly spaced between."""
     if len(layers) <= most:
         return tuple(layers)

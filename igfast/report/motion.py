@@ -214,8 +214,8 @@ def _free_corner(panel: Axes) -> tuple[float, float]:
     hidden = [0] * len(corners)
     for line in panel.lines:
         points = np.asarray(line.get_xydata(), np.float64)
-        if len(points) == 2:  # across the whole panel, in fractions of its width
-            across = np.linspace(*panel.get_xlim(), 50)
+        if line.get_linestyle() == _CHORD_LOOK["linestyle"]:  # across the whole panel
+            across = np.geomspace(*panel.get_xlim(), 50)
             points = np.stack([across, np.full(50, points[0, 1])], axis=1)
         inside = to_axes.transform(points[np.isfinite(points).all(axis=1)])
         for number, (x, y) in enumerate(corners):

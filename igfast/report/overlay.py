@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from igfast.report import style
 from igfast.report.comparison import Comparison
-from igfast.report.counted import MOST_LAYERS, Float, Int, Layer, spread
+from igfast.report.counted import Float, Int, Layer, spread
 from igfast.report.windows import average
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def shown_layers(found: Comparison) -> tuple[str, ...]:
             first.setdefault(layer.name, layer)
     matrices = [layer for layer in first.values() if layer.matrix] or list(first.values())
     several = found.pooled if len(found.pooled) > 1 else ()  # groups, and not "model" alone
-    return (*(layer.name for layer in spread(matrices)), *several[-MOST_LAYERS:])
+    return (*(layer.name for layer in spread(matrices)), *spread(several))
 
 
 def _panels(

@@ -90,7 +90,9 @@ def _lengths_and_slopes(
     else:
         bundles.lines(axes[0], lengths, colors)
         bundles.lines(axes[1], slopes, colors)
-    shown = clear(motion, layers) or columns
+    shown = clear(motion, layers)
+    if 2 * len(shown) < len(columns):  # the others would run out of the panels
+        shown = columns
     style.log_value_axis(axes[0], *limits(motion.length[:, shown], lowest=0.0, decades=4))
     style.log_value_axis(axes[1], *limits(windows.slope[:, shown]))
     axes[0].set_ylabel("information length L")

@@ -9,7 +9,7 @@ from typing import Any
 
 from igfast.report import figures, headline, prose, sections
 from igfast.report.collect import Curves, Motion
-from igfast.report.counted import MOST_LAYERS
+from igfast.report.counted import MOST_LAYERS, Layer
 from igfast.report.document import data_links, document
 from igfast.report.overview import drawn_scalars
 from igfast.report.render import figure_block
@@ -115,14 +115,20 @@ def _overview(curves: Curves) -> str:
     if len(curves.main.steps) < 2 and not names:
         return "<p>There is one record and no loss: nothing to draw over steps.</p>"
     note = f"Logged as well, in scalars.csv: {', '.join(others)}." if others else ""
-    still = [layer.name for layer in shown if not curves.main.final.length[layer.column] > 0]
-    if still and len(curves.main.steps) > 1:
-        names_of_some = ", ".join(still[:4]) + f" and {len(still) - 4} more" * (len(still) > 4)
-        note = f"Not drawn, as L is zero or undefined: {names_of_some}. {note}"
+    note = f"{_still(curves.main, shown)} {note}".strip()
     description = f"Information length and velocity of {len(shown)} layers over optimizer steps"
     if names:
         description += f", with {', '.join(sorted(names))}"
     return figure_block("overview", figures.overview(curves), prose.OVERVIEW, description, note)
+
+
+def _still(motion: Motion, rows: Sequence[Layer]) -> str:
+    """Says which rows have no curve of L."""
+    still = [row.name for row in rows if not motion.final.length[row.column] > 0]
+    if not still or len(motion.steps) < 2:
+        return ""
+    some = ", ".join(still[:4]) + f" and {len(still) - 4} more" * (len(still) > 4)
+    return f"Not drawn, as L is zero or undefined: {some}."
 
 
 def _layers(motion: Motion) -> str:
@@ -138,7 +144,7 @@ def _layers(motion: Motion) -> str:
 
 def _modules(curves: Curves, motion: Motion) -> str:
     """Module groups, and the whole model: in a table alone where there are no groups."""
-    rows = layer_table(motion, motion.pooled) if motion.pooled else ""
+    rows = layer_table(motion, motion.pooled, "module") if motion.pooled else ""
     if len(motion.pooled) < 2 or len(motion.steps) < 2:
         return rows
     return rows + figure_block(
@@ -146,6 +152,7 @@ def _modules(curves: Curves, motion: Motion) -> str:
         figures.modules(curves, quantity=motion.quantity),
         prose.MODULES,
         f"Information length and velocity of {len(motion.pooled)} pooled rows over steps",
+        _still(motion, motion.pooled),
     )
 
 

@@ -38,15 +38,15 @@ def table(header: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], kind
     )
 
 
-def layer_table(motion: Motion, layers: Sequence[Layer]) -> str:
+def layer_table(motion: Motion, layers: Sequence[Layer], what: str = "layer") -> str:
     """One row per layer: size, Γ, L, the values L is to be compared with, H, C, losses.
 
-    Rows that pool layers are as good.
+    Rows that pool layers are as good; ``what`` a row is heads the table.
     """
     moving = len(motion.steps) > 1
     header = [
-        ("layer", ""),
-        ("shape, elements", ""),
+        (what, ""),
+        ("shape, elements" if any(layer.shape for layer in layers) else "elements", ""),
         ("Γ, 1/step", "slope of L over the first and the last tenth of a decade of steps"),
         (
             "L ± se",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import merging
+from .. import measures, merging
 from ..analysis.online import Online, Running, velocity_squared_error
 from ..histograms import Histogram
 
@@ -53,12 +53,13 @@ class Curves:
 
 @dataclass(frozen=True)
 class _Path:
-    """Where a quantity is, and what follows it."""
+    """Where a quantity is, and what follows it; ``length`` (L,) as far as it was known."""
 
     step: int
     record: Histogram
     length: Float
     online: Online
+    earlier: _Path | None = None  # at the record before
 
 
 class LiveCurves:
@@ -88,24 +89,45 @@ class LiveCurves:
 
     def resume(self, step: int, quantity: str, record: Histogram, length: Float) -> None:
         """Go on from a stored record and the (L,) lengths that were known there."""
-        online, held = Online(), record.to_numpy()
-        online.resume(step, held, 0, length)
-        self._paths[quantity] = _Path(step, held, length, online)
+        self._paths[quantity] = _resumed(step, record.to_numpy(), length)
 
     def _add(self, step: int, quantity: str, now: Histogram) -> Curves:
-        path, online, given = self._paths.get(quantity), Online(), now
-        if path is not None and _goes_on(path, step, now):
-            online = path.online
-            if now.bins != path.record.bins:  # pooled rows have as many as their layers span
-                before, given = merging.equally_wide([path.record, now])
-                if before.bins != path.record.bins:
-                    self.resume(path.step, quantity, before, path.length)
-                    online = self._paths[quantity].online
+        path, given = self._paths.get(quantity), now
+        if path is not None and not _goes_on(path, step, now):
+            path = None
+        if path is not None and path.record.bins != now.bins:
+            before, given = merging.equally_wide([path.record, now])
+            if before.bins != path.record.bins:  # pooled rows have as many as their layers span
+                path = path.earlier if step == path.step else path
+                path = path and _widened(path, given)
+        online = path.online if path is not None else Online()
         found = online(step, given)
-        self._paths[quantity] = _Path(step, given, found.length, online)
+        length = found.length
+        if path is not None:
+            length = np.where(np.isfinite(length), length, path.length)
+            path = path.earlier if step == path.step else replace(path, earlier=None)
+        self._paths[quantity] = _Path(step, given, length, online, path)
+        if given is not now:  # empty bins belong to no record
+            found = replace(
+                found,
+                entropy=measures.shannon_entropy(now, normalized=True),
+                complexity=measures.statistical_complexity(now),
+            )
         return Curves.of(found, now)
 
 
 def _goes_on(path: _Path, step: int, now: Histogram) -> bool:
     alike = path.record.names == now.names and path.record.splits == now.splits
-    return alike and path.step <= step
+    widths = path.record.bins == now.bins or now.grid.kind == "dyadic"
+    return alike and widths and path.step <= step
+
+
+def _resumed(step: int, record: Histogram, length: Float) -> _Path:
+    online = Online()
+    online.resume(step, record, 0, length)
+    return _Path(step, record, length, online)
+
+
+def _widened(path: _Path, wide: Histogram) -> _Path:
+    """The same path on as many bins as another record has."""
+    return _resumed(path.step, merging.equally_wide([path.record, wide])[0], path.length)

@@ -74,7 +74,7 @@ class Outlets:
                     step, replayed = int(steps[int(index)]), reader.histogram(quantity, int(index))
                     self._grouped.follow(step, quantity, replayed)
                     if index == last:
-                        length = reader.running(quantity, steps[-1:])["length"][0]
+                        length = reader.running_length(quantity)
                         self._live.resume(step, quantity, replayed, length)
 
     def flush(self) -> None:

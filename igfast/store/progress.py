@@ -233,7 +233,7 @@ class Progress:
                 self._with_moments[id] = bool(len(reader.moment_steps(quantity)))
             steps = reader.steps_of(quantity)
             if len(steps):
-                length = reader.running(quantity, steps[-1:])["length"][0]
+                length = reader.running_length(quantity)
                 membership = int(reader.memberships_of(quantity)[-1])
                 histogram = reader.histogram(quantity, -1)
                 online = Online()

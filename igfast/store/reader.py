@@ -186,6 +186,20 @@ class RunReader(RunFile):
                 values[index] = columns.decode_running(data, step, identity)[:, rows]
         return {name: values[:, i] for i, name in enumerate(RUNNING_FIELDS)}
 
+    def running_length(self, quantity: str = "param") -> NDArray[np.float64]:
+        """(L,) running lengths as far as they are known; NaN of layers that never had elements."""
+        steps = self.recorded_steps(quantity)
+        found = np.full(len(self.layers(quantity)), np.nan)
+        stop, size = len(steps), 1
+        while stop > 0 and (unknown := np.flatnonzero(np.isnan(found))).size:
+            start = max(stop - size, 0)
+            part = self.running(quantity, steps[start:stop], unknown.tolist())["length"]
+            for column, values in zip(unknown, part.T, strict=True):
+                known = values[np.isfinite(values)]
+                found[column] = known[-1] if known.size else np.nan
+            stop, size = start, min(4 * size, 1024)
+        return found
+
     def next_bins(self, quantity: str) -> tuple[Int, Int] | None:
         """Automatic bins of the record after the last one: exponents and origins, (L,) each."""
         steps = self.recorded_steps(quantity)

@@ -145,3 +145,29 @@ def test_the_same_step_again_and_resuming():
             again = Online()
             again.resume(step, record, 0, found.length)
     assert found.length[0] == pytest.approx(wanted.length[0], abs=0.03)
+
+
+def test_likely_motion_counts_where_elements_go_or_change():
+    """A segment that is not clear yet is neither lost with the elements nor with the membership."""
+    grid = igfast.Grid.dyadic(256, exponent=-4)
+    moved, lost = X[:20_000] + 0.06, np.full(20_000, np.nan)
+    for values, membership in ((lost, 0), (moved, 1)):
+        online = Online()
+        online(0, igfast.histogram({"w": X[:20_000]}, grid=grid, splits=4))
+        before = online(1, igfast.histogram({"w": moved}, grid=grid, splits=4))
+        online(2, igfast.histogram({"w": values}, grid=grid, splits=4), membership)
+        found = online(3, igfast.histogram({"w": moved}, grid=grid, splits=4), membership)
+        assert before.length[0] == pytest.approx(0.06, abs=0.03)
+        assert found.length[0] == pytest.approx(before.length[0], rel=1e-6)
+
+
+def test_a_step_again_with_another_membership():
+    grid = igfast.Grid.dyadic(256, exponent=-4)
+    records = [igfast.histogram({"w": x}, grid=grid, splits=4) for x in drift(10)]
+    online, again = Online(), Online()
+    for step, record in enumerate(records):
+        wanted = online(step, record)
+        if step == 4:
+            again(step, records[9], 1)  # replaced
+        found = again(step, record)
+        np.testing.assert_array_equal(found.length, wanted.length)

@@ -78,6 +78,23 @@ def test_a_run_is_shown_by_module(run: Path, tmp_path: Path) -> None:
     assert call("info", run, "--groups", 0).exit_code == 2
 
 
+def test_groups_that_would_show_nothing_are_refused(tmp_path: Path) -> None:
+    arrays = {"a.w": np.linspace(-1, 1, 50), "b.w": np.linspace(1, 4, 30)}
+    apart = igfast.Grid.uniform(bins=16, low=[-1, 0], high=[1, 5])
+    for name, layers, grid in (
+        ("range.igf", arrays, apart),
+        ("flat.igf", {"a": arrays["a.w"], "b": arrays["b.w"]}, igfast.Grid.dyadic(16)),
+    ):
+        with igfast.Monitor(layers, grid=grid, offsets=False, store=tmp_path / name) as monitor:
+            monitor.record(0)
+    for command in (["info"], ["watch", "--once"], ["report", "--live"], ["export"]):
+        said = error_of(*command, tmp_path / "range.igf", "--groups", 1)
+        assert "a range of its own" in said
+        assert "no layer's name has a module" in error_of(
+            *command, tmp_path / "flat.igf", "--groups", 1
+        )
+
+
 def test_info_without_a_run_shows_the_installation() -> None:
     result = call("info")
     assert result.exit_code == 0

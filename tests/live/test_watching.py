@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 
 import igfast
 from igfast.cli.app import app
+from igfast.health import Flag
 from igfast.live import table
 from igfast.live.following import PATIENCE, REPLAYED, Follower, is_held
 from igfast.live.watching import watch_run
@@ -266,7 +268,15 @@ def test_groups_are_shown_after_the_layers(tmp_path):
     assert [line.split()[:3] for line in lines if line.startswith("b ")] == [
         ["b", "9,036", "noise"]
     ]
-    assert "noise: Γ is too small to stand out" in lines[-1]
+    assert "noise: too small to stand out" in lines[-1]
+    flagged = replace(state, flags=(Flag(20, "param", "b.3", "nan", 1.0),))
+    assert state.layers[table.shown_layers(flagged, 2)[0]] == "b.3"  # before groups
+    shown = console()
+    shown.print(table.picture(flagged, tmp_path / "run.igf", 5))
+    health = {line.split()[0]: line for line in shown.file.getvalue().splitlines() if line}
+    assert "1 flagged" in health["b"]
+    assert "1 flagged" in health["model"]
+    assert health["a"].rstrip().endswith("ok")
 
 
 def test_command_shows_a_run_once(tmp_path):

@@ -103,6 +103,44 @@ def test_layers_pooled_into_more_and_more_bins():
     assert lengths[-1] == pytest.approx(2 / np.sqrt(2), rel=0.15)
 
 
+def far(shift):
+    """A row of two layers, one of which lies elsewhere: it spans more bins."""
+    grid = igfast.Grid.dyadic(64)
+    x, y = np.random.default_rng(8).normal(size=(2, 20_000))
+    return igfast.histogram({"a": x, "b": y + shift}, grid=grid, splits=4).pooled()
+
+
+def test_entropy_of_a_row_is_on_its_own_bins_after_wider_ones():
+    live, widths = LiveCurves(), []
+    for step, shift in enumerate((0, 0, 100, 100, 0, 0)):
+        row = far(shift)
+        widths.append(row.bins)
+        found = live.add(step, {"row": row})["row"]
+        np.testing.assert_allclose(found.entropy, igfast.shannon_entropy(row, True), rtol=1e-12)
+        complexity = igfast.statistical_complexity(row)
+        np.testing.assert_allclose(found.complexity, complexity, rtol=1e-12)
+    assert max(widths) > widths[-1]
+
+
+def test_a_step_again_on_wider_bins_is_the_later_one():
+    once, twice = LiveCurves(), LiveCurves()
+    for step, shift in ((0, 0), (1, 0), (2, 100), (3, 100)):
+        if step == 2:
+            twice.add(step, {"row": far(0)})  # replaced by wider bins
+        wanted = once.add(step, {"row": far(shift)})["row"]
+        found = twice.add(step, {"row": far(shift)})["row"]
+    assert wanted.length[0] > 1
+    np.testing.assert_allclose(found.length, wanted.length, rtol=1e-6)
+
+
+def test_a_length_outlives_nan_and_wider_bins():
+    live = LiveCurves()
+    x = np.random.default_rng(9).normal(size=20_000)
+    for step, values in enumerate((x, x + 0.5, np.full(20_000, np.nan), x + 0.5)):
+        before = live.add(step, {"row": igfast.histogram({"a": values}, grid=GRID, splits=4)})
+    assert before["row"].length[0] == pytest.approx(0.5, abs=0.05)
+
+
 def test_layers_that_cannot_be_measured():
     empty = {"none": np.zeros(0), "nan": np.full(9, np.nan), "one": np.ones(100)}
     curves, _ = follow([0, 1], [empty, empty])

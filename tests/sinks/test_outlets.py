@@ -180,3 +180,24 @@ def test_curves_go_on_where_a_run_is_resumed(tmp_path):
     found = [one.length[0] for one in resumed.values()]
     np.testing.assert_allclose(found, stored[-6:], rtol=1e-6)  # stored in single precision
     assert whole[50].length[0] == pytest.approx(0.5, rel=0.1)
+
+
+def test_a_resumed_run_knows_lengths_from_before_nan(tmp_path):
+    begin, path = np.random.default_rng(7).normal(size=100_000), tmp_path / "run.igf"
+
+    def train(steps, **options):
+        x, keeper = begin.copy(), Keeper()
+        layers = {"w": x, "never": np.full(9, np.nan)}
+        with igfast.Monitor(layers, store=path, sinks=[keeper], **options) as monitor:
+            for step in steps:
+                x[:] = np.nan if step == 20 else begin + step / 100
+                monitor.record(step)
+        return [record.curves["param"].length for record in keeper.records]
+
+    known = train((0, 10, 20))[1][0]
+    (after,) = train((30,), resume=True, step=20)
+    assert known == pytest.approx(0.1, abs=0.01)
+    assert after[0] == pytest.approx(known, rel=1e-6)
+    assert np.isnan(after[1])
+    stored = igfast.open(path).running("w")["length"]
+    np.testing.assert_allclose(stored[[1, 3]], known, rtol=1e-6)
