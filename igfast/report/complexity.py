@@ -62,7 +62,7 @@ def entropy_complexity(
         names = [style.literal(style.shorten(layer.name)) for layer in layers]
         style.figure_legend(figure, handles, names)
     else:
-        style.depth_bar(figure, [plane], colors)
+        style.depth_bar(figure, [plane], colors, "layer")
     return figure
 
 

@@ -108,7 +108,8 @@ def _lengths_and_slopes(
         ]
         style.figure_legend(figure, lines, names)
     else:
-        style.depth_bar(figure, axes, colors)
+        pooled = layers[-1] in motion.pooled
+        style.depth_bar(figure, axes, colors, "module (the model last)" if pooled else "layer")
 
 
 def drawn_scalars(curves: Curves) -> set[str]:

@@ -306,12 +306,12 @@ def dress_colorbar(bar: Colorbar, label: str) -> None:
     bar.outline.set_visible(False)
 
 
-def depth_bar(figure: Figure, axes: Sequence[Axes], colors: Sequence[str]) -> None:
+def depth_bar(figure: Figure, axes: Sequence[Axes], colors: Sequence[str], what: str) -> None:
     """Color bar that says which color is which layer, counted from the input."""
     last = len(colors) - 1
     shades = ScalarMappable(Normalize(0, last), ListedColormap(list(colors)))
     bar = figure.colorbar(shades, ax=list(axes), aspect=30, pad=0.01)
-    dress_colorbar(bar, "layer, from input to output")
+    dress_colorbar(bar, f"{what}, from input to output")
     set_ticks(bar.ax.yaxis, [0, last], ["1", str(last + 1)])
 
 
