@@ -28,8 +28,9 @@ def open_run(path: Path, groups: int | None) -> Trajectory:
     run = igfast.open(path)
     if groups is None:
         return run
-    check_groups(run.grouped(groups), groups)
-    return run.grouped(groups)
+    grouped = run.grouped(groups)
+    check_groups(grouped, groups)
+    return grouped
 
 
 def check_groups(run: Trajectory, depth: int) -> None:

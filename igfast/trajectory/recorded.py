@@ -141,7 +141,7 @@ class Recorded:
         if layer not in self._source.layers(quantity) and (layer in self._groups or layer == MODEL):
             raise ValueError(
                 f"layer={layer!r} pools others: running measures are kept of single layers; take "
-                "velocity() and length(), or their sinks"
+                "velocity() and length()"
             )
         found = self._source.running(quantity, None, [layer])
         return {name: values[:, 0] for name, values in found.items()}

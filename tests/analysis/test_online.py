@@ -131,14 +131,19 @@ def test_a_change_of_membership_is_no_step():
     assert found.length[0] == pytest.approx(0.9, abs=0.05)
 
 
-def test_the_same_step_again_and_resuming():
+@pytest.fixture(scope="module")
+def drifted():
+    """Eleven records of a layer that moves by a standard deviation."""
     grid = igfast.Grid.dyadic(256, exponent=-4)
-    records = [igfast.histogram({"w": x}, grid=grid, splits=4) for x in drift(10)]
+    return [igfast.histogram({"w": x}, grid=grid, splits=4) for x in drift(10)]
+
+
+def test_the_same_step_again_and_resuming(drifted):
     online, again = Online(), Online()
-    for step, record in enumerate(records):
+    for step, record in enumerate(drifted):
         wanted = online(step, record)
         if step == 4:
-            again(step, records[0])  # replaced
+            again(step, drifted[0])  # replaced
         found = again(step, record)
         np.testing.assert_array_equal(found.velocity_squared, wanted.velocity_squared)
         if step == 6:
@@ -161,13 +166,11 @@ def test_likely_motion_counts_where_elements_go_or_change():
         assert found.length[0] == pytest.approx(before.length[0], rel=1e-6)
 
 
-def test_a_step_again_with_another_membership():
-    grid = igfast.Grid.dyadic(256, exponent=-4)
-    records = [igfast.histogram({"w": x}, grid=grid, splits=4) for x in drift(10)]
+def test_a_step_again_with_another_membership(drifted):
     online, again = Online(), Online()
-    for step, record in enumerate(records):
+    for step, record in enumerate(drifted):
         wanted = online(step, record)
         if step == 4:
-            again(step, records[9], 1)  # replaced
+            again(step, drifted[9], 1)  # replaced
         found = again(step, record)
         np.testing.assert_array_equal(found.length, wanted.length)
