@@ -100,17 +100,18 @@ def widen(
     shape = (1 if pool else rows, splits, last - first)
     counts = np.zeros(shape, dtype=np.int64)
     offsets = None if bins.offsets is None else np.zeros(shape)
+    place = np.arange(size)
     for row in range(rows):
-        to = 0 if pool else row
-        fine = origins[row] + np.arange(size)
-        target = ((fine >> shift[row]) - first).astype(np.int64)
-        np.add.at(counts[to].T, target, bins.counts[row].T)
+        by, origin = int(shift[row]), int(origins[row])
+        coarse = (origin + place) >> by
+        starts = np.flatnonzero(np.diff(coarse, prepend=coarse[0] - 1))
+        to = slice(int(coarse[0]) - first, int(coarse[-1]) - first + 1)
+        held = bins.counts[row]
+        counts[0 if pool else row][:, to] += np.add.reduceat(held, starts, axis=1)
         if offsets is not None and bins.offsets is not None:
-            start = np.ldexp((target + first).astype(np.float64), int(shift[row]))
-            moved = (bins.counts[row] * (fine - start) + bins.offsets[row]) * np.ldexp(
-                1.0, -int(shift[row])
-            )
-            np.add.at(offsets[to].T, target, moved.T)
+            distance = (origin + place) - np.ldexp(coarse.astype(np.float64), by)
+            moved = (held * distance + bins.offsets[row]) * 0.5**by
+            offsets[0 if pool else row][:, to] += np.add.reduceat(moved, starts, axis=1)
     outside = bins.outside.sum(axis=0, keepdims=True) if pool else bins.outside
     return Widened(Bins(counts, outside, offsets), first)
 

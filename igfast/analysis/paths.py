@@ -88,13 +88,13 @@ def estimate(
             f"estimator must be one of {', '.join(map(repr, ESTIMATORS))}, got {estimator!r}"
         )
     one = ESTIMATORS[estimator] if isinstance(estimator, str) else estimator
-    return _joined(series, [one(part) for part in series], records)
+    return joined(series, [one(part) for part in series], records)
 
 
 def split_estimate(series: Sequence[LayerSeries], records: int) -> SplitEstimate:
     """As :func:`estimate` by "split", with all that it says."""
     found = [split(part) for part in series]
-    whole = _joined(series, found, records)
+    whole = joined(series, found, records)
     floor, turning = np.full((2, max(records - 1, 0)), np.nan)
     for part, one in zip(series, found, strict=True):
         here = slice(part.first + part.counted.start, part.first + part.counted.stop)
@@ -141,7 +141,7 @@ def _scale_error(one: SplitEstimate) -> float:
     return float(np.sqrt(shared) / one.length[-1]) if shared > 0 and one.length[-1] > 0 else 0.0
 
 
-def _joined(
+def joined(
     series: Sequence[LayerSeries], found: Sequence[PathEstimate], records: int
 ) -> PathEstimate:
     """The estimates of the series, each for the steps that are counted in it."""

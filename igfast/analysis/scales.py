@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .paths import estimate
+from .paths import joined
 from .series import LayerSeries
 from .simple import PathEstimate
 from .split import split_length
@@ -89,7 +88,8 @@ def length_by_scale(series: Sequence[LayerSeries], whole: PathEstimate) -> Lengt
     if records < 1:
         raise ValueError("a length needs at least one record; this run has none yet")
     windows = [w for w in WINDOWS if w == 1 or FEWEST_WINDOWS * w <= records]
-    found = [estimate(series, partial(_smoothed, window=w), records) for w in windows[1:]]
+    totals = [_Totals(part) for part in series] if len(windows) > 1 else []
+    found = [joined(series, [one.smoothed(w) for one in totals], records) for w in windows[1:]]
     found.insert(0, whole)
     steps = np.concatenate([np.diff(part.steps) for part in series] or [np.ones(1)])
     last = max(whole.known - 1, 0)
@@ -101,18 +101,25 @@ def length_by_scale(series: Sequence[LayerSeries], whole: PathEstimate) -> Lengt
     return LengthByScale(scales, lengths, errors, _plateau(lengths, errors))
 
 
-def _smoothed(series: LayerSeries, window: int) -> PathEstimate:
-    """Estimate from averages over ``window`` + 1 records, fewer at the ends."""
-    at, half = _windows(len(series.steps), window)
-    counts = _average(series.split_counts, at, half)
-    outside = _average(series.split_outside, at, half)
-    found = split_length(series.steps[at], counts, outside)
-    length, error = (
-        np.interp(series.steps, series.steps[at], values)
-        for values in (found.length, found.standard_error)
-    )
-    unknown = np.full(max(len(length) - 1, 0), np.nan)
-    return PathEstimate(unknown, unknown, length, error)
+class _Totals:
+    """Running totals of a series' counts, from which any window's average is a difference."""
+
+    def __init__(self, series: LayerSeries) -> None:
+        self._steps = series.steps
+        self._counts = _running(series.split_counts)
+        self._outside = _running(series.split_outside)
+
+    def smoothed(self, window: int) -> PathEstimate:
+        """Estimate from averages over ``window`` + 1 records, fewer at the ends."""
+        at, half = _windows(len(self._steps), window)
+        counts, outside = (_average(total, at, half) for total in (self._counts, self._outside))
+        found = split_length(self._steps[at], counts, outside)
+        length, error = (
+            np.interp(self._steps, self._steps[at], values)
+            for values in (found.length, found.standard_error)
+        )
+        unknown = np.full(max(len(length) - 1, 0), np.nan)
+        return PathEstimate(unknown, unknown, length, error)
 
 
 def _windows(records: int, window: int) -> tuple[Int, Int]:
@@ -125,9 +132,13 @@ def _windows(records: int, window: int) -> tuple[Int, Int]:
     return at, half[at]
 
 
-def _average(values: Int, at: Int, half: Int) -> Float:
-    total = np.zeros((len(values) + 1, *values.shape[1:]))
+def _running(values: Int) -> Int:
+    total = np.zeros((len(values) + 1, *values.shape[1:]), values.dtype)
     np.cumsum(values, axis=0, out=total[1:])
+    return total
+
+
+def _average(total: Int, at: Int, half: Int) -> Float:
     spread = total[at + half + 1] - total[at - half]
     return np.asarray(spread / (2 * half + 1).reshape(-1, 1, 1))
 

@@ -21,7 +21,7 @@ from .. import alignment
 from ..alignment import Bins, CommonGrid
 from ..grids import MAX_BINS, dyadic_edges
 from ..histograms import Histogram, align
-from ..measures.binned import mean_and_variance
+from ..measures.binned import HALF_DIGIT, mean_and_variance
 from ..measures.operands import centered
 
 Int = NDArray[np.int64]
@@ -175,22 +175,21 @@ def common(records: Sequence[Histogram]) -> Common:
         return Common(
             edges, counts, _total(same, "underflow"), _total(same, "overflow"), None, None
         )
-    stacked, exponents, origins = _stack(records)
-    size = stacked.counts.shape[2]
+    exponents, origins = _dyadic_bins(records)
+    counts = np.concatenate([record.counts for record in records])
+    size = counts.shape[1]
     coarsest = alignment.spanning_exponent(
         exponents, origins, size, min(MAX_WIDER * size, MAX_BINS)
     )
-    wide = alignment.widen(stacked, exponents, origins, coarsest)
-    edges = dyadic_edges(np.array([coarsest]), np.array([wide.origin]), wide.bins.counts.shape[2])[
-        0
-    ]
-    outside = wide.bins.outside.sum(axis=1)
-    return Common(
-        edges, wide.bins.counts.sum(axis=1), outside[:, 0], outside[:, 1], coarsest, wide.origin
-    )
+    outside = np.stack([_total(records, "underflow"), _total(records, "overflow")], axis=-1)
+    narrow = Bins(counts[:, None], outside[:, None], None)
+    wide = alignment.widen(narrow, exponents, origins, coarsest)
+    counts = wide.bins.counts[:, 0]
+    edges = dyadic_edges(np.array([coarsest]), np.array([wide.origin]), counts.shape[1])[0]
+    return Common(edges, counts, outside[:, 0], outside[:, 1], coarsest, wide.origin)
 
 
-def _total(records: list[Histogram], side: str) -> Int:
+def _total(records: Sequence[Histogram], side: str) -> Int:
     return np.concatenate([getattr(record, side) for record in records])
 
 
@@ -198,7 +197,7 @@ def _stretches(records: Sequence[Histogram], start: int, stop: int) -> list[tupl
     """Ranges of records that one grid serves; ranges of equal grids come first, they are few."""
     if records[start].grid.kind != "dyadic":
         return [(start, stop)]
-    _, exponents, origins = _stack(records[start:stop])
+    exponents, origins = _dyadic_bins(records[start:stop])
     changes = np.flatnonzero(np.diff(exponents) | np.diff(origins)) + 1
     bounds = [start, *(start + changes).tolist(), stop]
     found = [(bounds[0], bounds[1])]
@@ -224,15 +223,17 @@ def _one_grid_serves(records: Sequence[Histogram]) -> bool:
 def _series(
     steps: Int, records: Sequence[Histogram], start: int, stop: int, counted: slice
 ) -> LayerSeries:
-    part = [centered(record) for record in records[start:stop]]
+    part = records[start:stop]
     if part[0].grid.kind == "dyadic":
         stacked, exponents, origins = _stack(part)
+        if stacked.offsets is not None:  # as `centered` does, of all records at once
+            stacked = replace(stacked, offsets=stacked.offsets + HALF_DIGIT * stacked.counts)
         target = _target(stacked, exponents, origins)
         bins = _on_common(stacked, exponents, origins)
         edges = dyadic_edges(target.exponents, target.origins, bins.counts.shape[2])[0]
         own_edges = dyadic_edges(exponents, origins, stacked.counts.shape[2])
     else:
-        part = _aligned(part)
+        part = _aligned([centered(record) for record in part])
         stacked = bins = _concatenate(part)
         edges = own_edges = np.ravel(part[0].edges)
     inside = None if stacked.offsets is None else stacked.offsets.sum(axis=1)
@@ -294,8 +295,13 @@ def _target(bins: Bins, exponents: Int, origins: Int) -> CommonGrid:
 
 
 def _stack(records: Sequence[Histogram]) -> tuple[Bins, Int, Int]:
+    return _concatenate(records), *_dyadic_bins(records)
+
+
+def _dyadic_bins(records: Sequence[Histogram]) -> tuple[Int, Int]:
+    """(T,) exponents and origins of one layer's records."""
     found = np.array([record.dyadic_bins() for record in records])  # (T, 2, 1)
-    return _concatenate(records), found[:, 0, 0], found[:, 1, 0]
+    return found[:, 0, 0], found[:, 1, 0]
 
 
 def _concatenate(records: Sequence[Histogram]) -> Bins:
@@ -316,4 +322,6 @@ def _joined(parts: list[NDArray[Any]], splits: int) -> NDArray[Any]:
 
 def _dealt(part: NDArray[Any], splits: int) -> NDArray[Any]:
     """(L, G, B) dealt into fewer splits: split 5 of 8 is part of split 1 of 4."""
+    if part.shape[1] == splits:
+        return part
     return np.asarray(part.reshape(len(part), -1, splits, part.shape[2]).sum(axis=1))

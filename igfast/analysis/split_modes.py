@@ -108,7 +108,7 @@ def find_modes(curve: Roots, weights: Float | None = None, ends: bool = False) -
         modes = _clear_displacement(curve, modes)
     cells = len(seen.shape)
     widths = [w for w in tuning.JOINED_CELLS if w == 1 or cells >= tuning.LEAST_CELLS_JOINED * w]
-    left = [_rest(seen, modes, width).next_spike for width in widths]
+    left = [_rest(seen, modes, width, 1).next_spike for width in widths]
     return replace(modes, following=max(left))
 
 
@@ -151,10 +151,14 @@ def _searched(seen: _Paths, searches: tuple[tuple[int, float], ...]) -> Modes:
     for joined, least in searches:
         if joined > 1 and cells < tuning.LEAST_CELLS_JOINED * joined:
             continue
-        rest = _rest(seen, modes, joined)
-        modes = replace(modes, limit=modes.limit or rest.limit)
-        real = (rest.values > rest.limit) & (rest.shares > least)
-        rank = int(np.median(np.cumprod(real, axis=1).sum(axis=1)))
+        for count in (tuning.FEW_MODES, tuning.MOST_MODES):
+            rest = _rest(seen, modes, joined, count)
+            limit = max(tuning.NOISE_MARGIN * float(_largest(rest.noise).max()), _ROUNDING)
+            real = (rest.values > limit) & (rest.shares > least)
+            rank = int(np.median(np.cumprod(real, axis=1).sum(axis=1)))
+            if rank < rest.values.shape[1]:
+                break
+        modes = replace(modes, limit=modes.limit or limit)
         if rank:
             modes = _with(modes, rest, rank, least)
     return modes
@@ -215,7 +219,6 @@ class _Rest:
     noise: Float
     weight: Float
     joined: int
-    limit: float
     values: Float
     shares: Float
     spikes: Float
@@ -227,7 +230,7 @@ class _Rest:
         return float(np.median(np.where(clear, self.spikes[:, 0], 0.0)))
 
 
-def _rest(seen: _Paths, modes: Modes, joined: int) -> _Rest:
+def _rest(seen: _Paths, modes: Modes, joined: int, count: int) -> _Rest:
     directions, starts = modes.directions, np.arange(0, len(seen.shape), joined)
     weight = _weights(seen.shape, starts)
     inside = np.add.reduceat(directions * weight[:, None], starts, axis=1).transpose(0, 2, 1)
@@ -237,12 +240,11 @@ def _rest(seen: _Paths, modes: Modes, joined: int) -> _Rest:
     if modes.rank:
         rest = rest - (seen.paths @ directions) @ inside
         noise = noise - (seen.noise @ directions[0]) @ inside[0]
-    limit = max(tuning.NOISE_MARGIN * float(_largest(noise).max()), _ROUNDING)
-    triples = [leading(part, tuning.MOST_MODES) for part in rest]
+    triples = [leading(part, count) for part in rest]
     values = np.array([each[1] for each in triples])
     both = [_squared_overlap(*each, noise) for each in triples]
     shares, spikes = (np.array(part) for part in zip(*both, strict=True))
-    return _Rest(triples, noise, weight, joined, limit, values, shares, spikes)
+    return _Rest(triples, noise, weight, joined, values, shares, spikes)
 
 
 def _with(modes: Modes, rest: _Rest, rank: int, least: float) -> Modes:
@@ -301,7 +303,7 @@ def _squared_overlap(left: Float, value: Float, right: Float, noise: Float) -> t
     """
     rows = np.matmul(left.T, noise)
     columns = noise @ right
-    both = np.square(np.einsum("jib,bi->ji", rows, right))
+    both = np.square((rows * right.T).sum(axis=-1))
     e = np.maximum((np.square(rows).sum(axis=-1) - both).mean(axis=0), 0.0)
     f = np.maximum((np.square(columns).sum(axis=1) - both).mean(axis=0), 0.0)
     excess = value**2 - e - f
@@ -336,8 +338,8 @@ def leading(matrix: Float, count: int) -> tuple[Float, Float, Float]:
             vectors = np.linalg.eigh(matrix @ matrix.T)[1][:, ::-1][:, :count]
             basis = np.linalg.qr(matrix.T @ vectors)[0]
     else:
-        start = np.random.default_rng(0).standard_normal((columns, count + _SPARE))
-        basis = start[:, : min(count + _SPARE, rows)]
+        tried = min(max(count, tuning.MOST_MODES) + _SPARE, rows)
+        basis = np.random.default_rng(0).standard_normal((columns, tried))
         for _ in range(_ITERATIONS):
             basis = np.linalg.qr(matrix.T @ (matrix @ basis))[0]
     left, values, right = np.linalg.svd(matrix @ basis, full_matrices=False)

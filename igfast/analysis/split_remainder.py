@@ -33,10 +33,14 @@ class Remainder:
 
 @dataclass(frozen=True)
 class _Band:
-    """The curve (T, G, K) in cells joined so far, and the modes in them."""
+    """The curve (T, G, K) in cells joined so far, and (R, G, T) of it in the modes of each split.
+
+    ``overlaps`` of the modes, for each split.
+    """
 
     curve: Float
-    modes: Modes
+    inside: list[Float]
+    overlaps: Float
 
 
 def measure_remainder(curve: Roots, path: Float, modes: Modes, known: float) -> Remainder:
@@ -81,11 +85,13 @@ def _believed(ratio: Float) -> Float:
 
 def _joined(curve: Roots, modes: Modes, width: int) -> _Band:
     """In the motion of ``width`` neighboring cells in proportion, of unit norm."""
-    if width == 1:
-        return _Band(curve.splits, modes)
-    starts = np.arange(0, curve.splits.shape[-1], width)
-    joined, weight = join_modes(modes, curve, starts)
-    return _Band(np.add.reduceat(curve.splits * weight, starts, axis=-1), joined)
+    splits = curve.splits
+    if width > 1:
+        starts = np.arange(0, splits.shape[-1], width)
+        modes, weight = join_modes(modes, curve, starts)
+        splits = np.add.reduceat(splits * weight, starts, axis=-1)
+    inside = [np.ascontiguousarray((splits @ basis).T) for basis in modes.directions]
+    return _Band(splits, inside, modes.overlap)
 
 
 def _ladder(path: Float) -> list[tuple[Int, Int]]:
@@ -110,7 +116,7 @@ def _level(bands: list[_Band], path: Float, start: Int, stop: Int) -> Float | No
     outside, inside = [], 0.0
     for band in bands:
         change = band.curve[stop] - band.curve[start]
-        along = _through_tangents(change, band.modes)
+        along = _through_tangents(band, start, stop)
         flat = change.transpose(1, 0, 2).reshape(splits, -1)
         seen = along @ along.T
         outside.append(flat @ flat.T - seen)
@@ -127,18 +133,19 @@ def _of_others(products: Float) -> Float:
     return np.asarray((products.sum(axis=-1) - own) / (splits - 1))
 
 
-def _through_tangents(change: Float, modes: Modes) -> Float:
-    """(G, D) displacements (D, G, B) of each split along the direction of the others'."""
-    total, splits = change.sum(axis=1), change.shape[1]
-    found = np.empty((splits, len(change)))
-    for split, (basis, overlap) in enumerate(zip(modes.directions, modes.overlap, strict=True)):
-        inside = change @ basis
-        other = (total @ basis - inside[:, split]) / (splits - 1)
-        squared = np.maximum(np.square(other).sum(axis=1), _TINY)
-        unit = other / np.sqrt(squared)[:, None]
-        spread = inside - inside.mean(axis=1, keepdims=True)
-        noise = np.square(spread).sum(axis=(1, 2))
-        noise -= np.square((spread @ unit[..., None])[..., 0]).sum(axis=1)
-        cosine = (1 - noise / (splits - 1) ** 2 / squared) * (np.square(unit) @ overlap)
-        found[split] = (inside[:, split] * unit).sum(axis=1) / np.sqrt(np.maximum(cosine, 0.1))
+def _through_tangents(band: _Band, start: Int, stop: Int) -> Float:
+    """(G, D) displacements of each split along the direction of the others'."""
+    splits = len(band.inside)
+    found = np.empty((splits, len(start)))
+    for split, (curve, overlap) in enumerate(zip(band.inside, band.overlaps, strict=True)):
+        change = curve[..., stop] - curve[..., start]
+        own = change[:, split]
+        other = (change.sum(axis=1) - own) / (splits - 1)
+        squared = np.maximum(np.square(other).sum(axis=0), _TINY)
+        unit = other / np.sqrt(squared)
+        spread = change - change.mean(axis=1, keepdims=True)
+        noise = np.square(spread).sum(axis=(0, 1))
+        noise -= np.square((spread * unit[:, None]).sum(axis=0)).sum(axis=0)
+        cosine = (1 - noise / (splits - 1) ** 2 / squared) * (overlap @ np.square(unit))
+        found[split] = (own * unit).sum(axis=0) / np.sqrt(np.maximum(cosine, 0.1))
     return found

@@ -51,38 +51,64 @@ def tangents(curve: Float, splits: Float) -> Tangents:
     cosine, width = np.ones(intervals), np.zeros(intervals, dtype=np.int64)
     parts = np.zeros((intervals, *splits.shape[1:]))
     open_ = np.ones(intervals, dtype=bool)
+    # records last: few modes and splits make long rows, and every sum runs along them
+    whole, each = np.ascontiguousarray(curve.T), np.ascontiguousarray(splits.T)
     for span in _spans(intervals):
-        tried = [_chords(curve, splits, span, side) for side in ((0, -1, 1) if span > 1 else (0,))]
-        ratio = np.array([chord[0] for chord in tried])
+        windows = _windows(whole, each, span)
+        sides = (0, -1, 1) if span > 1 else (0,)
+        starts = [_starts(intervals, span, side) for side in sides]
+        tried = [windows.clear(start, span) for start in starts]
+        ratio = np.array([clear for clear, _ in tried])
         best = np.where(ratio[0] > tuning.CLEAR_MOTION, 0, ratio.argmax(axis=0))
         found = open_ & (ratio.max(axis=0) > tuning.CLEAR_MOTION)
-        for side, (_, unit, squared, each) in enumerate(tried):
-            here = found & (best == side)
-            direction[here], cosine[here], width[here] = unit[here], squared[here], span
-            parts[here] = each[here]
+        for number, (start, (_, squared)) in enumerate(zip(starts, tried, strict=True)):
+            here = found & (best == number)
+            at = start[here]
+            direction[here], cosine[here], width[here] = windows.unit[:, at].T, squared[here], span
+            parts[here] = (windows.each[..., at] / windows.length[at]).T
         open_ &= ~found
         if not open_.any():
             break
     return Tangents(direction, width, np.clip(cosine, _LEAST_COSINE, 1.0), parts)
 
 
-def _chords(curve: Float, splits: Float, span: int, side: int) -> tuple[Float, Float, Float, Float]:
-    """Squared displacement over its noise, unit displacement, squared cosine, that of splits."""
-    start = _starts(len(curve) - 1, span, side)
-    groups = splits.shape[1]
-    chord = curve[start + span] - curve[start]
-    each = splits[start + span] - splits[start]
+@dataclass(frozen=True)
+class _Windows:
+    """Displacements over all windows of one span, by the record they start from.
+
+    Of the pooled splits ``squared`` and ``length`` (W,) and ``unit`` (R, W); of each split ``each``
+    (R, G, W); ``noise`` (W,) of the pooled one, and what of it is ``along`` it.
+    """
+
+    squared: Float
+    length: Float
+    unit: Float
+    each: Float
+    noise: Float
+    along: Float
+
+    def clear(self, start: Int, span: int) -> tuple[Float, Float]:
+        """(K,) squared displacement over its noise of windows that start there; squared cosine."""
+        squared, noise = self.squared[start], self.noise[start]
+        around = tuning.SPANS_AROUND * span
+        clear = np.minimum(smooth(squared, around), tuning.MOST_ABOVE * squared)
+        ratio = clear / np.maximum(smooth(noise, around), _TINY)
+        return ratio, 1.0 - smooth(noise - self.along[start], span) / squared
+
+
+def _windows(curve: Float, splits: Float, span: int) -> _Windows:
+    """Of a curve (R, T) and splits (R, G, T)."""
+    chord = curve[:, span:] - curve[:, :-span]
+    each = splits[..., span:] - splits[..., :-span]
     spread = each - each.mean(axis=1, keepdims=True)
-    squared = np.maximum(np.square(chord).sum(axis=1), _TINY)
-    length = np.sqrt(squared)[:, None]
+    squared = np.maximum(np.square(chord).sum(axis=0), _TINY)
+    length = np.sqrt(squared)
     unit = chord / length
-    scale = 1.0 / (groups - 1) ** 2  # from the spread of G splits to the noise of a mean of G − 1
-    noise = np.square(spread).sum(axis=(1, 2)) * scale
-    along = np.square((spread @ unit[..., None])[..., 0]).sum(axis=1) * scale
-    around = tuning.SPANS_AROUND * span
-    clear = np.minimum(smooth(squared, around), tuning.MOST_ABOVE * squared)
-    ratio = clear / np.maximum(smooth(noise, around), _TINY)
-    return ratio, unit, 1.0 - smooth(noise - along, span) / squared, each / length[..., None]
+    # from the spread of G splits to the noise of a mean of G − 1
+    scale = 1.0 / (splits.shape[1] - 1) ** 2
+    along = np.square((spread * unit[:, None]).sum(axis=0)).sum(axis=0) * scale
+    noise = np.square(spread).sum(axis=(0, 1)) * scale
+    return _Windows(squared, length, unit, each, noise, along)
 
 
 def _spans(intervals: int) -> list[int]:

@@ -52,7 +52,9 @@ LEAST_CELLS_JOINED = 6
 WEIGHT_BY_RECORDS = 0.5
 # So many records, and less than twice as many, tell where the path is fast.
 RECORDS_FOR_PACE = 128
-# Modes that are looked at: paths of real layers and of all test processes have fewer than ten.
+# Modes that are looked at: paths of real layers and of all test processes have fewer than ten. Only
+# few at first, and as many as there may be where all of these are clear.
+FEW_MODES = 6
 MOST_MODES = 24
 
 # A tangent is taken from the shortest window of time with a displacement of squared length this

@@ -90,7 +90,7 @@ class Motion:
     @cached_property
     def final(self) -> Final:
         """Lengths at the end of the run, or before a record at which a layer has no elements."""
-        record = np.maximum(np.isfinite(self.length_published).sum(axis=0) - 1, 0)
+        record = _last_known(self.length_published)
         at = (record, np.arange(len(record)))
         return Final(record, self.length[at], self.length_error[at], self.length_published[at])
 
@@ -102,8 +102,7 @@ class Motion:
 
     def resolved(self, layer: Layer) -> bool:
         """Whether the layer's length stands clear of zero by two standard errors, if it has any."""
-        length, error = self.final.length[layer.column], self.final.error[layer.column]
-        return bool(length > 2 * np.nan_to_num(error))
+        return _is_clear(self.final.length[layer.column], self.final.error[layer.column])
 
     def limit(self, layer: Layer) -> float:
         """Two standard errors above an unresolved length; NaN without them, and for tiny layers."""
@@ -180,8 +179,24 @@ def collect(run: Trajectory | Curves) -> Curves:
 
 def moved(run: Trajectory, quantity: str) -> Motion:
     """How the layers of a quantity moved, without scrutiny."""
-    motion = _measure(run, quantity)
-    return motion if len(motion.steps) < 2 else _with_velocities(run, motion)
+    histograms, layers = run.histograms(quantity), _layers(run, quantity)
+    members = run.pooled(quantity)
+    every = (*layers, *_pooled(layers, members))
+    estimator = "split" if histograms[0].splits > 2 else "hellinger"
+    rows = [_row(run, quantity, layer, estimator) for layer in every]
+    columns: dict[str, Any] = {name: np.stack([row[name] for row in rows], -1) for name in rows[0]}
+    motion = Motion(
+        quantity=quantity,
+        layers=layers,
+        pooled=every[len(layers) :],
+        steps=np.asarray(run.steps_of(quantity), np.int64),
+        estimator=estimator,
+        great_circle=np.full(len(every), np.nan),
+        grids=tuple(str(run.common(layer.name, quantity)) for layer in every),
+        **columns,
+        **counted(histograms, layers, tuple(members.values())),
+    )
+    return replace(motion, great_circle=_great_circles(run, motion))
 
 
 def scrutinized(motion: Motion) -> list[Layer]:
@@ -196,77 +211,41 @@ def scrutinized(motion: Motion) -> list[Layer]:
     return list(spread(large, MOST_SCRUTINIZED))
 
 
-def _measure(run: Trajectory, quantity: str) -> Motion:
-    histograms = run.histograms(quantity)
-    records, layers, members = len(histograms), _layers(run, quantity), run.pooled(quantity)
-    pooled = _pooled(layers, members)
-    on_grids = [
-        (
-            run.entropy(name, quantity),
-            run.complexity(name, quantity),
-            str(run.common(name, quantity)),
-        )
-        for name in (row.name for row in layers + pooled)
-    ]
-    intervals, width = max(records - 1, 0), len(layers) + len(pooled)
-    missing = np.full((intervals, width), np.nan)
-    still = np.zeros((records, width))
-    unknown = np.full(width, np.nan)
-    return Motion(
-        quantity=quantity,
-        layers=layers,
-        pooled=pooled,
-        steps=np.asarray(run.steps_of(quantity), np.int64),
-        estimator="split" if histograms[0].splits > 2 else "hellinger",
-        velocity=missing,
-        velocity_error=missing,
-        velocity_squared=missing,
-        velocity_squared_error=missing,
-        noise_floor=missing,
-        velocity_published=missing,
-        length=still,
-        length_error=still,
-        length_published=still,
-        length_sparse=unknown,
-        great_circle=unknown,
-        entropy=_columns([entropy for entropy, _, _ in on_grids]),
-        complexity=_columns([complexity for _, complexity, _ in on_grids]),
-        grids=tuple(grid for _, _, grid in on_grids),
-        **counted(histograms, layers, tuple(members.values())),
-    )
+def _row(run: Trajectory, quantity: str, layer: Layer, estimator: str) -> dict[str, Float]:
+    """What is measured of a layer, all at once: decoding its records is a good part of the work."""
+    name, records = layer.name, len(run.steps_of(quantity))
+    found = {
+        "entropy": run.entropy(name, quantity),
+        "complexity": run.complexity(name, quantity),
+        "length_sparse": np.array(np.nan),
+    }
+    pairs = ("velocity", "velocity_squared", "length")
+    if records < 2:
+        intervals, still = np.zeros(0), np.zeros(records)
+        names = (*pairs[:2], *(f"{one}_error" for one in pairs[:2]), "velocity_published")
+        found |= dict.fromkeys((*names, "noise_floor"), intervals)
+        return found | dict.fromkeys(("length", "length_error", "length_published"), still)
+    for one in pairs:
+        found[one], found[f"{one}_error"] = getattr(run, one)(name, estimator, quantity, error=True)
+    found["velocity_published"] = run.velocity(name, "hellinger", quantity)
+    found["length_published"] = run.length(name, "hellinger", quantity)
+    found["noise_floor"] = run.noise_floor(name, quantity)
+    last = _last_known(found["length_published"])
+    clear = _is_clear(found["length"][last], found["length_error"][last])
+    if clear and layer.numel >= LEAST_SAMPLED and records >= 5 * SPARSE:
+        thinned = run.thinned_length(SPARSE, name, estimator, quantity)
+        found["length_sparse"] = np.array(thinned)
+    return found
 
 
-def _with_velocities(run: Trajectory, motion: Motion) -> Motion:
-    quantity, estimator = motion.quantity, motion.estimator
-    how: tuple[str, str, bool] = (estimator, quantity, True)
-    names = (
-        ("velocity", "velocity_error"),
-        ("velocity_squared", "velocity_squared_error"),
-        ("length", "length_error"),
-        ("velocity_published", "length_published"),
-    )
+def _last_known(published: Float) -> Any:
+    """Index of the last record at which a published length, (T,) or (T, L), is known."""
+    return np.maximum(np.isfinite(published).sum(axis=0) - 1, 0)
 
-    def measure(name: str) -> tuple[Any, ...]:  # all of a row while its records are at hand
-        pairs = run.velocity(name, *how), run.velocity_squared(name, *how), run.length(name, *how)
-        published = (
-            run.velocity(name, "hellinger", quantity),
-            run.length(name, "hellinger", quantity),
-        )
-        return (*pairs, published, run.noise_floor(name, quantity))
 
-    found: dict[str, list[Float]] = {name: [] for pair in names for name in pair}
-    floors = []
-    for row in motion.rows:
-        *pairs, floor = measure(row.name)
-        floors.append(floor)
-        for pair, values in zip(names, pairs, strict=True):
-            for name, value in zip(pair, values, strict=True):
-                found[name].append(value)
-    columns: dict[str, Any] = {name: _columns(values) for name, values in found.items()}
-    moving = replace(motion, noise_floor=_columns(floors), **columns)
-    return replace(
-        moving, length_sparse=_sparse_length(run, moving), great_circle=_great_circles(run, moving)
-    )
+def _is_clear(length: float, error: float) -> bool:
+    """Whether a length stands clear of zero by two standard errors, if it has any."""
+    return bool(length > 2 * np.nan_to_num(error))
 
 
 def _great_circles(run: Trajectory, motion: Motion) -> Float:
@@ -284,19 +263,6 @@ def _great_circles(run: Trajectory, motion: Motion) -> Float:
                 type(run).from_histograms([0, 1], [of_row[0], of_row[record]])
             )[0]
     return found
-
-
-def _sparse_length(run: Trajectory, motion: Motion) -> Float:
-    """(L,) final lengths from every fourth record, of the rows that they can say something of."""
-    sparse = motion.length_sparse.copy()
-    if len(motion.steps) < 5 * SPARSE:
-        return sparse
-    for layer in motion.rows:
-        if layer.numel >= LEAST_SAMPLED and motion.resolved(layer):
-            sparse[layer.column] = run.thinned_length(
-                SPARSE, layer.name, motion.estimator, motion.quantity
-            )
-    return sparse
 
 
 def great_circle(ends: Trajectory) -> Float:
@@ -326,8 +292,3 @@ def _pooled(layers: Sequence[Layer], members: Mapping[str, Sequence[str]]) -> tu
         Layer(name, column, sum(numel[one] for one in own), None)
         for column, (name, own) in enumerate(members.items(), len(layers))
     )
-
-
-def _columns(values: Sequence[Float]) -> Float:
-    """(..., L) of every row's (...)."""
-    return np.stack([np.asarray(value, np.float64) for value in values], axis=-1)
