@@ -146,12 +146,3 @@ def products(before: Float, after: Float) -> Float:
 
 def _shares(counts: Float) -> Float:
     return np.asarray(counts / counts.sum(axis=-1, keepdims=True))
-
-
-def smooth(values: Float, half: int) -> Float:
-    """Running mean over 2·half + 1 of (T, ...) values in time, fewer at the ends."""
-    total = np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0)])
-    here = np.arange(len(values))
-    low, high = np.maximum(here - half, 0), np.minimum(here + half + 1, len(values))
-    width = (high - low).reshape(-1, *[1] * (values.ndim - 1))
-    return np.asarray((total[high] - total[low]) / width)

@@ -78,46 +78,64 @@ def _length(curve: Roots, modes: Modes) -> float:
 
 def follow(curve: Roots, modes: Modes) -> Followed:
     """Displacements of each split along the tangents of the others."""
-    _, splits, _ = curve.splits.shape
-    intervals = curve.splits.shape[0] - 1
-    increments, pairs = np.zeros((splits, intervals)), np.zeros((splits, splits, intervals))
-    widths = np.zeros((splits, intervals), dtype=np.int64)
-    turned, across = np.zeros(max(intervals - 1, 0)), np.zeros(max(intervals - 2, 0))
-    mean, uncorrected = np.zeros(intervals), 0.0
-    for split in range(splits if modes.rank else 0):
-        basis, overlap = modes.directions[split], modes.overlap[split]
-        others = curve.others[split]
-        found = tangents(others @ basis, curve.splits @ basis)
-        unit, widths[split] = found.direction, found.width
-        cosine = np.square(unit) @ overlap + (found.width == 0)
-        weight = 1 / np.sqrt(found.squared_cosine * cosine)
-        change = (np.diff(curve.shares[:, split], axis=0) * _slopes(others, curve.one)) @ basis
-        along = (change * unit).sum(axis=1)
-        mean += along * weight / splits
-        # noise that splits share with their slopes cancels in the mean; roots tell how much is left
-        rooted = np.diff(curve.splits[:, split] @ basis, axis=0) * weight[:, None]
-        increments[split] = (rooted * unit).sum(axis=1)
-        pairs[split] = (found.parts @ rooted[..., None])[..., 0].T
-        uncorrected += float(along.sum())
-        forward = (change[1:] * unit[:-1]).sum(axis=1) * weight[:-1]
-        backward = (change[:-1] * unit[1:]).sum(axis=1) * weight[1:]
-        turned += 0.5 * (forward + backward) / splits
-        single = (found.width[2:] == 1) & (found.width[:-2] == 1)
-        across += np.where(single, (unit[2:] * unit[:-2]).sum(axis=1), 1.0) / splits
+    records, splits, _ = curve.splits.shape
+    intervals = records - 1
+    if not modes.rank:
+        return _unmoved(splits, intervals)
+    inside = np.matmul(curve.splits.transpose(1, 0, 2), modes.directions[:, None])  # (S, G, T, R)
+    found = tangents(curve.others @ modes.directions, inside.transpose(0, 2, 1, 3))
+    unit, width = found.direction, found.width
+    cosine = (np.square(unit) @ modes.overlap[..., None])[..., 0] + (width == 0)
+    weight = 1 / np.sqrt(found.squared_cosine * cosine)
+    change = np.stack([_linear(curve, split) @ modes.directions[split] for split in range(splits)])
+    along = _dot(change, unit)
+    mean = (along * weight).mean(axis=0)
+    # noise that splits share with their slopes cancels in the mean; roots tell how much is left
+    own = np.arange(splits)
+    rooted = np.diff(inside[own, own], axis=1) * weight[..., None]
+    increments = _dot(rooted, unit)
     increments += mean - increments.mean(axis=0)
+    pairs = (found.parts @ rooted[..., None])[..., 0].transpose(0, 2, 1)
+    forward = _dot(change[:, 1:], unit[:, :-1]) * weight[:, :-1]
+    backward = _dot(change[:, :-1], unit[:, 1:]) * weight[:, 1:]
+    single = (width[:, 2:] == 1) & (width[:, :-2] == 1)
+    across = np.where(single, _dot(unit[:, 2:], unit[:, :-2]), 1.0)
     total = splits * float(mean.sum())
-    pairs = 0.5 * (pairs + pairs.transpose(1, 0, 2))
     return Followed(
-        increments, pairs, widths, turned, across, 1 - uncorrected / total if total > 0 else 0.0
+        increments=increments,
+        pairs=0.5 * (pairs + pairs.transpose(1, 0, 2)),
+        widths=width,
+        turned=0.5 * (forward + backward).mean(axis=0),
+        across=across.mean(axis=0),
+        straightened=1 - float(along.sum()) / total if total > 0 else 0.0,
     )
 
 
-def _slopes(others: Float, one: float) -> Float:
-    """(K, B) changes of 2√p over those of p, 4/(2√p' + 2√p), from the roots of the other splits.
+def _unmoved(splits: int, intervals: int) -> Followed:
+    still = np.zeros((splits, intervals))
+    return Followed(
+        increments=still,
+        pairs=np.zeros((splits, splits, intervals)),
+        widths=still.astype(np.int64),
+        turned=np.zeros(max(intervals - 1, 0)),
+        across=np.zeros(max(intervals - 2, 0)),
+        straightened=0.0,
+    )
 
-    With them displacements are linear in the counts of one split, so the bias that roots of few
-    counts have does not enter. Noise of variance v in the mean of two roots makes its inverse
-    larger by v/mean²; v is half of that of one.
+
+def _dot(one: Float, other: Float) -> Float:
+    """Scalar products along the last axis."""
+    return np.asarray(np.einsum("...r,...r->...", one, other))
+
+
+def _linear(curve: Roots, split: int) -> Float:
+    """(K, B) changes of p of one split times those of 2√p over those of p, of the other splits.
+
+    With slopes of the others displacements are linear in the counts of one split, so the bias that
+    roots of few counts have does not enter. Noise of variance v in the mean of two roots makes its
+    inverse larger by v/mean²; v is half of that of one.
     """
+    others = curve.others[split]
     mean = 0.5 * (others[1:] + others[:-1])
-    return np.asarray(2 / np.sqrt(np.square(mean) + one))
+    slopes = 2 / np.sqrt(np.square(mean) + curve.one)  # 4/(2√p' + 2√p)
+    return np.asarray(np.diff(curve.shares[:, split], axis=0) * slopes)

@@ -10,16 +10,13 @@ from numpy.typing import NDArray
 from . import split_tuning as tuning
 from .split_cells import Roots
 from .split_errors import variance_of_products
+from .split_singular import largest, leading, squared_overlap
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
 _TINY = 1e-30
 _ROUNDING = 1e-9  # singular values below are those of a path that does not move at all
-_DIRECT = 400  # up to this size a symmetric matrix is diagonalized, beyond subspaces are iterated
-_ITERATIONS = 6
-_LOOKED_AT = 6  # columns that look for the largest singular value alone
-_SPARE = 8  # columns beyond those wanted, which speed up convergence
 
 
 @dataclass(frozen=True)
@@ -88,9 +85,13 @@ class Modes:
         return float(min(more, tuning.MOST_FOLLOWING) * self._length_of(self.following))
 
     def _length_of(self, value: float) -> float:
-        """Mode i turns about i times as often as the first: it adds (i·s_i)² to squared length."""
+        """Mode i turns about i times as often as the first: it adds (i·s_i)² to squared length.
+
+        It is no stronger than the first; where elements are few, chance may say so.
+        """
         number = np.arange(1, self.rank + 1)
         total = np.square(number * np.sort(self.values)[::-1]).sum()
+        value = min(value, float(self.values.max()))
         return float(np.sqrt(1 + np.square((self.rank + 1) * value) / total) - 1)
 
 
@@ -153,7 +154,7 @@ def _searched(seen: _Paths, searches: tuple[tuple[int, float], ...]) -> Modes:
             continue
         for count in (tuning.FEW_MODES, tuning.MOST_MODES):
             rest = _rest(seen, modes, joined, count)
-            limit = max(tuning.NOISE_MARGIN * float(_largest(rest.noise).max()), _ROUNDING)
+            limit = max(tuning.NOISE_MARGIN * float(largest(rest.noise).max()), _ROUNDING)
             real = (rest.values > limit) & (rest.shares > least)
             rank = int(np.median(np.cumprod(real, axis=1).sum(axis=1)))
             if rank < rest.values.shape[1]:
@@ -213,13 +214,17 @@ def _stretches(records: int) -> tuple[Int, Int, Float]:
 
 @dataclass(frozen=True)
 class _Rest:
-    """Leading singular triples of what modes leave out, in joined cells, for each of G splits."""
+    """Leading singular triples of what modes leave out, in joined cells, for each of G splits.
 
-    triples: list[tuple[Float, Float, Float]]
+    ``left`` (G, T, k), ``values`` (G, k) and ``right`` (G, K, k); see `squared_overlap`.
+    """
+
+    left: Float
+    values: Float
+    right: Float
     noise: Float
     weight: Float
     joined: int
-    values: Float
     shares: Float
     spikes: Float
 
@@ -240,20 +245,16 @@ def _rest(seen: _Paths, modes: Modes, joined: int, count: int) -> _Rest:
     if modes.rank:
         rest = rest - (seen.paths @ directions) @ inside
         noise = noise - (seen.noise @ directions[0]) @ inside[0]
-    triples = [leading(part, count) for part in rest]
-    values = np.array([each[1] for each in triples])
-    both = [_squared_overlap(*each, noise) for each in triples]
-    shares, spikes = (np.array(part) for part in zip(*both, strict=True))
-    return _Rest(triples, noise, weight, joined, values, shares, spikes)
+    triples = leading(rest, count)
+    return _Rest(*triples, noise, weight, joined, *squared_overlap(*triples, noise))
 
 
 def _with(modes: Modes, rest: _Rest, rank: int, least: float) -> Modes:
     """Modes and the first ``rank`` of what they left out."""
     cells = modes.directions.shape[1]
-    new = np.array([each[2][:, :rank] for each in rest.triples])
-    new = np.repeat(new, rest.joined, axis=1)[:, :cells] * rest.weight[:, None]
+    new = np.repeat(rest.right[..., :rank], rest.joined, axis=1)[:, :cells] * rest.weight[:, None]
     kept = np.maximum(rest.shares[:, :rank], least)
-    rows = np.matmul(rest.triples[0][0][:, :rank].T, rest.noise)
+    rows = np.matmul(rest.left[0, :, :rank].T, rest.noise)
     rows = np.repeat(rows, rest.joined, axis=2)[..., :cells] * rest.weight
     return replace(
         modes,
@@ -291,56 +292,3 @@ def _weights(shape: Float, starts: Int) -> Float:
     """(B,) of cells in the motion of their neighbors in proportion, of unit norm in each group."""
     norm = np.sqrt(np.add.reduceat(np.square(shape), starts))
     return np.asarray(shape / np.repeat(norm, np.diff(np.append(starts, len(shape)))))
-
-
-def _squared_overlap(left: Float, value: Float, right: Float, noise: Float) -> tuple[Float, Float]:
-    """Squared cosine of estimated and true modes, and their singular value without noise.
-
-    By the theory of spiked matrices. With e, f the energies of noise along a left and a right
-    vector, measured on the contrasts, a spike l (squared) is seen as s² = (l + e)(l + f)/l, and
-    c² = (1 − ef/l²)/(1 + e/l)
-    (F. Benaych-Georges, R. R. Nadakuditi, J. Multivar. Anal. 111 (2012) 120).
-    """
-    rows = np.matmul(left.T, noise)
-    columns = noise @ right
-    both = np.square((rows * right.T).sum(axis=-1))
-    e = np.maximum((np.square(rows).sum(axis=-1) - both).mean(axis=0), 0.0)
-    f = np.maximum((np.square(columns).sum(axis=1) - both).mean(axis=0), 0.0)
-    excess = value**2 - e - f
-    root = np.sqrt(np.maximum(excess**2 - 4 * e * f, 0.0))
-    spike = np.maximum(0.5 * (excess + root), _TINY)
-    seen = (excess > 2 * np.sqrt(e * f)) & (value > 0)
-    cosine = (1 - e * f / spike**2) / (1 + e / spike)
-    return np.where(seen, cosine, 0.0), np.where(seen, np.sqrt(spike), 0.0)
-
-
-def _largest(matrices: Float) -> Float:
-    """(J,) largest singular values of (J, T, B) matrices, within a few per cent from below."""
-    columns = min(_LOOKED_AT, *matrices.shape[1:])
-    start = np.random.default_rng(0).standard_normal((matrices.shape[2], columns))
-    image = matrices @ start
-    for _ in range(_ITERATIONS):
-        image = matrices @ (matrices.transpose(0, 2, 1) @ np.linalg.qr(image)[0])
-    basis = np.linalg.qr(image)[0]
-    inside = np.linalg.norm(basis.transpose(0, 2, 1) @ matrices, ord=2, axis=(1, 2))
-    return np.asarray(inside)
-
-
-def leading(matrix: Float, count: int) -> tuple[Float, Float, Float]:
-    """Leading singular triples (T, k), (k,), (B, k) of a (T, B) matrix, largest first."""
-    rows, columns = matrix.shape
-    count = min(count, rows, columns)
-    basis: Float
-    if min(rows, columns) <= _DIRECT:
-        if columns <= rows:
-            basis = np.linalg.eigh(matrix.T @ matrix)[1][:, ::-1][:, :count]
-        else:
-            vectors = np.linalg.eigh(matrix @ matrix.T)[1][:, ::-1][:, :count]
-            basis = np.linalg.qr(matrix.T @ vectors)[0]
-    else:
-        tried = min(max(count, tuning.MOST_MODES) + _SPARE, rows)
-        basis = np.random.default_rng(0).standard_normal((columns, tried))
-        for _ in range(_ITERATIONS):
-            basis = np.linalg.qr(matrix.T @ (matrix @ basis))[0]
-    left, values, right = np.linalg.svd(matrix @ basis, full_matrices=False)
-    return left[:, :count], values[:count], (basis @ right.T)[:, :count]

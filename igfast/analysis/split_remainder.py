@@ -33,14 +33,15 @@ class Remainder:
 
 @dataclass(frozen=True)
 class _Band:
-    """The curve (T, G, K) in cells joined so far, and (R, G, T) of it in the modes of each split.
+    """The curve (T, G, K) in cells joined so far.
 
-    ``overlaps`` of the modes, for each split.
+    ``inside`` (R, G, S, T) is what of it lies in the modes for each of S splits, ``overlap`` (S, R)
+    theirs.
     """
 
     curve: Float
-    inside: list[Float]
-    overlaps: Float
+    inside: Float
+    overlap: Float
 
 
 def measure_remainder(curve: Roots, path: Float, modes: Modes, known: float) -> Remainder:
@@ -90,8 +91,8 @@ def _joined(curve: Roots, modes: Modes, width: int) -> _Band:
         starts = np.arange(0, splits.shape[-1], width)
         modes, weight = join_modes(modes, curve, starts)
         splits = np.add.reduceat(splits * weight, starts, axis=-1)
-    inside = [np.ascontiguousarray((splits @ basis).T) for basis in modes.directions]
-    return _Band(splits, inside, modes.overlap)
+    inside = np.matmul(splits.transpose(1, 0, 2), modes.directions[:, None])  # (S, G, T, R)
+    return _Band(splits, np.ascontiguousarray(inside.transpose(3, 1, 0, 2)), modes.overlap)
 
 
 def _ladder(path: Float) -> list[tuple[Int, Int]]:
@@ -134,18 +135,17 @@ def _of_others(products: Float) -> Float:
 
 
 def _through_tangents(band: _Band, start: Int, stop: Int) -> Float:
-    """(G, D) displacements of each split along the direction of the others'."""
-    splits = len(band.inside)
-    found = np.empty((splits, len(start)))
-    for split, (curve, overlap) in enumerate(zip(band.inside, band.overlaps, strict=True)):
-        change = curve[..., stop] - curve[..., start]
-        own = change[:, split]
-        other = (change.sum(axis=1) - own) / (splits - 1)
-        squared = np.maximum(np.square(other).sum(axis=0), _TINY)
-        unit = other / np.sqrt(squared)
-        spread = change - change.mean(axis=1, keepdims=True)
-        noise = np.square(spread).sum(axis=(0, 1))
-        noise -= np.square((spread * unit[:, None]).sum(axis=0)).sum(axis=0)
-        cosine = (1 - noise / (splits - 1) ** 2 / squared) * (overlap @ np.square(unit))
-        found[split] = (own * unit).sum(axis=0) / np.sqrt(np.maximum(cosine, 0.1))
-    return found
+    """(S, D) displacements of each split along the direction of the others'."""
+    change = band.inside[..., stop] - band.inside[..., start]
+    splits = change.shape[1]
+    each = np.arange(splits)
+    own = change[:, each, each]
+    other = (change.sum(axis=1) - own) / (splits - 1)
+    squared = np.maximum(np.square(other).sum(axis=0), _TINY)
+    unit = other / np.sqrt(squared)
+    spread = change - change.mean(axis=1, keepdims=True)
+    noise = np.square(spread).sum(axis=(0, 1))
+    noise -= np.square((spread * unit[:, None]).sum(axis=0)).sum(axis=0)
+    kept = (np.square(unit) * band.overlap.T[..., None]).sum(axis=0)
+    cosine = (1 - noise / (splits - 1) ** 2 / squared) * kept
+    return np.asarray((own * unit).sum(axis=0) / np.sqrt(np.maximum(cosine, 0.1)))

@@ -8,27 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import split_tuning as tuning
-from .split_cells import smooth
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
 _TINY = 1e-300
+_ROUNDING = 1e-24  # squares below are no motion: one element of 10⁹ is 10⁻¹⁸
 _LEAST_COSINE = 0.5  # squared; a window of clear motion has more than 1 − 1/CLEAR_MOTION
 
 
 @dataclass(frozen=True)
 class Tangents:
-    """Of K intervals; where nothing moves clearly, direction and width are 0.
+    """Of S curves over K intervals; where nothing moves clearly, direction and width are 0.
 
     Attributes
     ----------
-    direction : (K, R) float64
-    width : (K,) int64
+    direction : (S, K, R) float64
+    width : (S, K) int64
         Records in the window that gave it.
-    squared_cosine : (K,) float64
+    squared_cosine : (S, K) float64
         To the true tangent.
-    parts : (K, G, R) float64
+    parts : (S, K, G, R) float64
         Displacements of all splits over the window, in units of the one that gave the direction.
     """
 
@@ -38,21 +38,22 @@ class Tangents:
     parts: Float
 
 
-def tangents(curve: Float, splits: Float) -> Tangents:
-    """Tangents of a (T, R) curve whose noise is known from (T, G, R) splits.
+def tangents(curves: Float, splits: Float) -> Tangents:
+    """Tangents of (S, T, R) curves, the noise of each known from its (S, T, G, R) splits.
 
     The displacement V over a centered window of time, else over one that ends or begins here, is
     used where |V|² is ``CLEAR_MOTION`` times its noise: on the mean around it, lest windows be
     chosen in which noise is large by chance. A centered chord has the direction of the arc to
     second order. What noise is left across V turns it by 1 − cos² = noise/|V|².
     """
-    intervals = len(curve) - 1
-    direction = np.zeros((intervals, curve.shape[1]))
-    cosine, width = np.ones(intervals), np.zeros(intervals, dtype=np.int64)
-    parts = np.zeros((intervals, *splits.shape[1:]))
-    open_ = np.ones(intervals, dtype=bool)
+    count, intervals = len(curves), curves.shape[1] - 1
+    direction = np.zeros((count, intervals, curves.shape[2]))
+    cosine, width = np.ones((count, intervals)), np.zeros((count, intervals), dtype=np.int64)
+    parts = np.zeros((count, intervals, *splits.shape[2:]))
+    open_ = np.ones((count, intervals), dtype=bool)
     # records last: few modes and splits make long rows, and every sum runs along them
-    whole, each = np.ascontiguousarray(curve.T), np.ascontiguousarray(splits.T)
+    whole = np.ascontiguousarray(curves.transpose(2, 0, 1))
+    each = np.ascontiguousarray(splits.transpose(3, 2, 0, 1))
     for span in _spans(intervals):
         windows = _windows(whole, each, span)
         sides = (0, -1, 1) if span > 1 else (0,)
@@ -63,9 +64,10 @@ def tangents(curve: Float, splits: Float) -> Tangents:
         found = open_ & (ratio.max(axis=0) > tuning.CLEAR_MOTION)
         for number, (start, (_, squared)) in enumerate(zip(starts, tried, strict=True)):
             here = found & (best == number)
-            at = start[here]
-            direction[here], cosine[here], width[here] = windows.unit[:, at].T, squared[here], span
-            parts[here] = (windows.each[..., at] / windows.length[at]).T
+            curve, interval = np.nonzero(here)
+            at = (..., curve, start[interval])
+            direction[here], width[here], cosine[here] = windows.unit[at].T, span, squared[here]
+            parts[here] = (windows.each[at] / windows.length[at]).T
         open_ &= ~found
         if not open_.any():
             break
@@ -76,8 +78,8 @@ def tangents(curve: Float, splits: Float) -> Tangents:
 class _Windows:
     """Displacements over all windows of one span, by the record they start from.
 
-    Of the pooled splits ``squared`` and ``length`` (W,) and ``unit`` (R, W); of each split ``each``
-    (R, G, W); ``noise`` (W,) of the pooled one, and what of it is ``along`` it.
+    Of the curves ``squared`` and ``length`` (S, W) and ``unit`` (R, S, W); of their splits ``each``
+    (R, G, S, W); ``noise`` (S, W) of the curves, and what of it is ``along`` the displacement.
     """
 
     squared: Float
@@ -88,17 +90,17 @@ class _Windows:
     along: Float
 
     def clear(self, start: Int, span: int) -> tuple[Float, Float]:
-        """(K,) squared displacement over its noise of windows that start there; squared cosine."""
-        squared, noise = self.squared[start], self.noise[start]
+        """Squared displacement over its noise, of windows that start there; squared cosine."""
+        squared, noise = self.squared[:, start], self.noise[:, start]
         around = tuning.SPANS_AROUND * span
-        clear = np.minimum(smooth(squared, around), tuning.MOST_ABOVE * squared)
-        ratio = clear / np.maximum(smooth(noise, around), _TINY)
-        return ratio, 1.0 - smooth(noise - self.along[start], span) / squared
+        clear = np.minimum(_smooth(squared, around), tuning.MOST_ABOVE * squared)
+        ratio = clear / np.maximum(_smooth(noise, around), _ROUNDING)
+        return ratio, 1.0 - _smooth(noise - self.along[:, start], span) / squared
 
 
-def _windows(curve: Float, splits: Float, span: int) -> _Windows:
-    """Of a curve (R, T) and splits (R, G, T)."""
-    chord = curve[:, span:] - curve[:, :-span]
+def _windows(curves: Float, splits: Float, span: int) -> _Windows:
+    """Of curves (R, S, T) and splits (R, G, S, T)."""
+    chord = curves[..., span:] - curves[..., :-span]
     each = splits[..., span:] - splits[..., :-span]
     spread = each - each.mean(axis=1, keepdims=True)
     squared = np.maximum(np.square(chord).sum(axis=0), _TINY)
@@ -109,6 +111,14 @@ def _windows(curve: Float, splits: Float, span: int) -> _Windows:
     along = np.square((spread * unit[:, None]).sum(axis=0)).sum(axis=0) * scale
     noise = np.square(spread).sum(axis=(0, 1)) * scale
     return _Windows(squared, length, unit, each, noise, along)
+
+
+def _smooth(values: Float, half: int) -> Float:
+    """Running mean over 2·half + 1 of (S, T) values in time, fewer at the ends."""
+    total = np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0)))
+    here = np.arange(values.shape[1])
+    low, high = np.maximum(here - half, 0), np.minimum(here + half + 1, values.shape[1])
+    return np.asarray((total[:, high] - total[:, low]) / (high - low))
 
 
 def _spans(intervals: int) -> list[int]:
