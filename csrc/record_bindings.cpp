@@ -8,11 +8,14 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "array_shapes.h"
 #include "kernel_arguments.h"
 #include "record/automatic.h"
+#include "record/checksum.h"
 #include "record/coding.h"
 #include "record/motion.h"
 
@@ -21,32 +24,85 @@ namespace py = pybind11;
 namespace igfast {
 namespace {
 
-// Counts (G, B), outside (G, 2) and offsets (G, B) of one layer, or None where its bytes are not
-// what pack wrote; offsets are zeros unless asked for.
-py::object unpack(const py::bytes& layer, bool differenced, bool with_offsets, py::ssize_t splits,
-                  py::ssize_t bins) {
+// What a record's directory says of a layer, as it is stored.
+struct Entry {
+  std::uint32_t size, checksum, flags;
+  std::int32_t exponent;
+  std::int64_t origin, nan, numel;
+};
+static_assert(sizeof(Entry) == 40, "entries lie behind one another");
+constexpr std::uint32_t kDifferenced = 1;
+
+struct Bytes {
+  const std::uint8_t* data;
+  std::size_t size;
+};
+
+Bytes bytes_of(const py::bytes& object) {
+  char* data = nullptr;
+  py::ssize_t size = 0;
+  if (PyBytes_AsStringAndSize(object.ptr(), &data, &size) != 0) {
+    throw py::error_already_set();
+  }
+  return {reinterpret_cast<const std::uint8_t*>(data), static_cast<std::size_t>(size)};
+}
+
+// Counts (L, G, B), outside (L, G, 2) and, if asked for, offsets (L, G, B) of chosen layers; or
+// what is wrong with the bytes.
+py::object unpack_histograms(const py::bytes& directory, const py::bytes& segments,
+                             const Integers& chosen, std::uint32_t start, bool with_offsets,
+                             py::ssize_t splits, py::ssize_t bins) {
   if (splits < 1 || splits > 8 || bins < 1 || bins > 65536) {
     throw py::value_error("splits must be 1 to 8, bins 1 to 65,536");
   }
-  Integers counts(Shape{splits, bins});
-  Integers outside(Shape{splits, 2});
-  Integers offsets(Shape{splits, bins});
-  char* data = nullptr;
-  py::ssize_t size = 0;
-  if (PyBytes_AsStringAndSize(layer.ptr(), &data, &size) != 0) {
-    throw py::error_already_set();
+  const Bytes listed = bytes_of(directory);
+  const Bytes stored = bytes_of(segments);
+  std::vector<Entry> entries(listed.size / sizeof(Entry));
+  std::copy_n(listed.data, entries.size() * sizeof(Entry),
+              reinterpret_cast<std::uint8_t*>(entries.data()));
+  std::vector<std::size_t> starts(entries.size() + 1, 0);
+  for (std::size_t layer = 0; layer < entries.size(); ++layer) {
+    starts[layer + 1] = starts[layer] + entries[layer].size;
   }
+  if (starts.back() != stored.size) {
+    return py::str("segments do not have the length that their directory gives");
+  }
+  const py::ssize_t rows = chosen.size();
+  for (py::ssize_t row = 0; row < rows; ++row) {
+    if (chosen.at(row) < 0 || chosen.at(row) >= static_cast<std::int64_t>(entries.size())) {
+      throw py::index_error("the record has no such layer");
+    }
+  }
+  Integers counts(Shape{rows, splits, bins});
+  Integers outside(Shape{rows, splits, 2});
+  Integers offsets(Shape{with_offsets ? rows : 0, splits, bins});
   std::int64_t* const to_counts = counts.mutable_data();
   std::int64_t* const to_outside = outside.mutable_data();
-  std::int64_t* const to_offsets = offsets.mutable_data();
-  bool sound = false;
+  std::int64_t* const to_offsets = with_offsets ? offsets.mutable_data() : nullptr;
+  const std::int64_t* const wanted = chosen.data();
+  py::ssize_t row = 0;
+  bool checked = true;
+  bool sound = true;
   {
     const py::gil_scoped_release release;
-    std::fill_n(to_offsets, splits * bins, 0);
-    sound = record::unpack(reinterpret_cast<const std::uint8_t*>(data), size, differenced, splits,
-                           bins, to_counts, to_outside, with_offsets ? to_offsets : nullptr);
+    for (; row < rows && sound; ++row) {
+      const auto layer = static_cast<std::size_t>(wanted[row]);
+      const Entry& entry = entries[layer];
+      const std::uint8_t* const bytes = stored.data + starts[layer];
+      const py::ssize_t cells = row * splits * bins;
+      checked = record::crc32(bytes, entry.size, start) == entry.checksum;
+      sound =
+          checked && record::unpack(bytes, entry.size, (entry.flags & kDifferenced) != 0, splits,
+                                    bins, to_counts + cells, to_outside + row * splits * 2,
+                                    with_offsets ? to_offsets + cells : nullptr);
+    }
   }
-  return sound ? py::object(py::make_tuple(counts, outside, offsets)) : py::object(py::none());
+  if (!sound) {
+    return py::str("segment of layer " + std::to_string(wanted[row - 1]) +
+                   (checked ? " is not what the codec writes" : " fails its checksum"));
+  }
+  return py::make_tuple(counts, outside,
+                        with_offsets ? py::object(offsets) : py::object(py::none()));
 }
 
 py::tuple shares(const Integers& counts, const Integers& outside) {
@@ -164,8 +220,9 @@ py::object follow_bins(const Integers& exponents, const Integers& origins, const
 
 void bind_records(py::module_& module) {
   using py::arg;
-  module.def("unpack", &unpack, arg("layer"), arg("differenced"), arg("with_offsets"),
-             arg("splits"), arg("bins"));
+  module.def("unpack_histograms", &unpack_histograms, arg("directory"), arg("segments"),
+             arg("chosen").noconvert(), arg("start"), arg("with_offsets"), arg("splits"),
+             arg("bins"));
   module.def("shares", &shares, arg("counts").noconvert(), arg("outside").noconvert());
   module.def("motion", &motion, arg("before").noconvert(), arg("pooled_before").noconvert(),
              arg("now").noconvert(), arg("pooled_now").noconvert());

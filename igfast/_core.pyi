@@ -86,9 +86,15 @@ def pack_numbers(
     bins: _Int64 | None,
     start: int,
 ) -> tuple[bytes, bytes]: ...
-def unpack(
-    layer: bytes, differenced: bool, with_offsets: bool, splits: int, bins: int
-) -> tuple[_Int64, _Int64, _Int64] | None: ...
+def unpack_histograms(
+    directory: bytes,
+    segments: bytes,
+    chosen: _Int64,
+    start: int,
+    with_offsets: bool,
+    splits: int,
+    bins: int,
+) -> tuple[_Int64, _Int64, _Int64 | None] | str: ...
 def shares(counts: _Int64, outside: _Int64) -> tuple[_Float64, _Float64, npt.NDArray[np.bool_]]: ...
 def motion(
     before: _Float64, pooled_before: _Float64, now: _Float64, pooled_now: _Float64

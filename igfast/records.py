@@ -54,15 +54,14 @@ class Records:
         key = (quantity, layer)
         if key not in self._pooled:
             rows = self._members(layer, quantity)
+            known = self._source.layers(quantity)
             if not len(self._source.steps_of(quantity)):
                 return []
-            held = self._part_with(self._source.layers(quantity)[0], quantity)
-            whole = len(held.rows) == len(self._source.layers(quantity))
-            if whole:
-                pooled = [record.select(rows).pooled(layer) for record in held.records]
+            if self._room(known[0], quantity) >= len(known):
+                records = self._part_with(known[0], quantity).records
+                pooled = [record.select(rows).pooled(layer) for record in records]
             else:
-                names = [self._source.layers(quantity)[row] for row in rows]
-                series = self._source.histogram_series(quantity, names)
+                series = self._source.histogram_series(quantity, [known[row] for row in rows])
                 pooled = [record.pooled(layer) for record in series]
             self._pooled[key] = merging.equally_wide(pooled)
             self._pooled_bytes += sum(map(_size, self._pooled[key]))
@@ -78,9 +77,7 @@ class Records:
             return part
         first, names = self._row(layer, quantity), self._source.layers(quantity)
         self._part = None  # before the next one takes its memory
-        series = self._source.histogram_series(quantity, [layer])
-        size = sum(_size(record) for record in series[:1]) * len(series)
-        chosen = names[first : first + max(1, MOST_BYTES // max(size, 1))]
+        chosen = names[first : first + self._room(layer, quantity)]
         if chosen == names:
             records = list(self._source.histogram_series(quantity))
         else:
@@ -88,6 +85,12 @@ class Records:
         rows = {name: row for row, name in enumerate(chosen)}
         self._part = _Part(quantity, rows, records)
         return self._part
+
+    def _room(self, layer: str, quantity: str) -> int:
+        """Layers like this one whose decoded records memory is meant for, at least one."""
+        series = self._source.histogram_series(quantity, [layer])
+        size = sum(_size(record) for record in series[:1]) * len(series)
+        return max(1, MOST_BYTES // max(size, 1))
 
     def _row(self, layer: str, quantity: str) -> int:
         names = self._source.layers(quantity)

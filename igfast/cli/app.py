@@ -17,8 +17,9 @@ from igfast.cli.compare import compare
 from igfast.cli.errors import friendly
 from igfast.cli.live import serve_report, watch
 from igfast.cli.opening import Depth, Run, open_run
-from igfast.cli.terminal import console_for, print_table
+from igfast.cli.terminal import console_for, print_table, telling
 from igfast.cli.train import train
+from igfast.report import write_report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -66,8 +67,9 @@ def report(
         return
     opened = open_run(run, groups)
     target = output or run.with_suffix(".html")
-    with console_for(stderr=True).status("Measuring and drawing ..."):
-        opened.report(target)
+    opened.check_target(target)
+    with telling() as tell:
+        write_report(opened, target, tell)
     console_for().print(f"report: {escape(str(target))}", highlight=False, soft_wrap=True)
 
 

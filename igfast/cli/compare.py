@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from igfast.cli.opening import Depth, open_run
-from igfast.cli.terminal import console_for, print_table
+from igfast.cli.terminal import console_for, print_table, telling
 from igfast.printing import printable
 
 
@@ -29,11 +29,11 @@ def compare(
     from igfast.report.comparison import unique_names
 
     console = console_for()
-    with console_for(stderr=True).status("Measuring ..."):
+    with telling() as tell:
         opened = [open_run(path, groups) for path in runs]
         for run in opened:
             run.check_target(output)
-        found = measure(opened, unique_names(runs), quantity=quantity)
+        found = measure(opened, unique_names(runs), quantity=quantity, tell=tell)
     table = Table(box=None, pad_edge=False)
     for number, (title, _) in enumerate(HEADER):
         left = number in (0, 1, len(HEADER) - 1)
@@ -47,6 +47,6 @@ def compare(
         console.print(text, highlight=False, markup=False, soft_wrap=True)
     if not page:
         return
-    with console_for(stderr=True).status("Drawing ..."):
+    with telling("drawing"):
         write_comparison(found, output)
     console.print(f"page: {escape(str(output))}", highlight=False, soft_wrap=True)

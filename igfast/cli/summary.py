@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from igfast.cli.terminal import print_table
+from igfast.cli.terminal import print_table, telling
 from igfast.export import curves, layer_names
 from igfast.printing import printable
 from igfast.report.collect import LEAST_LIMITED, moved, scrutinized
@@ -34,8 +34,10 @@ def print_summary(run: Trajectory, console: Console) -> None:
     if _recorded(run) is None:
         console.print("the run holds no record yet", highlight=False)
     else:
-        print_table(layer_table(run), console)
-        for line in growth_lines(run):
+        with telling():
+            table, lines = layer_table(run), growth_lines(run)
+        print_table(table, console)
+        for line in lines:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -68,8 +70,9 @@ def sampling_lines(run: Trajectory) -> list[str]:
     quantity = _recorded(run)
     if quantity is None or run.histograms(quantity)[0].splits < 4:
         return []
-    layers = scrutinized(moved(run, quantity))
-    found = scrutinize(run, quantity, layers)
+    with telling() as tell:
+        layers = scrutinized(moved(run, quantity, tell))
+        found = scrutinize(run, quantity, layers, tell)
     return [
         f"{printable(layer.name)}: {statement}"
         for layer in layers

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+
+from igfast.printing import printable
 
 PIPE_WIDTH = 120
 
@@ -16,6 +21,13 @@ def console_for(*, stderr: bool = False) -> Console:
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
     return console
+
+
+@contextmanager
+def telling(text: str = "measuring") -> Iterator[Callable[[str], None]]:
+    """A line in the terminal on what is being done, while it is; nothing in a pipe."""
+    with console_for(stderr=True).status(f"{text} ...") as shown:
+        yield lambda now: shown.update(f"{escape(printable(now))} ...")
 
 
 def print_table(table: Table, console: Console) -> None:

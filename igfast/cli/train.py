@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 
 import igfast
-from igfast.cli.terminal import console_for, print_table
+from igfast.cli.terminal import console_for, print_table, telling
 from igfast.harness.data import DATASETS
 from igfast.harness.settings import ACTIVATIONS, MODELS, OPTIMIZERS, Settings
+from igfast.report import write_report
 
 DEFAULT = Settings()
 RATES = ", ".join(f"{name} {rate:g}" for name, rate in OPTIMIZERS.items())
@@ -290,8 +291,8 @@ def _conclude(path: Path, console: Console, *, report: bool) -> None:
         lines.append("report:   needs matplotlib: pip install 'igfast[report]'")
     elif report:
         target = path.with_suffix(".html")
-        with console.status("Drawing the report ..."):
-            run.report(target)
+        with telling() as tell:
+            write_report(run, target, tell)
         lines.append(f"report:   {target}")
     lines.append(f"next:     igfast report {path} | igfast export {path} --format csv")
     for line in lines:

@@ -10,13 +10,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from igfast.report.counted import Tell, silent
+
 if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
 
 __all__ = ["write_report"]
 
 
-def write_report(run: Trajectory, path: str | Path) -> Path:
+def write_report(run: Trajectory, path: str | Path, tell: Tell = silent) -> Path:
     """Write a static HTML report about a run, and the numbers behind it beside it.
 
     Parameters
@@ -26,6 +28,8 @@ def write_report(run: Trajectory, path: str | Path) -> Path:
     path
         HTML file to write; an existing one is replaced. `report.html` gets its numbers in
         `report_data/`: CSV files and `curves.json`, described in `report_data/columns.csv`.
+    tell
+        Called with a line on what is being measured or drawn, for people who wait.
 
     Returns
     -------
@@ -68,7 +72,8 @@ def write_report(run: Trajectory, path: str | Path) -> Path:
     target = Path(path)
     if target.is_dir():
         raise ValueError(f"path={str(path)!r} is a folder; name the HTML file to write in it")
-    curves = collect(run)
+    curves = collect(run, tell)
+    tell("drawing")
     target.parent.mkdir(parents=True, exist_ok=True)
     files = write_curves(curves, target.with_name(f"{target.stem}_data"))
     target.write_text(render_page(curves, files), encoding="utf-8")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from igfast.report.counted import Densities, Float, Int, Layer, counted, spread
+from igfast.report.counted import Densities, Float, Int, Layer, Tell, counted, silent, spread
 from igfast.report.scrutiny import Growth, Scrutiny, growth_of, scrutinize
 
 if TYPE_CHECKING:
@@ -147,8 +147,10 @@ class Curves:
         raise ValueError(f"quantity={quantity!r} was not recorded; there is {known}")
 
 
-def collect(run: Trajectory | Curves) -> Curves:
+def collect(run: Trajectory | Curves, tell: Tell = silent) -> Curves:
     """Measure everything a report shows; what was collected before is returned as it is.
+
+    ``tell`` is called with a line on every layer, for people who wait.
 
     Raises
     ------
@@ -164,7 +166,7 @@ def collect(run: Trajectory | Curves) -> Curves:
             "record at least once, for example with igfast.Monitor"
         )
     quantities.sort(key=lambda name: name != "param")
-    motions = [moved(run, quantity) for quantity in quantities]
+    motions = [moved(run, quantity, tell) for quantity in quantities]
     scalars = {
         name: (np.asarray(steps, np.int64), np.asarray(values, np.float64))
         for name, (steps, values) in run.scalars().items()
@@ -172,18 +174,22 @@ def collect(run: Trajectory | Curves) -> Curves:
     }
     main = motions[0]
     if len(main.steps) > 1:
-        main = replace(main, scrutiny=scrutinize(run, main.quantity, scrutinized(main)))
+        main = replace(main, scrutiny=scrutinize(run, main.quantity, scrutinized(main), tell))
+    tell("looking for transitions")
     growth = growth_of(run, main.quantity, main.estimator, main.steps, scalars)
     return Curves(run, main, tuple(motions[1:]), scalars, growth)
 
 
-def moved(run: Trajectory, quantity: str) -> Motion:
+def moved(run: Trajectory, quantity: str, tell: Tell = silent) -> Motion:
     """How the layers of a quantity moved, without scrutiny."""
     histograms, layers = run.histograms(quantity), _layers(run, quantity)
     members = run.pooled(quantity)
     every = (*layers, *_pooled(layers, members))
     estimator = "split" if histograms[0].splits > 2 else "hellinger"
-    rows = [_row(run, quantity, layer, estimator) for layer in every]
+    rows = []
+    for number, layer in enumerate(every, 1):
+        tell(f"measuring {quantity}, {layer.name} ({number} of {len(every)})")
+        rows.append(_row(run, quantity, layer, estimator))
     columns: dict[str, Any] = {name: np.stack([row[name] for row in rows], -1) for name in rows[0]}
     motion = Motion(
         quantity=quantity,

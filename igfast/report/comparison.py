@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from igfast.groups import MODEL
 from igfast.merging import equally_wide
 from igfast.report.collect import Motion, moved
-from igfast.report.counted import Float, Int
+from igfast.report.counted import Float, Int, Tell, silent
 from igfast.report.scrutiny import Growth, growth_of
 
 if TYPE_CHECKING:
@@ -64,7 +65,11 @@ class Comparison:
 
 
 def compare(
-    runs: Sequence[Trajectory], names: Sequence[str], *, quantity: str = "param"
+    runs: Sequence[Trajectory],
+    names: Sequence[str],
+    *,
+    quantity: str = "param",
+    tell: Tell = silent,
 ) -> Comparison:
     """Measure several runs.
 
@@ -75,6 +80,8 @@ def compare(
     names : sequence of str
         What they are called.
     quantity : str
+    tell : callable
+        Called with a line on every layer, for people who wait.
 
     Raises
     ------
@@ -92,7 +99,10 @@ def compare(
                 f"run {name!r} holds no record of quantity={quantity!r}; it has "
                 f"{', '.join(recorded)}"
             )
-    motions = tuple(moved(run, quantity) for run in runs)
+    motions = tuple(
+        moved(run, quantity, partial(_tell_of, tell, name))
+        for name, run in zip(names, runs, strict=True)
+    )
     layers = tuple(dict.fromkeys(layer.name for motion in motions for layer in motion.layers))
     # "model" last, also where only some of the runs have groups
     rows = sorted((row.name for motion in motions for row in motion.pooled), key=MODEL.__eq__)
@@ -116,6 +126,10 @@ def compare(
         differing=_differing(runs),
         notes=tuple(_notes(names, motions, layers + pooled, grids)),
     )
+
+
+def _tell_of(tell: Tell, name: str, text: str) -> None:
+    tell(f"{name}: {text}")
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:

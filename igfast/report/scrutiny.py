@@ -23,7 +23,7 @@ from igfast.analysis import (
     lag,
     overfitting_onset,
 )
-from igfast.report.counted import Float, Int, Layer
+from igfast.report.counted import Float, Int, Layer, Tell, silent
 
 if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
@@ -68,14 +68,17 @@ class Growth:
         return tuple(lag(one, self.onset) for one in self.transitions[layer])
 
 
-def scrutinize(run: Trajectory, quantity: str, layers: Sequence[Layer]) -> dict[int, Scrutiny]:
+def scrutinize(
+    run: Trajectory, quantity: str, layers: Sequence[Layer], tell: Tell = silent
+) -> dict[int, Scrutiny]:
     """Sampling and L(τ) by column."""
-    return {
-        layer.column: Scrutiny(
+    found = {}
+    for number, layer in enumerate(layers, 1):
+        tell(f"sampling and L(τ), {layer.name} ({number} of {len(layers)})")
+        found[layer.column] = Scrutiny(
             run.sampling(layer.name, quantity), run.length_scales(layer.name, quantity)
         )
-        for layer in layers
-    }
+    return found
 
 
 def growth_of(

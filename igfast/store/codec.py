@@ -142,27 +142,15 @@ def decode(
     """
     seed = checksum_start(identity, step, splits, bins)
     entries = decode_directory(directory, seed)
-    ends = np.cumsum(entries["size"], dtype=np.int64)
-    if (ends[-1] if len(ends) else 0) != len(segments):
-        raise DamagedRecord("segments do not have the length that their directory gives")
     chosen = np.arange(len(entries)) if layers is None else np.fromiter(layers, np.int64)
-    chosen_entries = entries[chosen]
-    counts = np.empty((len(chosen), splits, bins), np.int64)
-    outside = np.empty((len(chosen), splits, 2), np.int64)
     has_offsets = bool(len(entries)) and bool(entries["flags"][0] & OFFSETS)
-    offsets = np.empty((len(chosen), splits, bins), np.int64) if has_offsets else None
-    for row, layer in enumerate(chosen):
-        entry = entries[layer]
-        segment = segments[ends[layer] - entry["size"] : ends[layer]]
-        if zlib.crc32(segment, seed) != entry["crc"]:
-            raise DamagedRecord(f"segment of layer {layer} fails its checksum")
-        differenced = bool(entry["flags"] & DIFFERENCED)
-        found = _core.unpack(segment, differenced, has_offsets, splits, bins)
-        if found is None:
-            raise DamagedRecord(f"segment of layer {layer} is not what the codec writes")
-        counts[row], outside[row] = found[:2]
-        if offsets is not None:
-            offsets[row] = found[2]
+    found = _core.unpack_histograms(
+        entries.tobytes(), segments, chosen, seed, has_offsets, splits, bins
+    )
+    if isinstance(found, str):
+        raise DamagedRecord(found)
+    counts, outside, offsets = found
+    chosen_entries = entries[chosen]
     exponents = chosen_entries["exponent"].astype(np.int64)
     dyadic = bool((exponents != DYADIC_NONE).all())
     return Cells(

@@ -70,44 +70,46 @@ class RunReader(RunFile):
         Histogram
             NumPy arrays, exactly what was written.
         """
-        names = self.layers(quantity)
-        steps = self.steps_of(quantity)
-        step, id = int(steps[range(len(steps))[index]]), self._ids[quantity]
-        chosen = self._rows(quantity, layers)
-        with self._reading(), self._decoding(quantity, step):
-            row = self._db.execute(
-                "SELECT grid, splits, codec, directory, segments FROM histograms"
-                " WHERE step=? AND quantity=?",
-                (step, id),
-            ).fetchone()
-            if row is None:
-                raise self._rewound(step)
-            grid, splits, coding, directory, segments = row
-            if coding != codec.HISTOGRAM_CODEC:
-                raise codec.DamagedRecord(f"unknown codec {coding}")
-            text, grid = self._grids[grid]
-            cells = codec.decode(
-                directory,
-                segments,
-                step,
-                self._identity(quantity, text),
-                splits=splits,
-                bins=grid.bins,
-                layers=chosen,
+        return next(self.histograms(quantity, [index], layers))
+
+    def histograms(
+        self, quantity: str, indices: Sequence[int], layers: Sequence[str | int] | None = None
+    ) -> Iterator[Histogram]:
+        """Records of a quantity in turn, as :meth:`histogram` gives each."""
+        names, kept = self.layers(quantity), self.steps_of(quantity)
+        steps = [int(kept[range(len(kept))[index]]) for index in indices]
+        id, rows = self._ids[quantity], self._rows(quantity, layers)
+        chosen = tuple(names[row] for row in rows)
+        fields = ("grid", "splits", "codec", "directory", "segments")
+        for step, grid, splits, coding, directory, segments in self._fetched(
+            "histograms", id, steps, fields
+        ):
+            with self._decoding(quantity, step):
+                if coding != codec.HISTOGRAM_CODEC:
+                    raise codec.DamagedRecord(f"unknown codec {coding}")
+                text, known = self._grids[grid]
+                cells = codec.decode(
+                    directory,
+                    segments,
+                    step,
+                    self._identity(quantity, text),
+                    splits=splits,
+                    bins=known.bins,
+                    layers=rows,
+                )
+            edges = known.edges() if known.kind == "uniform" else None
+            yield Histogram(
+                split_counts=cells.counts,
+                split_outside=cells.outside,
+                nan=cells.nan,
+                numel=cells.numel,
+                grid=known,
+                names=chosen,
+                offsets=None if cells.offsets is None else cells.offsets / 256.0,
+                exponents=cells.exponents,
+                origins=cells.origins,
+                uniform_edges=edges[rows] if edges is not None and edges.ndim == 2 else edges,
             )
-        edges = grid.edges() if grid.kind == "uniform" else None
-        return Histogram(
-            split_counts=cells.counts,
-            split_outside=cells.outside,
-            nan=cells.nan,
-            numel=cells.numel,
-            grid=grid,
-            names=tuple(names[row] for row in chosen),
-            offsets=None if cells.offsets is None else cells.offsets / 256.0,
-            exponents=cells.exponents,
-            origins=cells.origins,
-            uniform_edges=edges[chosen] if edges is not None and edges.ndim == 2 else edges,
-        )
 
     def histogram_series(
         self, quantity: str = "param", layers: Sequence[str | int] | None = None
@@ -181,7 +183,7 @@ class RunReader(RunFile):
         rows = self._rows(quantity, layers)
         values = np.empty((len(wanted), len(RUNNING_FIELDS), len(rows)))
         identity = self._identity(self._known(quantity))
-        for index, (step, data) in enumerate(self._numbers(quantity, wanted, "running")):
+        for index, (step, data) in enumerate(self._numbers(quantity, wanted, ("running",))):
             with self._decoding(quantity, step):
                 values[index] = columns.decode_running(data, step, identity)[:, rows]
         return {name: values[:, i] for i, name in enumerate(RUNNING_FIELDS)}
@@ -209,18 +211,30 @@ class RunReader(RunFile):
     def _columns(self, quantity: str, steps: Int) -> Iterator[Columns]:
         """The numbers of every layer at these steps, in turn."""
         identity = self._identity(self._known(quantity))
-        for step, running, data in self._numbers(quantity, steps, "running, data"):
+        for step, running, data in self._numbers(quantity, steps, ("running", "data")):
             with self._decoding(quantity, step):
                 found = columns.decode(running, data, step, identity)
             yield found
 
-    def _numbers(self, quantity: str, steps: Int, fields: str) -> Iterator[tuple[Any, ...]]:
+    def _numbers(
+        self, quantity: str, steps: Int, fields: Sequence[str]
+    ) -> Iterator[tuple[Any, ...]]:
         """Steps, in turn, with fields of their columns as bytes."""
-        id, wanted = self._ids[self._known(quantity)], steps.tolist()
-        for first in range(0, len(wanted), BATCH):
-            batch = wanted[first : first + BATCH]
+        id = self._ids[self._known(quantity)]
+        for step, coding, *data in self._fetched("columns", id, steps.tolist(), ("codec", *fields)):
+            with self._decoding(quantity, step):
+                if coding != columns.COLUMNS_CODEC:
+                    raise codec.DamagedRecord(f"unknown codec {coding}")
+            yield step, *data
+
+    def _fetched(
+        self, table: str, id: int, steps: list[int], fields: Sequence[str]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Steps, in turn, with fields of a table's rows: some rows by one query."""
+        for first in range(0, len(steps), BATCH):
+            batch = steps[first : first + BATCH]
             query = (
-                f"SELECT step, codec, {fields} FROM columns WHERE quantity=? AND step IN "
+                f"SELECT step, {', '.join(fields)} FROM {table} WHERE quantity=? AND step IN "
                 f"({', '.join('?' * len(batch))})"
             )
             with self._reading():
@@ -229,11 +243,7 @@ class RunReader(RunFile):
                     if step not in found:
                         raise self._rewound(step)
             for step in batch:
-                _, coding, *data = found[step]
-                with self._decoding(quantity, step):
-                    if coding != columns.COLUMNS_CODEC:
-                        raise codec.DamagedRecord(f"unknown codec {coding}")
-                yield step, *data
+                yield found[step]
 
     def _rows(self, quantity: str, layers: Sequence[str | int] | None) -> list[int]:
         names = self.layers(quantity)

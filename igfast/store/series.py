@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
 from ..histograms import Histogram
@@ -29,6 +29,11 @@ class HistogramSeries(Sequence[Histogram]):
     def __getitem__(self, index: slice) -> list[Histogram]: ...
     def __getitem__(self, index: int | slice) -> Histogram | list[Histogram]:
         if isinstance(index, slice):
-            return [self[i] for i in range(self._count)[index]]
-        i = range(self._count)[index]
-        return self._reader.histogram(self._quantity, i, self._layers)
+            return list(self._at(range(self._count)[index]))
+        return next(self._at([range(self._count)[index]]))
+
+    def __iter__(self) -> Iterator[Histogram]:
+        return self._at(range(self._count))
+
+    def _at(self, indices: Sequence[int]) -> Iterator[Histogram]:
+        return self._reader.histograms(self._quantity, indices, self._layers)

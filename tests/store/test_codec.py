@@ -153,6 +153,13 @@ def test_shortened_segments_are_found():
             codec.decode(directory, segments[:size], 5, 1, splits=4, bins=16)
 
 
+def unpacked(data: bytes, differenced: bool, bins: int):
+    """What becomes of one layer's bytes, whatever they are, behind a checksum that fits."""
+    entry = np.zeros(1, codec.DIRECTORY)
+    entry["size"], entry["crc"], entry["flags"] = len(data), zlib.crc32(data, 9), differenced
+    return _core.unpack_histograms(entry.tobytes(), data, np.zeros(1, np.int64), 9, True, 4, bins)
+
+
 @pytest.mark.parametrize("bins", [1, 16, 300])
 def test_bytes_that_were_never_written_do_no_harm(bins):
     """Behind the checksum stands a decoder that any bytes may reach."""
@@ -160,15 +167,21 @@ def test_bytes_that_were_never_written_do_no_harm(bins):
     refused = 0
     for size in [*range(40), *rng.integers(40, 4000, 300).tolist()]:
         data = rng.integers(0, 256, size, np.uint8).tobytes()
-        found = _core.unpack(data, bool(size % 2), True, 4, bins)
-        refused += found is None
+        refused += isinstance(unpacked(data, bool(size % 2), bins), str)
     assert refused > 300
     directory, segments = codec.encode(typical(layers=1, bins=bins), 0, 1)
     entries = codec.decode_directory(directory, codec.checksum_start(1, 0, 4, bins))
     differenced = bool(entries["flags"][0] & codec.DIFFERENCED)
-    assert _core.unpack(segments, differenced, True, 4, bins) is not None
+    assert isinstance(unpacked(segments, differenced, bins), tuple)
     for wrong in (segments[:-1], segments + b"\0", b"", b"\xff" * 9 + segments):
-        assert _core.unpack(wrong, differenced, True, 4, bins) is None
+        assert "not what the codec writes" in unpacked(wrong, differenced, bins)
+
+
+def test_a_layer_that_is_not_there():
+    directory, segments = codec.encode(typical(layers=2, bins=16), 5, 1)
+    for layer in (-1, 2):
+        with pytest.raises(IndexError, match="no such layer"):
+            codec.decode(directory, segments, 5, 1, splits=4, bins=16, layers=[layer])
 
 
 def test_a_layer_by_hand():
