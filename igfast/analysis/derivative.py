@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .derivative_arguments import check_choices, checked, checked_errors
+from .derivative_ends import hidden_at_ends
 from .smoothing import Noise, basis, best_strength, decompose, knots_for
 from .total_variation import Variations
 
@@ -38,8 +39,8 @@ class Derivative:
         The derivative at ``times``.
     error : (N,) float64
         One standard error. Tikhonov: the posterior band of Wahba (1983), noise and smoothing
-        together. Total variation: spread and shift of refits to resampled noise. On average along
-        a curve; too narrow at kinks, and at the ends where the derivative changes fast there.
+        together, and what the penalty hides at the ends. Total variation: spread and shift of
+        refits to resampled noise. On average along a curve; too narrow at kinks.
     noise_error : (N,) float64
         The part of it that is noise: right where λ is so small that smoothing does no harm.
     order : int
@@ -57,7 +58,8 @@ class Derivative:
     fitted : (N,) float64
         The smoothed curve itself (ln y for log-log).
     root : (N, K) float64
-        ``root @ root.T`` is the covariance of ``value``.
+        ``root @ root.T`` is the covariance of ``value``, without what is hidden at the ends: that
+        makes a curve too level there, so minima seem shallower than they are, never deeper.
     """
 
     times: Float
@@ -235,10 +237,10 @@ def _solve(
     unit = width ** (1 - 2 * degree if smooth else 1 - degree)
     offset = y[0] if noise is not None and noise.starts_exact else 0.0
     fixed, free = basis(s, knots, degree)
+    white = np.asarray if noise is None else noise.white
     if noise is not None:
-        # an exact first value leaves the constant no freedom
-        fixed, free = noise.white(fixed[:, int(noise.starts_exact) :]), noise.white(free)
-    fit = decompose(y if noise is None else noise.white(y - offset), fixed, free)
+        fixed = fixed[:, int(noise.starts_exact) :]  # an exact first value leaves c₀ no freedom
+    fit = decompose(white(y - offset), white(fixed), white(free))
     variations = None if smooth else Variations(fit, np.sqrt(np.diff(knots)))
     if not isinstance(strength, str):
         inner, chosen_by = strength * unit, "given"
@@ -265,14 +267,15 @@ def _solve(
     spread = np.sqrt(scatter if noise is None else max(scatter, 1.0))
     if variations is None:
         noise_root, root = (spread * r for r in fit.roots(inner, at_fixed, at_free))
+        hidden = hidden_at_ends(fit, inner, (s, s_at), knots, (degree, order), white)
     else:
         root = variations.root(inner, spread, at_fixed, at_free)
-        noise_root = root[:, :-1]
+        noise_root, hidden = root[:, :-1], np.zeros(at.size)
     back_fixed, back_free = basis(s_at, knots, degree)
     return Derivative(
         times=at,
         value=at_fixed @ c + at_free @ z,
-        error=np.sqrt((root**2).sum(axis=1)),
+        error=np.hypot(np.sqrt((root**2).sum(axis=1)), hidden / width**order),
         noise_error=np.sqrt((noise_root**2).sum(axis=1)),
         order=order,
         coordinates="linear",

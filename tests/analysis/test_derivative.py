@@ -126,10 +126,47 @@ def test_band_counts_what_smoothing_leaves_out(name, low):
         t = uneven(80, seed)
         found = differentiate(t, curve(t) + 0.03 * np.random.default_rng(seed).normal(size=80))
         miss = np.abs(found.value - slope(t))
-        covered.append(np.mean(miss < 2 * found.error))
+        posterior = np.sqrt(np.square(found.root).sum(axis=1))  # what ends hide comes on top
+        assert (found.error >= posterior * (1 - 1e-12)).all()
+        covered.append(np.mean(miss < 2 * posterior))
         noise.append(np.mean(miss < 2 * found.noise_error))
     assert low < np.mean(covered) < 0.995
     assert np.mean(noise) < np.mean(covered) - 0.03
+
+
+def test_band_at_the_ends():
+    """The penalty makes a derivative level at the ends; the band there holds what that hides."""
+    curves = {
+        "exponential": (lambda t: np.exp(-4 * t), lambda t: -4 * np.exp(-4 * t), (0.8, 0.9)),
+        "parabola": (lambda t: t**2, lambda t: 2 * t, (0.95, 0.95)),
+    }
+    for curve, slope, least in curves.values():
+        covered, before, wider = [], [], []
+        for seed in range(100):
+            t = uneven(80, seed)
+            found = differentiate(t, curve(t) + 0.03 * np.random.default_rng(seed).normal(size=80))
+            miss, alone = np.abs(found.value - slope(t)), np.sqrt(np.square(found.root).sum(axis=1))
+            covered.append(miss[[0, -1]] < 2 * found.error[[0, -1]])
+            before.append(miss[0] < 2 * alone[0])
+            wider.append(found.error / alone)
+        assert (np.mean(covered, axis=0) >= least).all()
+        assert np.mean(before) < 0.75
+        assert 1.5 < np.median(wider, axis=0)[0] < 3
+        assert np.median(wider, axis=0)[36:44].max() < 1.05
+
+
+@pytest.mark.parametrize("strength", [1e-6, 1e-4, 1e-2])
+def test_what_ends_hide_of_a_parabola(strength):
+    """Without noise the derivative of t²/2 misses 0 and 1 at the ends by what is said to be hidden,
+    and ½ in the middle by nothing."""
+    t = np.linspace(0, 1, 201)
+    found = differentiate(t, t**2 / 2, strength=strength)
+    hidden = np.square(found.error) - np.square(found.root).sum(axis=1)
+    hidden = np.sqrt(np.maximum(hidden, 0))
+    assert abs(found.value[0]) > 9e-3
+    np.testing.assert_allclose(hidden[[0, -1]], np.abs(found.value - t)[[0, -1]], rtol=0.07)
+    assert abs(found.value[100] - 0.5) < 1e-9
+    assert hidden[100] < 1e-9
 
 
 def test_band_of_a_running_sum():
