@@ -7,6 +7,7 @@ common grids cover the intersection, rounded inward; what lies beyond joins unde
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,19 +102,26 @@ def widen(
     counts = np.zeros(shape, dtype=np.int64)
     offsets = None if bins.offsets is None else np.zeros(shape)
     place = np.arange(size)
-    for row in range(rows):
+    changes = np.flatnonzero(np.diff(exponents) | np.diff(origins)) + 1
+    for row, end in itertools.pairwise([0, *changes.tolist(), rows]):  # rows of equal grids
         by, origin = int(shift[row]), int(origins[row])
         coarse = (origin + place) >> by
         starts = np.flatnonzero(np.diff(coarse, prepend=coarse[0] - 1))
         to = slice(int(coarse[0]) - first, int(coarse[-1]) - first + 1)
-        held = bins.counts[row]
-        counts[0 if pool else row][:, to] += np.add.reduceat(held, starts, axis=1)
+        held = bins.counts[row:end]
+        merged = np.add.reduceat(held, starts, axis=2)
+        counts[slice(0, 1) if pool else slice(row, end), :, to] += _summed(merged, pool)
         if offsets is not None and bins.offsets is not None:
             distance = (origin + place) - np.ldexp(coarse.astype(np.float64), by)
-            moved = (held * distance + bins.offsets[row]) * 0.5**by
-            offsets[0 if pool else row][:, to] += np.add.reduceat(moved, starts, axis=1)
+            moved = (held * distance + bins.offsets[row:end]) * 0.5**by
+            added = np.add.reduceat(moved, starts, axis=2)
+            offsets[slice(0, 1) if pool else slice(row, end), :, to] += _summed(added, pool)
     outside = bins.outside.sum(axis=0, keepdims=True) if pool else bins.outside
     return Widened(Bins(counts, outside, offsets), first)
+
+
+def _summed(rows: NDArray[Any], pool: bool) -> NDArray[Any]:
+    return rows.sum(axis=0, keepdims=True) if pool else rows
 
 
 def _union(exponents: Int, origins: Int, size: int, exponent: int) -> tuple[int, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,13 +22,22 @@ Float = NDArray[np.float64]
 MOST_BYTES = 256 << 20  # of decoded records, and again of series
 
 
-@dataclass(frozen=True)
 class _Part:
-    """Decoded records of some layers."""
+    """Decoded records of some layers; ``rows`` by layer."""
 
-    quantity: str
-    rows: dict[str, int]  # by layer
-    records: list[Histogram]
+    def __init__(self, quantity: str, layers: Sequence[str], records: list[Histogram]) -> None:
+        self.quantity, self.records = quantity, records
+        self.rows = {name: row for row, name in enumerate(layers)}
+        self._last: tuple[str, list[Histogram]] = ("", [])
+
+    def of(self, layer: str) -> list[Histogram]:
+        """Records of one layer; several measures in turn ask for those of the same."""
+        if len(self.rows) == 1:
+            return list(self.records)
+        if self._last[0] != layer or not self._last[1]:
+            row = [self.rows[layer]]
+            self._last = layer, [record.select(row) for record in self.records]
+        return list(self._last[1])
 
 
 class Records:
@@ -48,9 +56,7 @@ class Records:
     def histograms(self, layer: str, quantity: str) -> list[Histogram]:
         """T histograms of one layer."""
         if not self._is_pooled(layer, quantity):
-            part = self._part_with(layer, quantity)
-            row = [part.rows[layer]]
-            return [record.select(row) for record in part.records]
+            return self._part_with(layer, quantity).of(layer)
         key = (quantity, layer)
         if key not in self._pooled:
             rows = self._members(layer, quantity)
@@ -82,8 +88,7 @@ class Records:
             records = list(self._source.histogram_series(quantity))
         else:
             records = list(self._source.histogram_series(quantity, chosen))
-        rows = {name: row for row, name in enumerate(chosen)}
-        self._part = _Part(quantity, rows, records)
+        self._part = _Part(quantity, chosen, records)
         return self._part
 
     def _room(self, layer: str, quantity: str) -> int:
