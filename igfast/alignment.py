@@ -105,17 +105,16 @@ def widen(
     changes = np.flatnonzero(np.diff(exponents) | np.diff(origins)) + 1
     for row, end in itertools.pairwise([0, *changes.tolist(), rows]):  # rows of equal grids
         by, origin = int(shift[row]), int(origins[row])
+        added_to = slice(0, 1) if pool else slice(row, end)
         coarse = (origin + place) >> by
         starts = np.flatnonzero(np.diff(coarse, prepend=coarse[0] - 1))
         to = slice(int(coarse[0]) - first, int(coarse[-1]) - first + 1)
         held = bins.counts[row:end]
-        merged = np.add.reduceat(held, starts, axis=2)
-        counts[slice(0, 1) if pool else slice(row, end), :, to] += _summed(merged, pool)
+        counts[added_to, :, to] += _summed(np.add.reduceat(held, starts, axis=2), pool)
         if offsets is not None and bins.offsets is not None:
             distance = (origin + place) - np.ldexp(coarse.astype(np.float64), by)
             moved = (held * distance + bins.offsets[row:end]) * 0.5**by
-            added = np.add.reduceat(moved, starts, axis=2)
-            offsets[slice(0, 1) if pool else slice(row, end), :, to] += _summed(added, pool)
+            offsets[added_to, :, to] += _summed(np.add.reduceat(moved, starts, axis=2), pool)
     outside = bins.outside.sum(axis=0, keepdims=True) if pool else bins.outside
     return Widened(Bins(counts, outside, offsets), first)
 

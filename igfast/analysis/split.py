@@ -24,7 +24,13 @@ from numpy.typing import ArrayLike, NDArray
 from . import split_tuning as tuning
 from .split_cells import Roots, join_outside, merge_sparse, roots
 from .split_corners import Corners, corners
-from .split_errors import Variance, segment_ends, unresolved_motion, variance_of_lengths
+from .split_errors import (
+    Variance,
+    one_element,
+    segment_ends,
+    unresolved_motion,
+    variance_of_lengths,
+)
 from .split_following import Followed, follow, lost_in_cells
 from .split_modes import Modes, find_modes, main_modes
 from .split_pace import record_weights, records_for_pace
@@ -180,9 +186,12 @@ def _measured(
     error = np.hypot(statistical.error, share * mean)
     share = float(np.hypot(share, np.sqrt(scaled.value[0]) * statistical.factor[-1]))
     still = unresolved_motion(counts, merged, strides, offsets)
+    uncertain = np.hypot(np.interp(times, times[ends], error), still)
+    after = np.cumsum(np.pad(strides, (1, 0))) > 0  # of few elements splits may agree by chance
+    uncertain[after] = np.maximum(uncertain[after], one_element(counts[0].sum(axis=0)))
     return SplitLength(
         np.interp(times, times[ends], grown),
-        np.hypot(np.interp(times, times[ends], error), still),
+        uncertain,
         share,
         *squared,
         ends,

@@ -163,7 +163,7 @@ def unresolved_motion(counts: Float, merged: Float, strides: Int, offsets: Float
             found[start + 1 :] += _frozen(counts[start].sum(axis=0), inside)
             continue
         found[start + 1 :] += np.sqrt(
-            _hidden(merged[start : stop + 1]) + _one_element(counts[start].sum(axis=0))
+            _hidden(merged[start : stop + 1]) + one_element(counts[start].sum(axis=0)) ** 2
         )
         if merged.shape[-1] < tuning.FEWEST_CELLS:  # too few to tell noise: all that is seen
             everything = products(counts[start : start + 1], counts[stop : stop + 1])
@@ -189,9 +189,9 @@ def _hidden(counts: Float) -> float:
     return 0.25 * found
 
 
-def _one_element(counts: Float) -> float:
-    """Σ Δp²/p, on average, of one element that changes its cell: 2·(cells held)/n²."""
-    return float(2 * np.count_nonzero(counts) / counts.sum() ** 2)
+def one_element(counts: Float) -> float:
+    """√Σ Δp²/p, on average, of one element that changes its cell: √(2·(cells held))/n."""
+    return float(np.sqrt(2 * np.count_nonzero(counts)) / counts.sum())
 
 
 def _frozen(counts: Float, inside: Float | None) -> float:
@@ -200,7 +200,7 @@ def _frozen(counts: Float, inside: Float | None) -> float:
     As if one had. With offsets, the masses at bin edges changed by what the sums s of positions
     did: Σ (Δs_{b−1} − Δs_b)²/(n·n_b), known to a 256th of a bin.
     """
-    limit = float(np.sqrt(_one_element(counts)))
+    limit = one_element(counts)
     if inside is None:
         return limit
     change = np.diff(inside - inside[0], axis=1, prepend=0.0)

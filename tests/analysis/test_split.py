@@ -332,6 +332,20 @@ def test_a_frozen_layer_is_bounded_by_one_element():
     assert 0 < sharper.standard_error[-1] < found.standard_error[-1] / 100
 
 
+@pytest.mark.parametrize("seed", [129, 222])
+def test_splits_of_few_elements_that_agree_by_chance(seed):
+    """Two splits of a hundred elements whose displacements multiply to nothing: L = 0, and an error
+    from their spread alone would be 0 too."""
+    process, edges = LATER["three waves"], np.linspace(-6, 6, 65)
+    path = process.elements(np.random.default_rng(seed), 100, np.linspace(0, process.duration, 41))
+    counts = np.array([[np.histogram(x[g::2], edges)[0] for g in (0, 1)] for x in path])
+    found = split_length(range(41), counts, np.zeros((41, 2, 2)))
+    assert found.length[-1] < 1e-9
+    assert found.strides.min() > 0
+    one_element = np.sqrt(2 * np.count_nonzero(counts[0].sum(axis=0))) / 100
+    assert (found.standard_error[1:] >= one_element * (1 - 1e-12)).all()
+
+
 def test_offsets_show_motion_inside_bins():
     """Everything moves by a tenth of a bin, and no element changes its bin."""
     counts = np.full((2, 4, 8), 25)
