@@ -185,8 +185,8 @@ def test_what_follows_a_mode_that_is_seen():
 
 
 def test_a_mode_that_noise_turns_is_no_stronger_than_the_first():
-    """Of ten elements chance may say so: it then adds as much as one that is as strong and those after
-    it, 2.5 times that, not a hundred million times the length."""
+    """Of ten elements chance may say so: it then adds as much as one that is as strong, 2.5 times
+    with those after it, not a hundred million times the length."""
     as_strong = np.sqrt(1 + 2**2) - 1
     assert modes_of([1e-9], 1.0).seen == pytest.approx(2.5 * as_strong)
     assert modes_of([1.0], 1.0).seen == pytest.approx(2.5 * as_strong)
