@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-# A terminal obeys them, and SVG has no place for them.
-_CONTROLS = dict.fromkeys((*range(32), *range(0x7F, 0xA0)), "\ufffd")
+# A terminal obeys them, and SVG has no place for them: controls; what turns the direction of
+# writing, hides in it or ends a line.
+_CONTROLS = dict.fromkeys(
+    (
+        *range(32),
+        *range(0x7F, 0xA0),
+        *range(0x200B, 0x2010),
+        *range(0x2028, 0x202F),
+        *range(0x2066, 0x206A),
+    ),
+    "\ufffd",
+)
 
 
 def printable(text: str) -> str:

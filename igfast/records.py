@@ -35,7 +35,7 @@ class _Part:
         if len(self.rows) == 1:
             return list(self.records)
         if self._last[0] != layer or not self._last[1]:
-            row = [self.rows[layer]]
+            row, self._last = [self.rows[layer]], ("", [])  # not two layers at a time
             self._last = layer, [record.select(row) for record in self.records]
         return list(self._last[1])
 

@@ -36,6 +36,11 @@ def test_nothing_else_is_replaced():
     assert printable("é → ü ~\xa0") == "é → ü ~\xa0"
 
 
+def test_what_turns_or_hides_text_is_replaced():
+    for hidden in "\u200b\u200f\u2028\u202a\u202e\u2066\u2069":
+        assert printable(f"a{hidden}b") == "a\ufffdb"
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_terminals(path, terminal):
     console = Console(

@@ -245,3 +245,36 @@ def test_a_run_without_records(tmp_path):
         run.entropy(layer="v")
     with pytest.raises(ValueError, match="the run holds no record of 'param' yet"):
         run.common("weight")
+
+
+def test_what_callers_do_to_records_changes_no_measure(tmp_path):
+    """Of layers read one by one and together, of the model, in memory and from a file."""
+    x = np.random.default_rng(0).normal(size=2000)
+    records = [record({"a": x + t / 10, "b": x * (1 + t / 10)}) for t in range(6)]
+    alone = [record({"a": x + t / 10}) for t in range(6)]
+    for held in (records, alone):
+        first = Trajectory.from_histograms(range(6), held)
+        wanted = first.length("a")
+        spoiled = Trajectory.from_histograms(range(6), held)
+        names = ["a", *spoiled.pooled()]
+        for name in names:
+            for one in spoiled.records(name):
+                one.split_counts[:] = 1
+        np.testing.assert_array_equal(spoiled.length("a"), wanted)
+        for name in names[1:]:
+            np.testing.assert_array_equal(spoiled.length(name), first.length(name))
+
+
+def test_where_no_length_is_known_no_number_says_zero():
+    """Two elements in eight splits, of which six are empty."""
+    records = [record({"w": np.array([0.1, 0.2]) * (1 + t)}) for t in range(20)]
+    run = Trajectory.from_histograms(range(20), records)
+    assert np.isnan(run.length("w")[1:]).all()
+    sampling, scales = run.sampling("w"), run.length_scales("w")
+    for value in (sampling.length, sampling.error, sampling.length_every_second, sampling.added):
+        assert np.isnan(value)
+    assert not sampling.coarse
+    assert "cannot be judged" in sampling.statement
+    assert np.isnan(scales.lengths).all()
+    assert np.isnan(scales.errors).all()
+    assert "not known" in scales.statement

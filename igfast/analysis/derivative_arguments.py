@@ -31,8 +31,13 @@ def checked(
     if (np.diff(t) <= 0).any():
         raise ValueError("times must strictly increase")
     at_times = t if at is None else np.asarray(at, dtype=np.float64)
-    if at_times.ndim != 1 or not ((at_times >= t[0]) & (at_times <= t[-1])).all():
-        raise ValueError(f"at must be (N,) times within [{t[0]:.6g}, {t[-1]:.6g}]")
+    if at_times.ndim != 1:
+        raise ValueError(f"at must be (N,) times, got shape {at_times.shape}; for one, [time]")
+    outside = at_times[~((at_times >= t[0]) & (at_times <= t[-1]))]
+    if outside.size:
+        raise ValueError(
+            f"at must be (N,) times within [{t[0]:.6g}, {t[-1]:.6g}], got {outside[0]:.6g}"
+        )
     return t, y, at_times
 
 
@@ -75,6 +80,8 @@ def check_choices(method: str, strength: float | str, noise: Noise | None) -> No
             )
         if strength == "risk" and noise is None:
             raise ValueError('strength="risk" needs error; give it, or use strength="gcv"')
+    elif isinstance(strength, bool) or not isinstance(strength, (int, float, np.number)):
+        raise TypeError(f"strength must be a number or one of {tuple(CRITERIA)}, got {strength!r}")
     elif not (np.isfinite(strength) and strength > 0):
         raise ValueError(f"strength must be positive and finite, got {strength!r}")
     if noise is not None and not noise.cumulative and noise.variance.flat[0] <= 0:

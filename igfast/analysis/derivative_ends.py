@@ -24,7 +24,7 @@ def hidden_at_ends(
     derivatives: tuple[int, int],
     white: Callable[[Float], Float],
 ) -> Float:
-    """(N,) errors of a derivative near the ends, 0 between them.
+    """(N,) errors of a derivative, large at the ends, next to none between them.
 
     A penalty on derivative m makes it zero at the ends: with it the derivative of order n, where
     that is m − 1, comes out level there. How much of a derivative m that is 1 everywhere is lost,
@@ -55,8 +55,9 @@ def hidden_at_ends(
         return np.asarray(where**power / math.factorial(power) - fixed[:, -kept:] @ c - free @ z)
 
     middles = (knots[1:] + knots[:-1]) / 2
-    inside, found = np.abs(lost(middles)), np.abs(lost(at))
-    for end, near, here in ((0, middles < 0.5, at < 0.5), (-1, middles >= 0.5, at >= 0.5)):
-        within = near & (inside > _REACH * inside[end])
-        found[here] *= steep[within].max(initial=0.0)
-    return found
+    inside, slopes = np.abs(lost(middles)), []
+    for end, half in ((0, middles < 0.5), (-1, middles >= 0.5)):
+        within = half & (inside > _REACH * inside[end])
+        slopes.append(float(steep[within].max(initial=0.0)))
+    share = at**2 * (3 - 2 * at)  # of the second end: the other's slope fades in
+    return np.asarray(np.abs(lost(at)) * ((1 - share) * slopes[0] + share * slopes[1]))

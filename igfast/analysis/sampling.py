@@ -23,7 +23,8 @@ MOST_LOST_DIRECTION = 0.25  # share of the length that may lie where the directi
 class Sampling:
     """How the length of a layer's path depends on how often it was recorded.
 
-    As far as the length is known: to the last record before one without elements.
+    As far as the length is known: to the last record before one without elements. NaN where none
+    of it is.
 
     Attributes
     ----------
@@ -107,6 +108,9 @@ def judge_sampling(whole: SplitEstimate, second: PathEstimate, fourth: PathEstim
     if records < 1:
         raise ValueError("a length needs at least one record; this run has none yet")
     reached = max(whole.known - 1, 0)
+    if records > 1 and reached == 0:  # a single split, or an empty one
+        nothing = float("nan")
+        return Sampling(nothing, nothing, nothing, nothing, nothing, nothing, nothing, whole.known)
     last, before = 2 * (reached // 2), 4 * (reached // 4)
     lengths = np.diff(whole.length[: reached + 1])
     turning = whole.turning[:reached]

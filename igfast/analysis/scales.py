@@ -96,7 +96,7 @@ def length_by_scale(series: Sequence[LayerSeries], whole: PathEstimate) -> Lengt
     lengths = np.array([one.length[last] for one in found])
     errors = np.array([one.length_error[last] for one in found])
     if records > 1 and last == 0:
-        lengths[:] = np.nan
+        lengths[:] = errors[:] = np.nan
     scales = np.array(windows) * float(np.median(steps))
     return LengthByScale(scales, lengths, errors, _plateau(lengths, errors))
 

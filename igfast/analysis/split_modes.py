@@ -156,9 +156,10 @@ def _searched(seen: _Paths, searches: tuple[tuple[int, float], ...]) -> Modes:
             rest = _rest(seen, modes, joined, count)
             limit = max(tuning.NOISE_MARGIN * float(largest(rest.noise).max()), _ROUNDING)
             real = (rest.values > limit) & (rest.shares > least)
-            rank = int(np.median(np.cumprod(real, axis=1).sum(axis=1)))
-            if rank < rest.values.shape[1]:
+            ranks = np.cumprod(real, axis=1).sum(axis=1)
+            if ranks.max() < rest.values.shape[1]:
                 break
+        rank = int(np.median(ranks))
         modes = replace(modes, limit=modes.limit or limit)
         if rank:
             modes = _with(modes, rest, rank, least)

@@ -67,7 +67,6 @@ def report(
         return
     opened = open_run(run, groups)
     target = output or run.with_suffix(".html")
-    opened.check_target(target)
     with telling() as tell:
         write_report(opened, target, tell)
     console_for().print(f"report: {escape(str(target))}", highlight=False, soft_wrap=True)

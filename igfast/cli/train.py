@@ -136,6 +136,11 @@ def train(
             checkpoint_every=checkpoint_every,
         )
         path = output or default_path(settings)
+        if report and _report_of(path) == path:
+            raise ValueError(
+                f"output={str(path)!r} is where the report goes; choose another --output, such as "
+                f"{path.with_suffix('.igf')}, or --no-report"
+            )
         _make_room(path, overwrite)
     _run(settings, path, console, resume=resume is not None, download=download)
     _conclude(path, console, report=report)
@@ -276,6 +281,11 @@ def _stopped(path: Path) -> str:
     return f"stopped; will continue after step {step:,} with: igfast train --resume {path}"
 
 
+def _report_of(path: Path) -> Path:
+    """Where the report on a run file goes."""
+    return path.with_suffix(".html")
+
+
 def _conclude(path: Path, console: Console, *, report: bool) -> None:
     """Print the table per layer, write the report, say what can be done with the run."""
     from igfast.cli.summary import layer_table
@@ -290,7 +300,7 @@ def _conclude(path: Path, console: Console, *, report: bool) -> None:
     if report and find_spec("matplotlib") is None:
         lines.append("report:   needs matplotlib: pip install 'igfast[report]'")
     elif report:
-        target = path.with_suffix(".html")
+        target = _report_of(path)
         with telling() as tell:
             write_report(run, target, tell)
         lines.append(f"report:   {target}")

@@ -66,15 +66,18 @@ def write_report(run: Trajectory, path: str | Path, tell: Tell = silent) -> Path
             name="matplotlib",
         )
     from igfast.report.collect import collect
-    from igfast.report.curves import write_curves
+    from igfast.report.curves import curve_files, write_curves
     from igfast.report.page import render_page
 
     target = Path(path)
+    run.check_target(target)
     if target.is_dir():
         raise ValueError(f"path={str(path)!r} is a folder; name the HTML file to write in it")
     curves = collect(run, tell)
     tell("drawing")
     target.parent.mkdir(parents=True, exist_ok=True)
-    files = write_curves(curves, target.with_name(f"{target.stem}_data"))
-    target.write_text(render_page(curves, files), encoding="utf-8")
+    folder = target.with_name(f"{target.stem}_data")
+    page = render_page(curves, curve_files(folder))  # whoever stops this keeps the last report
+    write_curves(curves, folder)
+    target.write_text(page, encoding="utf-8")
     return target

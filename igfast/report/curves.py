@@ -20,6 +20,7 @@ from igfast.report.ridges import ridge_densities, ridge_records
 from igfast.report.scrutiny import Growth
 
 FORMAT_VERSION = 1
+JSON = "curves.json"  # all tables in one
 
 _OF_RECORD = [
     ("quantity", "", "what was recorded: param, grad, update or second_moment"),
@@ -143,6 +144,11 @@ def tables(curves: Curves) -> Iterator[Table]:
         yield Table(name, tuple(column for column, _, _ in columns), rows[name])
 
 
+def curve_files(folder: Path) -> list[Path]:
+    """What `write_curves` writes."""
+    return [folder / name for name in (*(f"{name}.csv" for name in _COLUMNS), "columns.csv", JSON)]
+
+
 def write_curves(curves: Curves, folder: Path) -> list[Path]:
     """Write every table as CSV, all of them as `curves.json`, and `columns.csv` about them.
 
@@ -151,17 +157,16 @@ def write_curves(curves: Curves, folder: Path) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, dict[str, list[Any]]] = {}
-    files = []
     for table in tables(curves):
         rows = [tuple(map(_plain, row)) for row in table.rows]
-        files.append(_write_csv(folder / f"{table.name}.csv", table.columns, rows))
+        _write_csv(folder / f"{table.name}.csv", table.columns, rows)
         values = list(zip(*rows, strict=True)) if rows else [()] * len(table.columns)
         found[table.name] = {
             name: list(column) for name, column in zip(table.columns, values, strict=True)
         }
     about = [(f"{name}.csv", *column) for name, columns in _COLUMNS.items() for column in columns]
     header = ("file", "column", "unit", "meaning")
-    files.append(_write_csv(folder / "columns.csv", header, about))
+    _write_csv(folder / "columns.csv", header, about)
     document = {
         "format": "igfast curves",
         "version": FORMAT_VERSION,
@@ -172,9 +177,8 @@ def write_curves(curves: Curves, folder: Path) -> list[Path]:
         },
         "tables": found,
     }
-    target = folder / "curves.json"
-    target.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
-    return [*files, target]
+    (folder / JSON).write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
+    return curve_files(folder)
 
 
 def _write_csv(path: Path, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> Path:

@@ -18,7 +18,8 @@ from .run_file import RunFile
 from .series import HistogramSeries
 
 Int = NDArray[np.int64]
-BATCH = 64  # records read by one query: a few MB where layers are many
+BATCH = 64  # records read by one query, at most
+MOST_BYTES = 4 << 20  # of their rows, or one row
 
 
 class RunReader(RunFile):
@@ -77,7 +78,13 @@ class RunReader(RunFile):
     ) -> Iterator[Histogram]:
         """Records of a quantity in turn, as :meth:`histogram` gives each."""
         names, kept = self.layers(quantity), self.steps_of(quantity)
-        steps = [int(kept[range(len(kept))[index]]) for index in indices]
+        for index in indices:
+            if not -len(kept) <= index < len(kept):
+                raise IndexError(
+                    f"record {index} of {quantity!r} is out of range: the run, as it was opened "
+                    f"or refreshed last, has {len(kept)} with histograms"
+                )
+        steps = [int(kept[index]) for index in indices]
         id, rows = self._ids[quantity], self._rows(quantity, layers)
         chosen = tuple(names[row] for row in rows)
         fields = ("grid", "splits", "codec", "directory", "segments")
@@ -137,7 +144,7 @@ class RunReader(RunFile):
         dict
             (T', L) arrays by the names of the fields of ``Moments``.
         """
-        wanted = self.moment_steps(quantity) if steps is None else np.asarray(steps)
+        wanted = self._recorded_at(quantity, steps, self.moment_steps(quantity))
         rows = self._rows(quantity, layers)
         whole = np.empty((len(wanted), len(INTEGER_FIELDS), len(rows)), np.int64)
         real = np.empty((len(wanted), len(FLOAT_FIELDS), len(rows)))
@@ -179,7 +186,7 @@ class RunReader(RunFile):
             (T', L) arrays by the names of the fields of :class:`igfast.analysis.online.Running`,
             with the precision of float32.
         """
-        wanted = self.recorded_steps(quantity) if steps is None else np.asarray(steps)
+        wanted = self._recorded_at(quantity, steps, self.recorded_steps(quantity))
         rows = self._rows(quantity, layers)
         values = np.empty((len(wanted), len(RUNNING_FIELDS), len(rows)))
         identity = self._identity(self._known(quantity))
@@ -230,20 +237,45 @@ class RunReader(RunFile):
     def _fetched(
         self, table: str, id: int, steps: list[int], fields: Sequence[str]
     ) -> Iterator[tuple[Any, ...]]:
-        """Steps, in turn, with fields of a table's rows: some rows by one query."""
-        for first in range(0, len(steps), BATCH):
-            batch = steps[first : first + BATCH]
+        """Steps, in turn, with fields of a table's rows: as many by one query as memory is for.
+
+        Of the records that were seen when the file was opened: a step that has been recorded again
+        since has another wall time, and is refused as one that is gone.
+        """
+        columns = ", ".join(f"t.{field}" for field in fields)
+        place, size = 0, 1
+        while place < len(steps):
+            batch = steps[place : place + size]
             query = (
-                f"SELECT step, {', '.join(fields)} FROM {table} WHERE quantity=? AND step IN "
+                f"SELECT r.wall_time, t.step, {columns} FROM {table} t JOIN records r ON"
+                f" r.step = t.step WHERE t.quantity=? AND t.step IN "
                 f"({', '.join('?' * len(batch))})"
             )
             with self._reading():
-                found = {row[0]: row for row in self._db.execute(query, (id, *batch))}
-                for step in batch:
-                    if step not in found:
+                found = {row[1]: row for row in self._db.execute(query, (id, *batch))}
+                opened = self.wall_times[np.searchsorted(self.steps, batch)]
+                for step, wall_time in zip(batch, opened.tolist(), strict=True):
+                    if step not in found or found[step][0] != wall_time:
                         raise self._rewound(step)
+            largest = max(
+                sum(len(x) for x in row if isinstance(x, bytes)) for row in found.values()
+            )
+            place, size = place + len(batch), min(BATCH, max(1, MOST_BYTES // max(largest, 1)))
             for step in batch:
-                yield found[step]
+                yield found.pop(step)[1:]
+
+    def _recorded_at(self, quantity: str, steps: Int | None, there: Int) -> Int:
+        """Steps as asked for, by default all that are there."""
+        if steps is None:
+            return there
+        wanted = np.asarray(steps)
+        missing = wanted[~np.isin(wanted, there)]
+        if len(missing):
+            raise ValueError(
+                f"steps: {quantity!r} was not recorded at {missing[0]}; take some of "
+                f"recorded_steps({quantity!r})"
+            )
+        return wanted
 
     def _rows(self, quantity: str, layers: Sequence[str | int] | None) -> list[int]:
         names = self.layers(quantity)

@@ -174,8 +174,9 @@ class RunFile:
 
     def _rewound(self, step: int) -> StoreError:
         return StoreError(
-            f"{str(self.path)!r} no longer holds step {step}: its writer has rewound or thinned "
-            "the run; call refresh() or open it again, and if that fails, restore it from a copy"
+            f"{str(self.path)!r} no longer holds step {step} as it was: its writer has rewound or "
+            "thinned the run; call refresh() or open it again, and if that fails, restore it from "
+            "a copy"
         )
 
     @contextlib.contextmanager

@@ -85,7 +85,6 @@ class Trajectory(Motion, Distributions):
         """Write a static HTML report; needs matplotlib (``pip install 'igfast[report]'``)."""
         from ..report import write_report
 
-        self.check_target(path)
         return write_report(self, path)
 
     def check_target(self, path: str | Path) -> None:

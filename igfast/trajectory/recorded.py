@@ -103,7 +103,8 @@ class Recorded:
 
     def records(self, layer: str, quantity: str = "param") -> Sequence[Histogram]:
         """The T histograms of one layer, group or ``"model"``, of one row each."""
-        return self._records.histograms(layer, quantity)
+        # copies: these are what later measures read
+        return [one.select([0]) for one in self._records.histograms(layer, quantity)]
 
     def moments(self, quantity: str = "param", steps: Int | None = None) -> dict[str, NDArray[Any]]:
         """(T', L) arrays by the names of the fields of :class:`igfast.Moments`.

@@ -155,6 +155,19 @@ def test_band_at_the_ends():
         assert np.median(wider, axis=0)[36:44].max() < 1.05
 
 
+@pytest.mark.parametrize("strength", [1e-3, 1e-2, 0.1, 1.0])
+def test_the_band_has_no_step_in_the_middle(strength):
+    """However far what an end hides reaches into the curve."""
+    rng = np.random.default_rng(0)
+    t = np.sort(np.r_[0, 1, rng.random(60) ** 3])
+    y = np.exp(-4 * t) + 0.03 * rng.normal(size=62)
+    at = np.linspace(0, 1, 2001)
+    found = differentiate(t, y, strength=strength, at=at)
+    hidden = np.square(found.error) - np.square(found.root).sum(axis=1)
+    hidden = np.sqrt(np.maximum(hidden, 0))
+    assert np.abs(np.diff(hidden)).max() < 0.01 * hidden.max()
+
+
 @pytest.mark.parametrize("strength", [1e-6, 1e-4, 1e-2])
 def test_what_ends_hide_of_a_parabola(strength):
     """Without noise the derivative of t²/2 misses 0 and 1 at the ends by what is said to be hidden,
@@ -324,7 +337,8 @@ def test_informative_records_and_resolution():
         ({"error": np.tri(9)}, "this is not symmetric"),
         ({"error": np.full((9, 9), np.inf)}, "error must be finite"),
         ({"at": [np.nan]}, "at must be"),
-        ({"at": [20.0]}, "at must be"),
+        ({"at": [20.0]}, r"at must be \(N,\) times within \[0, 8\], got 20"),
+        ({"at": 2.0}, r"got shape \(\); for one, \[time\]"),
         ({"times": np.zeros(9)}, "times must strictly increase"),
         ({"values": np.full(9, np.nan)}, "must be finite"),
         ({"values": np.ones(4)}, "must be of one shape"),
@@ -334,6 +348,12 @@ def test_bad_input(change, message):
     arguments = {"times": np.arange(9.0), "values": np.arange(9.0) ** 2, **change}
     with pytest.raises(ValueError, match=message):
         differentiate(**arguments)
+
+
+@pytest.mark.parametrize("strength", [None, True, [1.0]])
+def test_a_strength_that_is_no_number(strength):
+    with pytest.raises(TypeError, match="strength must be a number or one of"):
+        differentiate(np.arange(9.0), np.arange(9.0) ** 2, strength=strength)
 
 
 def test_covariances_that_are_symmetric_but_for_rounding():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from igfast.analysis import split_tuning
+from igfast.analysis.split import split_length
 from igfast.analysis.split_cells import first_cells, merge_sparse, pairs_of_cells, roots
 from igfast.analysis.split_corners import corners
 from igfast.analysis.split_errors import Variance, variance_of_lengths, variance_of_products
@@ -190,6 +192,29 @@ def test_a_mode_that_noise_turns_is_no_stronger_than_the_first():
     as_strong = np.sqrt(1 + 2**2) - 1
     assert modes_of([1e-9], 1.0).seen == pytest.approx(2.5 * as_strong)
     assert modes_of([1.0], 1.0).seen == pytest.approx(2.5 * as_strong)
+
+
+@pytest.mark.parametrize("seed", [21, 157])
+def test_few_modes_are_looked_at_only_where_there_are_few(seed, monkeypatch):
+    """Two splits that see five and eight modes: six, which looking at six would make five."""
+    rng = np.random.default_rng(seed)
+    splits, records = int(rng.choice([2, 4])), int(rng.integers(20, 50))
+    cells, count = int(rng.choice([24, 40])), int(rng.integers(6, 14))
+    sizes = rng.uniform(0.1, 0.4) * np.exp(-np.arange(count) / rng.uniform(1.5, 6))
+    t, x = np.linspace(0, 1, records), (np.arange(cells) + 0.5) / cells
+    density = np.ones((records, cells))
+    for mode, size in enumerate(sizes):
+        swing = np.sin((mode + 1) * rng.uniform(2, 8) * t + mode)
+        density += size * swing[:, None] * np.cos(np.pi * (mode + 1) * x)
+    density = np.maximum(density, 0.01)
+    density /= density.sum(axis=1, keepdims=True)
+    n = int(10 ** rng.uniform(3, 5.5))
+    counts = np.array([[rng.multinomial(n, p) for _ in range(splits)] for p in density])
+    found = split_length(range(records), counts, np.zeros((records, splits, 2)))
+    monkeypatch.setattr(split_tuning, "FEW_MODES", split_tuning.MOST_MODES)
+    every = split_length(range(records), counts, np.zeros((records, splits, 2)))
+    assert found.rank == every.rank >= 6
+    np.testing.assert_allclose(found.length, every.length, rtol=1e-9, atol=1e-12)
 
 
 def test_a_kink_that_moves_is_seen_beyond_the_modes():

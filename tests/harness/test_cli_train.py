@@ -64,6 +64,14 @@ def test_resume_continues_and_takes_no_other_options(run: Path) -> None:
     assert "leave out --learning-rate, --seed" in message
 
 
+def test_a_report_never_takes_the_place_of_its_run(tmp_path: Path) -> None:
+    target = tmp_path / "run.html"
+    message = error_of("train", *[one for one in SMALL if one != "--no-report"], "-o", target)
+    assert f"output='{target}' is where the report goes" in message
+    assert "--no-report" in message
+    assert not target.exists()
+
+
 def test_overwrite_replaces_a_run_and_nothing_else(run: Path, tmp_path: Path) -> None:
     message = error_of("train", *SMALL, "--output", run)
     assert f"--resume {run}" in message

@@ -217,6 +217,11 @@ def test_missing_matplotlib_names_the_extra(drift, tmp_path, monkeypatch):
 def test_bad_targets_and_empty_runs(drift, tmp_path):
     with pytest.raises(ValueError, match="is a folder; name the HTML file"):
         drift.report(tmp_path)
+    run = tmp_path / "run.html"
+    RunWriter(run, config={}).close()
+    with pytest.raises(ValueError, match="holds a run, or another database"):
+        igfast.report.write_report(drift, run)
+    assert igfast.open(run).layers == ()
     RunWriter(tmp_path / "empty.igf", config={}).close()
     with pytest.raises(ValueError, match="the run holds no record"):
         igfast.open(tmp_path / "empty.igf").report(tmp_path / "empty.html")

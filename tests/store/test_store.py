@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import igfast
-from igfast.store import APPLICATION_ID, RunReader, RunWriter, StoreError, opening
+from igfast.store import APPLICATION_ID, RunReader, RunWriter, StoreError, opening, reader
 from igfast.store.schema import SCHEMA_VERSION
 
 from .runs import ARRAYS, GRIDS, assert_same, define, histograms, write_run
@@ -97,8 +97,9 @@ def test_running_measures_of_some_layers_and_steps(tmp_path):
         some = run.running("param", chosen, ["a.bias", 0])
         for name, values in every.items():
             np.testing.assert_array_equal(some[name], values[chosen // 7][:, [1, 0]])
-        with pytest.raises(StoreError, match="no longer holds step 8"):
-            run.running("param", np.array([7, 8]))
+        for of_steps in (run.running, run.moments):
+            with pytest.raises(ValueError, match="'param' was not recorded at 8"):
+                of_steps("param", np.array([7, 8]))
 
 
 def test_same_step_again_replaces(tmp_path):
@@ -169,6 +170,55 @@ def test_reading_while_writing(tmp_path):
             writer.rewind(0)
             with pytest.raises(StoreError, match=r"no longer holds step 1.*refresh"):
                 run.histogram("param", 1)
+
+
+def test_two_trajectories_are_not_mixed(tmp_path):
+    """Steps that were recorded again since the run was opened: all of the first, or an error."""
+    path = tmp_path / "run.igf"
+    first, second = (histograms({"w": np.full(9, v)}, GRIDS["automatic"]) for v in (1.0, 2.0))
+    with RunWriter(path, config={}, histograms="all") as writer:
+        writer.define_layers("param", ["w"], [(9,)], ["float64"])
+        for step in range(150):
+            writer.write_record(step, 100.0 + step, {"param": first})
+        with RunReader(path) as run:
+            series = run.histogram_series("param")
+            started = iter(series)
+            assert_same(next(started), first[0])
+            writer.rewind(3)
+            for step in range(4, 150):
+                writer.write_record(step, 900.0 + step, {"param": second})
+            with pytest.raises(StoreError, match=r"no longer holds step \d+ as it was"):
+                list(started)
+            with pytest.raises(StoreError, match="step 4 as it was"):
+                run.histogram("param", 4)
+            with pytest.raises(StoreError, match="step 4 as it was"):
+                run.moments("param")
+            assert_same(series[3], first[0])
+            run.refresh()
+            assert_same(run.histogram("param", 4), second[0])
+            writer.rewind(10)
+            run.refresh()
+            with pytest.raises(IndexError, match="record 11 of 'param' is out of range"):
+                list(series)
+
+
+def test_rows_are_read_as_memory_allows(tmp_path, monkeypatch):
+    """One by one where a row is larger than a query's share; the same records."""
+    path = tmp_path / "run.igf"
+    write_run(path, steps=range(100))
+    fetched = []
+    for most in (reader.MOST_BYTES, 1):
+        monkeypatch.setattr(reader, "MOST_BYTES", most)
+        with RunReader(path) as run:
+            queries = []
+            run._db.set_trace_callback(queries.append)
+            records = list(run.histogram_series("param"))
+            fetched.append(sum("FROM histograms" in query for query in queries))
+            run._db.set_trace_callback(None)
+            assert len(records) == 100
+            for index in (0, 1, 63, 99):
+                assert_same(records[index], run.histogram("param", index))
+    assert fetched == [3, 100]
 
 
 def test_wrong_use_of_the_writer(tmp_path):
