@@ -19,7 +19,7 @@ Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
 
-MOST_BYTES = 256 << 20  # of decoded records, and again of series
+MOST_BYTES = 256 << 20  # of decoded records, and again of series, and of common grids
 
 
 class _Part:
@@ -51,6 +51,7 @@ class Records:
         self._series: dict[tuple[str, str], list[LayerSeries]] = {}
         self._series_bytes = 0
         self._commons: dict[tuple[str, str], Common] = {}
+        self._commons_bytes = 0
         self._moments: dict[str, dict[str, NDArray[Any]]] = {}
 
     def histograms(self, layer: str, quantity: str) -> list[Histogram]:
@@ -63,7 +64,7 @@ class Records:
             known = self._source.layers(quantity)
             if not len(self._source.steps_of(quantity)):
                 return []
-            if self._room(known[0], quantity) >= len(known):
+            if self._room(quantity) >= len(known):
                 records = self._part_with(known[0], quantity).records
                 pooled = [record.select(rows).pooled(layer) for record in records]
             else:
@@ -83,7 +84,7 @@ class Records:
             return part
         first, names = self._row(layer, quantity), self._source.layers(quantity)
         self._part = None  # before the next one takes its memory
-        chosen = names[first : first + self._room(layer, quantity)]
+        chosen = names[first : first + self._room(quantity)]
         if chosen == names:
             records = list(self._source.histogram_series(quantity))
         else:
@@ -91,11 +92,11 @@ class Records:
         self._part = _Part(quantity, chosen, records)
         return self._part
 
-    def _room(self, layer: str, quantity: str) -> int:
-        """Layers like this one whose decoded records memory is meant for, at least one."""
-        series = self._source.histogram_series(quantity, [layer])
+    def _room(self, quantity: str) -> int:
+        """Layers whose decoded records memory is meant for, at least one."""
+        series, layers = self._source.histogram_series(quantity), self._source.layers(quantity)
         size = sum(_size(record) for record in series[:1]) * len(series)
-        return max(1, MOST_BYTES // max(size, 1))
+        return max(1, MOST_BYTES * len(layers) // max(size, 1))
 
     def _row(self, layer: str, quantity: str) -> int:
         names = self._source.layers(quantity)
@@ -149,7 +150,12 @@ class Records:
             records = self.histograms(layer, quantity)
             if not records:
                 raise ValueError(f"the run holds no record of {quantity!r} yet")
-            self._commons[key] = analysis.common(records)
+            found = analysis.common(records)
+            while self._commons and self._commons_bytes + found.counts.nbytes > MOST_BYTES:
+                oldest = self._commons.pop(next(iter(self._commons)))
+                self._commons_bytes -= oldest.counts.nbytes
+            self._commons[key] = found
+            self._commons_bytes += found.counts.nbytes
         return self._commons[key]
 
     def stacked(self, layer: str, quantity: str) -> Histogram:

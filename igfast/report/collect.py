@@ -186,10 +186,11 @@ def moved(run: Trajectory, quantity: str, tell: Tell = silent) -> Motion:
     members = run.pooled(quantity)
     every = (*layers, *_pooled(layers, members))
     estimator = "split" if histograms[0].splits > 2 else "hellinger"
-    rows = []
+    rows, grids = [], []
     for number, layer in enumerate(every, 1):
         tell(f"measuring {quantity}, {layer.name} ({number} of {len(every)})")
         rows.append(_row(run, quantity, layer, estimator))
+        grids.append(str(run.common(layer.name, quantity)))
     columns: dict[str, Any] = {name: np.stack([row[name] for row in rows], -1) for name in rows[0]}
     motion = Motion(
         quantity=quantity,
@@ -198,7 +199,7 @@ def moved(run: Trajectory, quantity: str, tell: Tell = silent) -> Motion:
         steps=np.asarray(run.steps_of(quantity), np.int64),
         estimator=estimator,
         great_circle=np.full(len(every), np.nan),
-        grids=tuple(str(run.common(layer.name, quantity)) for layer in every),
+        grids=tuple(grids),
         **columns,
         **counted(histograms, layers, tuple(members.values())),
     )
