@@ -3,7 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/length_accuracy.py [--seeds TIMES] [--jobs N]
 
 writes benchmarks/results/length_accuracy.json and length_accuracy.md as it goes: half an hour on
-two cores (--jobs 2). Started again, it goes on where it ended, unless the estimator or a process has changed.
+two cores (--jobs 2). Started again, it goes on where it ended, unless the estimator or a process
+has changed.
 With --tables it writes the tables into docs/length.md, of what has been measured.
 """
 
