@@ -30,6 +30,11 @@ class HistogramSeries(Sequence[Histogram]):
     def __getitem__(self, index: int | slice) -> Histogram | list[Histogram]:
         if isinstance(index, slice):
             return list(self._at(range(self._count)[index]))
+        if not -self._count <= index < self._count:
+            raise IndexError(
+                f"record {index} of {self._quantity!r} is out of range: there are {self._count} "
+                "with histograms"
+            )
         return next(self._at([range(self._count)[index]]))
 
     def __iter__(self) -> Iterator[Histogram]:

@@ -194,6 +194,9 @@ def test_two_trajectories_are_not_mixed(tmp_path):
             with pytest.raises(StoreError, match="step 4 as it was"):
                 run.moments("param")
             assert_same(series[3], first[0])
+            for index in (150, -151):
+                with pytest.raises(IndexError, match=f"record {index} of 'param' is out of range"):
+                    series[index]
             run.refresh()
             assert_same(run.histogram("param", 4), second[0])
             writer.rewind(10)
