@@ -36,16 +36,23 @@ def layer_names(run: Trajectory, quantity: str) -> tuple[str, ...]:
     return (*run.histograms(quantity)[0].names, *run.pooled(quantity))
 
 
-def curves(run: Trajectory, quantity: str, estimator: str) -> dict[str, NDArray[Any]]:
+def curves(
+    run: Trajectory,
+    quantity: str,
+    estimator: str,
+    tell: Callable[[str], None] = lambda text: None,
+) -> dict[str, NDArray[Any]]:
     """Every curve of a run as (T, L) arrays, the rows of ``layer_names``.
 
     Γ in 1/step, L dimensionless, both with standard errors (NaN where the estimator has none);
     H normalized, C in [0, 1]; then the fields of :class:`igfast.Moments`, where they were recorded.
+    ``tell`` is called with a line on every layer, for people who wait.
     """
     names = layer_names(run, quantity)
     records = len(run.histograms(quantity))
     found = {name: np.full((records, len(names)), np.nan) for name in CURVES}
     for index, layer in enumerate(names):
+        tell(f"measuring {quantity}, {layer} ({index + 1} of {len(names)})")
         velocity, velocity_error = run.velocity(layer, estimator, quantity, error=True)
         length, length_error = run.length(layer, estimator, quantity, error=True)
         found["velocity"][1:, index] = velocity

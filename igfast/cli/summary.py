@@ -14,6 +14,7 @@ from igfast.cli.terminal import print_table, telling
 from igfast.export import curves, layer_names
 from igfast.printing import printable
 from igfast.report.collect import LEAST_LIMITED, moved, scrutinized
+from igfast.report.counted import Tell, silent
 from igfast.report.scrutiny import growth_of, onset_sentence, scrutinize
 from igfast.report.windows import window_ends
 from igfast.store import RunReader
@@ -34,8 +35,10 @@ def print_summary(run: Trajectory, console: Console) -> None:
     if _recorded(run) is None:
         console.print("the run holds no record yet", highlight=False)
     else:
-        with telling():
-            table, lines = layer_table(run), growth_lines(run)
+        with telling() as tell:
+            table = layer_table(run, tell)
+            tell("looking for transitions")
+            lines = growth_lines(run)
         print_table(table, console)
         for line in lines:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -103,7 +106,7 @@ def size_lines(path: Path) -> list[str]:
     return lines
 
 
-def layer_table(run: Trajectory) -> Table:
+def layer_table(run: Trajectory, tell: Tell = silent) -> Table:
     """Γ, H and C at the first and the last record, and the length L between them.
 
     Of every layer, of module groups and the model.
@@ -123,7 +126,7 @@ def layer_table(run: Trajectory) -> Table:
         raise ValueError("the run holds no record yet")
     first, steps = run.histograms(quantity)[0], run.steps_of(quantity)
     estimator = "split" if first.splits > 2 else "hellinger"
-    found = curves(run, quantity, estimator)
+    found = curves(run, quantity, estimator, tell)
     table = Table(
         title=f"{len(steps)} records, steps {steps[0]:,} to {steps[-1]:,}",
         caption=f"first→last; L: {estimator} estimator, Γ: its slope over the first and the last "

@@ -214,6 +214,37 @@ def test_missing_matplotlib_names_the_extra(drift, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_those_who_wait_are_told_of_every_layer(drift, tmp_path):
+    told = []
+    igfast.report.write_report(drift, tmp_path / "report.html", told.append)
+    names = [*drift.layers, *drift.pooled()]
+    measured = [
+        f"measuring param, {name} ({number} of {len(names)})"
+        for number, name in enumerate(names, 1)
+    ]
+    assert told[: len(names)] == measured
+    scrutinized = [line for line in told if line.startswith("sampling and L(τ), ")]
+    assert scrutinized[0].endswith(f"(1 of {len(scrutinized)})")
+    assert told[-2:] == ["looking for transitions", "drawing"]
+
+
+def test_who_stops_a_report_keeps_the_last_one(drift, tmp_path, monkeypatch):
+    """Page and data files belong together: nothing is written before all is drawn."""
+    target = tmp_path / "report.html"
+    drift.report(target)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("igfast.report.page.render_page", stopped)
+    other = igfast.Trajectory.from_histograms(drift.steps[:3], drift.histograms()[:3])
+    with pytest.raises(KeyboardInterrupt):
+        other.report(target)
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after == before
+
+
 def test_bad_targets_and_empty_runs(drift, tmp_path):
     with pytest.raises(ValueError, match="is a folder; name the HTML file"):
         drift.report(tmp_path)
