@@ -144,7 +144,7 @@ class RunReader(RunFile):
         dict
             (T', L) arrays by the names of the fields of ``Moments``.
         """
-        wanted = self._recorded_at(quantity, steps, self.moment_steps(quantity))
+        wanted = self.moment_steps(quantity) if steps is None else self._among(quantity, steps)
         rows = self._rows(quantity, layers)
         whole = np.empty((len(wanted), len(INTEGER_FIELDS), len(rows)), np.int64)
         real = np.empty((len(wanted), len(FLOAT_FIELDS), len(rows)))
@@ -186,7 +186,7 @@ class RunReader(RunFile):
             (T', L) arrays by the names of the fields of :class:`igfast.analysis.online.Running`,
             with the precision of float32.
         """
-        wanted = self._recorded_at(quantity, steps, self.recorded_steps(quantity))
+        wanted = self.recorded_steps(quantity) if steps is None else self._among(quantity, steps)
         rows = self._rows(quantity, layers)
         values = np.empty((len(wanted), len(RUNNING_FIELDS), len(rows)))
         identity = self._identity(self._known(quantity))
@@ -264,12 +264,10 @@ class RunReader(RunFile):
             for step in batch:
                 yield found.pop(step)[1:]
 
-    def _recorded_at(self, quantity: str, steps: Int | None, there: Int) -> Int:
-        """Steps as asked for, by default all that are there."""
-        if steps is None:
-            return there
+    def _among(self, quantity: str, steps: Int) -> Int:
+        """Steps as asked for, all of them among those that were recorded."""
         wanted = np.asarray(steps)
-        missing = wanted[~np.isin(wanted, there)]
+        missing = wanted[~np.isin(wanted, self.recorded_steps(quantity))]
         if len(missing):
             raise ValueError(
                 f"steps: {quantity!r} was not recorded at {missing[0]}; take some of "
