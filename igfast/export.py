@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .printing import Tell, silent
 from .summary import FIELDS, pool
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def curves(
     run: Trajectory,
     quantity: str,
     estimator: str,
-    tell: Callable[[str], None] = lambda text: None,
+    tell: Tell = silent,
 ) -> dict[str, NDArray[Any]]:
     """Every curve of a run as (T, L) arrays, the rows of ``layer_names``.
 

@@ -1,6 +1,10 @@
-"""Names from a run file as terminals and pictures may show them."""
+"""What people are shown: names as terminals and pictures may show them, and what is being done."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+
+Tell = Callable[[str], None]  # is told what is being measured or drawn
 
 # A terminal obeys them, and SVG has no place for them: controls; what turns the direction of
 # writing, hides in it or ends a line.
@@ -25,3 +29,7 @@ def printable(text: str) -> str:
     'layer�[2J'
     """
     return text.translate(_CONTROLS)
+
+
+def silent(text: str) -> None:
+    """Tell nobody."""

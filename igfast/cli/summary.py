@@ -12,9 +12,8 @@ from rich.table import Table
 
 from igfast.cli.terminal import print_table, telling
 from igfast.export import curves, layer_names
-from igfast.printing import printable
+from igfast.printing import Tell, printable, silent
 from igfast.report.collect import LEAST_LIMITED, moved, scrutinized
-from igfast.report.counted import Tell, silent
 from igfast.report.scrutiny import growth_of, onset_sentence, scrutinize
 from igfast.report.windows import window_ends
 from igfast.store import RunReader

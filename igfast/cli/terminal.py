@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from igfast.printing import printable
+from igfast.printing import Tell, printable
 
 PIPE_WIDTH = 120
 
@@ -24,7 +24,7 @@ def console_for(*, stderr: bool = False) -> Console:
 
 
 @contextmanager
-def telling(text: str = "measuring") -> Iterator[Callable[[str], None]]:
+def telling(text: str = "measuring") -> Iterator[Tell]:
     """A line in the terminal on what is being done, while it is; nothing in a pipe."""
     with console_for(stderr=True).status(f"{text} ...") as shown:
         yield lambda now: shown.update(f"{escape(printable(now))} ...")

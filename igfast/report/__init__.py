@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igfast.report.counted import Tell, silent
+from igfast.printing import Tell, silent
 
 if TYPE_CHECKING:
     from igfast.trajectory import Trajectory

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from igfast.report.counted import Densities, Float, Int, Layer, Tell, counted, silent, spread
+from igfast.printing import Tell, silent
+from igfast.report.counted import Densities, Float, Int, Layer, counted, spread
 from igfast.report.scrutiny import Growth, Scrutiny, growth_of, scrutinize
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ import numpy as np
 
 from igfast.groups import MODEL
 from igfast.merging import equally_wide
+from igfast.printing import Tell, silent
 from igfast.report.collect import Motion, moved
-from igfast.report.counted import Float, Int, Tell, silent
+from igfast.report.counted import Float, Int
 from igfast.report.scrutiny import Growth, growth_of
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 T = TypeVar("T")
-Tell = Callable[[str], None]  # is told what is being measured or drawn
 
 MOST_LAYERS = 12  # panels of one figure; what is left out is said
 MOST_COLUMNS = 600  # records drawn in a heat map, about one per two pixels
@@ -83,10 +82,6 @@ class Densities:
         low, high = self.bulk()
         bins = int(np.clip(2.5 * max(self.numel, 1) ** (1 / 3), 12, most))
         return np.linspace(low, high, bins + 1)
-
-
-def silent(text: str) -> None:
-    """Tell nobody."""
 
 
 def spread(layers: Sequence[T], most: int = MOST_LAYERS) -> tuple[T, ...]:

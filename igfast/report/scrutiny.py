@@ -23,7 +23,8 @@ from igfast.analysis import (
     lag,
     overfitting_onset,
 )
-from igfast.report.counted import Float, Int, Layer, Tell, silent
+from igfast.printing import Tell, silent
+from igfast.report.counted import Float, Int, Layer
 
 if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
