@@ -33,6 +33,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "length.md"
 sys.path.insert(0, str(ROOT / "tests"))
 
+from analysis.blind_processes import BLIND  # noqa: E402
 from analysis.fresh_processes import FRESH, UNTOUCHED  # noqa: E402
 from analysis.held_out_processes import HELD_OUT  # noqa: E402
 from analysis.known_processes import KNOWN  # noqa: E402
@@ -42,8 +43,8 @@ from analysis.processes import Process  # noqa: E402
 from analysis.sceptical_processes import SCEPTICAL  # noqa: E402
 from analysis.unseen_processes import UNSEEN  # noqa: E402
 
-EVERY = {**KNOWN, **HELD_OUT, **UNSEEN, **FRESH, **UNTOUCHED, **LATER, **LAST, **SCEPTICAL}
-SHOWED = (*FRESH, *UNTOUCHED, *LATER, *SCEPTICAL)
+EVERY = {**KNOWN, **HELD_OUT, **UNSEEN, **FRESH, **UNTOUCHED, **LATER, **LAST, **SCEPTICAL, **BLIND}
+SHOWED = (*FRESH, *UNTOUCHED, *LATER, *SCEPTICAL, *BLIND)
 MARKS = {**dict.fromkeys(SHOWED, "*"), **dict.fromkeys(LAST, "†")}
 FEW = ("shift", "relaxation", "return", "Laplace scale", "circle", "far shift")
 SOME = (*FEW, "scale", "diffusion", "Student shift", "modes part", "half zeros", "beta drift")

@@ -17,6 +17,7 @@ from .paths import joined
 from .series import LayerSeries
 from .simple import PathEstimate
 from .split import split_length
+from .split_cells import of_one_value
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -108,12 +109,15 @@ class _Totals:
         self._steps = series.steps
         self._counts = _running(series.split_counts)
         self._outside = _running(series.split_outside)
+        self._one_value = None  # averages of offsets would not be exact
+        if series.offsets is not None:
+            self._one_value = of_one_value(series.split_counts, series.offsets)
 
     def smoothed(self, window: int) -> PathEstimate:
         """Estimate from averages over ``window`` + 1 records, fewer at the ends."""
         at, half = _windows(len(self._steps), window)
         counts, outside = (_average(total, at, half) for total in (self._counts, self._outside))
-        found = split_length(self._steps[at], counts, outside)
+        found = split_length(self._steps[at], counts, outside, one_value=self._one_value)
         length, error = (
             np.interp(self._steps, self._steps[at], values)
             for values in (found.length, found.standard_error)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import split_tuning as tuning
-from .split_cells import Roots, join_outside, merge_sparse, roots
+from .split_cells import Roots, join_outside, merge_sparse, of_one_value, roots
 from .split_corners import Corners, corners
 from .split_errors import (
     Variance,
@@ -96,6 +96,7 @@ def split_length(
     split_counts: ArrayLike,
     split_outside: ArrayLike,
     offsets: Float | None = None,
+    one_value: NDArray[np.bool_] | None = None,
 ) -> SplitLength:
     """Information length of a path, with its standard error.
 
@@ -108,7 +109,11 @@ def split_length(
     split_outside : (T, G, 2) array_like
         Under- and overflow.
     offsets : (T, G, B) float64, optional
-        Sums of positions in bins: they bound the motion of a layer that stays in its bins.
+        Sums of positions in bins: they bound the motion of a layer that stays in its bins, and
+        tell bins of one value.
+    one_value : (B,) bool, optional
+        Bins that hold elements of one value only, as of a lattice, between which nothing is lost;
+        by default those that ``offsets`` tell.
 
     Returns
     -------
@@ -134,21 +139,29 @@ def split_length(
     )
     if records < 2 or splits < 2 or not np.all(counts.sum(axis=-1) > 0):
         return _unmeasured(squared, total, outside)
-    return _measured(times, counts, offsets, squared, outside)
+    if one_value is None:
+        one_value = np.zeros(counts.shape[-1] - 2, dtype=np.bool_)
+        if offsets is not None:
+            one_value = of_one_value(split_counts, offsets)
+    return _measured(times, counts, offsets, np.pad(one_value, 1), squared, outside)
 
 
 def _measured(
     times: Float,
     counts: Float,
     offsets: Float | None,
+    one_value: NDArray[np.bool_],
     squared: tuple[Float, Float, Float],
     outside: float,
 ) -> SplitLength:
-    """From (T, G, B) counts of at least two records and two splits, none of them empty."""
+    """From (T, G, B) counts of at least two records and two splits, none of them empty.
+
+    With the two cells outside the bins, as ``one_value`` (B,).
+    """
     records, splits, _ = counts.shape
-    seen = _seen(counts, ends=False)
+    seen = _seen(counts, one_value, ends=False)
     if seen.modes.rank == 0:
-        seen = _seen(counts, ends=True)
+        seen = _seen(counts, one_value, ends=True)
     merged, curve, modes = seen.merged, seen.curve, seen.modes
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)
@@ -216,8 +229,8 @@ class _Seen:
     modes: Modes
 
 
-def _seen(counts: Float, ends: bool) -> _Seen:
-    merged, apart = merge_sparse(counts, ends)
+def _seen(counts: Float, one_value: NDArray[np.bool_], ends: bool) -> _Seen:
+    merged, apart = merge_sparse(counts, one_value, ends)
     curve = roots(merged)
     at = records_for_pace(len(counts))
     few = curve.select(at)

@@ -25,8 +25,8 @@ class Roots:
         Of the elements of each split, p itself.
     others : (G, T, B) float64
         For each split, of the pooled other splits.
-    noise : (G−1, T, B) float64
-        Orthonormal contrasts between the splits: no motion, the noise of G−1 pooled splits.
+    noise : (G, T, B) float64
+        What each split has beside the mean of all: no motion, as large as the noise of ``others``.
     one : float
         Variance of one of ``others``: of a root of a count, over their number of elements.
     """
@@ -53,11 +53,32 @@ def join_outside(split_counts: ArrayLike, split_outside: ArrayLike) -> Float:
     return np.concatenate([outside[..., :1], counts, outside[..., 1:]], axis=-1)
 
 
-def merge_sparse(counts: Float, ends: bool = False) -> tuple[Float, Bool]:
+def of_one_value(counts: ArrayLike, offsets: Float) -> Bool:
+    """(B,) whether all elements of a bin are equal in all records, as on a lattice.
+
+    Of (T, G, B) counts and sums of positions in bins, whose digits are exact: those of different
+    elements are the same by chance once in 256 times.
+    """
+    inside = np.asarray(counts)
+    equal = inside.sum(axis=1).max(axis=0) >= tuning.TELLS_ONE_VALUE
+    first = np.full(equal.shape, np.nan)
+    for held, sums in zip(inside, offsets, strict=True):  # most bins are out after the first record
+        at = np.flatnonzero(equal)
+        if not at.size:
+            break
+        held = held[:, at]
+        position = np.where(held > 0, sums[:, at] / np.maximum(held, 1), np.nan)
+        first[at] = np.where(np.isnan(first[at]), np.fmax.reduce(position, axis=0), first[at])
+        equal[at] = ((position == first[at]) | (held == 0)).all(axis=0)
+    return equal
+
+
+def merge_sparse(counts: Float, one_value: Bool, ends: bool = False) -> tuple[Float, Bool]:
     """(T, G, C) counts with neighboring cells joined until one record holds enough of each.
 
     And (C,) whether a cell is apart from the one before: where what is empty between them is as
-    wide as each of them, as between the few values of quantized elements.
+    wide as each of them, as between the few values of quantized elements; or where both are bins
+    of ``one_value`` (B,).
 
     With ``ends`` what lies beyond the first or the last record's least and largest elements is not
     joined with what lies within, be it as few as two elements in every split: of an edge that
@@ -76,6 +97,8 @@ def merge_sparse(counts: Float, ends: bool = False) -> tuple[Float, Bool]:
     last = np.maximum.reduceat(np.where(most > 0, at, -1), starts)
     wide, empty = last - first + 1, first[1:] - last[:-1] - 1
     apart = (empty > 0) & (empty >= np.maximum(wide[1:], wide[:-1]))
+    single = one_value[first] & (first == last)
+    apart |= single[1:] & single[:-1]
     return np.add.reduceat(counts, starts, axis=-1), np.concatenate([[True], apart])
 
 
@@ -112,7 +135,7 @@ def first_cells(most: Float, least: float) -> NDArray[np.intp]:
 
 
 def roots(counts: Float) -> Roots:
-    """Points of splits, of the other splits, and of contrasts between splits."""
+    """Points of splits, of the other splits, and of what a split has beside all of them."""
     splits = counts.shape[1]
     total = counts.sum(axis=-1, keepdims=True)
     pooled, pooled_total = counts.sum(axis=1), total.sum(axis=1)
@@ -120,9 +143,9 @@ def roots(counts: Float) -> Roots:
     others = np.stack(
         [_root(pooled - counts[:, g], pooled_total - total[:, g]) for g in range(splits)]
     )
-    basis = np.concatenate([np.ones((splits, 1)), np.eye(splits)[:, : splits - 1]], axis=1)
-    contrasts = np.linalg.qr(basis)[0][:, 1:] / np.sqrt(splits - 1)
-    noise = np.tensordot(contrasts.T, own, axes=(1, 1))
+    # a difference to the mean of G has 1 − 1/G of the noise of one, a mean of G − 1 has 1/(G−1)
+    noise = (own - own.mean(axis=1, keepdims=True)).transpose(1, 0, 2) * np.sqrt(splits)
+    noise = np.ascontiguousarray(noise / (splits - 1))
     noise -= noise.mean(axis=1, keepdims=True)
     return Roots(
         own, counts / total, others, noise, float(splits / (splits - 1) / pooled_total.mean())
@@ -137,11 +160,15 @@ def _root(counts: Float, total: Float, of_none: float = tuning.ROOT_OF_NONE**2) 
 
 def products(before: Float, after: Float) -> Float:
     """(K, G, G) products Σ_b Δp_b^(g) Δp_b^(h) / p_b between (K, G, B) counts."""
-    middle = 0.5 * (_shares(before.sum(axis=1)) + _shares(after.sum(axis=1)))
-    change = (_shares(after) - _shares(before)) / np.sqrt(np.where(middle > 0, middle, 1.0))[
-        :, None
-    ]
+    change = changes(before, after)
     return np.asarray(change @ change.transpose(0, 2, 1))
+
+
+def changes(before: Float, after: Float) -> Float:
+    """(K, G, B) Δp/√p between counts, with p of all splits at the middle of the step."""
+    middle = 0.5 * (_shares(before.sum(axis=1)) + _shares(after.sum(axis=1)))
+    root = np.sqrt(np.where(middle > 0, middle, 1.0))
+    return np.asarray((_shares(after) - _shares(before)) / root[:, None])
 
 
 def _shares(counts: Float) -> Float:

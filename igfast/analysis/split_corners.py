@@ -86,7 +86,7 @@ def corners(
     if straight:
         bend, uneven = np.full_like(bend, np.nan), np.full_like(uneven, tuning.END_ERROR)
     within = np.minimum(chords * np.nan_to_num(bend), tuning.MOST_WITHIN)
-    uneven = np.where(within < tuning.MOST_WITHIN, uneven, tuning.END_ERROR)
+    uneven = np.maximum(uneven, (within / tuning.MOST_WITHIN) ** tuning.SURE_OF_BENDS)
     least, half = (np.maximum(h, _SMALL_ANGLE) for h in (circle, np.maximum(within / 2, circle)))
     gain = half / np.sin(half)
     sure = least / np.sin(least)
@@ -184,7 +184,7 @@ def _reversals(
     for at, (smooth, sudden) in within.items():
         alone = within.keys().isdisjoint(at + apart for apart in (-3, -2, 2, 3))
         share, error = tuning.SUDDEN if alone else tuning.SUDDEN_OF_MANY
-        fall = _fall(speeds, at)
+        fall = _fall(speeds, at, alone)
         share *= float(np.clip(1 - fall / tuning.FALL_OF_SUDDEN, 0.0, 1.0))
         around = slice(max(at - 1, 0), at + 2)
         hidden = smooth + share * sudden
@@ -223,16 +223,22 @@ def _hidden(start: float, stop: float, around: float, chord: float) -> tuple[flo
     return smooth, max(around - max(chord, 0.0) - smooth, 0.0)
 
 
-def _fall(speeds: Float, at: int) -> float:
+def _fall(speeds: Float, at: int, alone: bool) -> float:
     """How much faster it is two intervals from ``at`` than in the next ones, relatively.
 
-    −1 where it rests there, so that all is in two jumps.
+    Less what it goes on rising to the third, if no other reversal is near: so speed changes along
+    the path, without a turn. −1 where it rests there, so that all is in two jumps.
     """
-    near, outer = (
+    near, outer, far = (
         [float(speeds[i]) for i in (at - apart, at + apart) if 0 <= i < len(speeds)]
-        for apart in (1, 2)
+        for apart in (1, 2, 3)
     )
-    return float(np.mean(outer) / np.mean(near) - 1) if outer else 0.0
+    if not outer:
+        return 0.0
+    fall = float(np.mean(outer) / np.mean(near) - 1)
+    if alone and far and fall > 0 and np.mean(outer) > 0:
+        fall = max(fall - max(float(np.mean(far) / np.mean(outer) - 1), 0.0), 0.0)
+    return fall
 
 
 def _angles(chords: Float, turned: Float, single: Bool) -> tuple[Float, Float]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import split_tuning as tuning
-from .split_cells import products
+from .split_cells import changes, products
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -142,8 +142,9 @@ def _clear(lengths: Float, start: int) -> int:
 def unresolved_motion(counts: Float, merged: Float, strides: Int, offsets: Float | None) -> Float:
     """(T,) running error of stretches in which nothing moves clearly (``strides`` 0).
 
-    Half of what the displacement over a stretch may be: √(cross product + 2 errors), and what a
-    single element adds that changes its cell. Motion to and fro within a stretch is not bounded.
+    Half of what the displacement over a stretch may be: √(cross product + 2 errors), or all of what
+    a few elements do, of which no two splits have enough to tell noise; and what a single element
+    adds that changes its cell. Motion to and fro within a stretch is not bounded.
 
     Parameters
     ----------
@@ -162,9 +163,8 @@ def unresolved_motion(counts: Float, merged: Float, strides: Int, offsets: Float
             inside = None if offsets is None else offsets[stretch].sum(axis=1)
             found[start + 1 :] += _frozen(counts[start].sum(axis=0), inside)
             continue
-        found[start + 1 :] += np.sqrt(
-            _hidden(merged[start : stop + 1]) + one_element(counts[start].sum(axis=0)) ** 2
-        )
+        hidden = max(_hidden(merged[stretch]), _hidden_by_few(counts[stretch]))
+        found[start + 1 :] += np.sqrt(hidden + one_element(counts[start].sum(axis=0)) ** 2)
         if merged.shape[-1] < tuning.FEWEST_CELLS:  # too few to tell noise: all that is seen
             everything = products(counts[start : start + 1], counts[stop : stop + 1])
             found[start + 1 :] += np.sqrt(max(everything.sum(), 0.0)) / counts.shape[1]
@@ -186,6 +186,25 @@ def _hidden(counts: Float) -> float:
         squared, error = apart.sum() / pairs, np.sqrt(2 * np.square(apart).sum()) / pairs
         if parts == 1 or squared > tuning.CLEAR_TO_AND_FRO * error:
             found = max(found, (len(at) - 1) * (max(squared, 0.0) + 2 * error))
+    return 0.25 * found
+
+
+def _hidden_by_few(counts: Float) -> float:
+    """As :func:`_hidden`, of (T, G, B) counts in all cells between which few elements change.
+
+    Their motion is taken for motion of the layer, since products of splits cannot tell it from
+    noise, and wide cells hold it: along the way through as many equal parts as there are.
+    """
+    last, found = len(counts) - 1, 0.0
+    splits, elements = counts.shape[1], float(counts[0].sum())
+    most = min(tuning.FEW_OF_SPLIT * splits, tuning.FEW_OF_ALL * elements)
+    for parts in (1, *tuning.PARTS_OF_PATH):
+        at = np.unique(np.linspace(0, last, parts + 1).round().astype(np.int64))
+        pooled = counts[at].sum(axis=1, keepdims=True)
+        moved = 0.5 * np.abs(np.diff(pooled[:, 0], axis=0)).sum(axis=-1)
+        if moved.max() <= most:
+            squared = np.square(changes(pooled[:-1], pooled[1:])).sum()
+            found = max(found, (len(at) - 1) * float(squared))
     return 0.25 * found
 
 

@@ -29,8 +29,8 @@ class Modes:
         Orthonormal columns.
     overlap : (G, R) float64
         Squared cosine between an estimated mode and the true one.
-    noise : (G−1, R, B) float64
-        What turns modes away from the true ones, up to its size: contrasts between splits.
+    noise : (G, R, B) float64
+        What turns modes away from the true ones, up to its size: of one split beside the others.
     values : (R,) float64
         Singular values in the order in which modes were found, mean over splits.
     limit : float
@@ -120,7 +120,7 @@ def main_modes(curve: Roots) -> Modes:
 
 @dataclass(frozen=True)
 class _Paths:
-    """Paths (G, T, B) of pooled other splits and contrasts (G−1, T, B), times roots of weights.
+    """Paths (G, T, B) of pooled other splits and noise (G, T, B), times roots of weights.
 
     ``shape`` (B,), the mean of all roots.
     """
@@ -147,7 +147,7 @@ def _weighted(part: Float, weights: Float) -> Float:
 def _searched(seen: _Paths, searches: tuple[tuple[int, float], ...]) -> Modes:
     """Modes of one search after the other."""
     splits, _, cells = seen.paths.shape
-    nothing = np.zeros((splits, cells, 0)), np.zeros((splits, 0)), np.zeros((splits - 1, 0, cells))
+    nothing = np.zeros((splits, cells, 0)), np.zeros((splits, 0)), np.zeros((splits, 0, cells))
     modes = Modes(*nothing, np.zeros(0), 0.0, 0.0)
     for joined, least in searches:
         if joined > 1 and cells < tuning.LEAST_CELLS_JOINED * joined:
@@ -245,7 +245,7 @@ def _rest(seen: _Paths, modes: Modes, joined: int, count: int) -> _Rest:
         rest, noise = (np.add.reduceat(part * weight, starts, axis=-1) for part in (rest, noise))
     if modes.rank:
         rest = rest - (seen.paths @ directions) @ inside
-        noise = noise - (seen.noise @ directions[0]) @ inside[0]
+        noise = noise - (seen.noise @ directions) @ inside
     triples = leading(rest, count)
     return _Rest(*triples, noise, weight, joined, *squared_overlap(*triples, noise))
 
@@ -255,7 +255,7 @@ def _with(modes: Modes, rest: _Rest, rank: int, least: float) -> Modes:
     cells = modes.directions.shape[1]
     new = np.repeat(rest.right[..., :rank], rest.joined, axis=1)[:, :cells] * rest.weight[:, None]
     kept = np.maximum(rest.shares[:, :rank], least)
-    rows = np.matmul(rest.left[0, :, :rank].T, rest.noise)
+    rows = np.matmul(rest.left[..., :rank].transpose(0, 2, 1), rest.noise)
     rows = np.repeat(rows, rest.joined, axis=2)[..., :cells] * rest.weight
     return replace(
         modes,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .split_cells import join_outside, products
+from .split_cells import changes, join_outside
 
 Float = NDArray[np.float64]
 
+_OF_CELLS = 2.0  # variance of a sum over cells over that of independent ones
 _CHUNK = 1 << 22  # float64 numbers that are worked on at a time: 32 MB
 
 
@@ -19,10 +20,10 @@ def split_velocity_squared(
 
     Γ²Δt² = mean over g ≠ h of Σ_b Δp_b^(g) Δp_b^(h) / p_b with p at the middle of the step. Jitter
     is independent between splits, so it does not add to the product. Error by the jackknife over
-    splits, which counts twice what belongs to pairs of them: it is 1.5 to 1.8 times the scatter,
-    of two splits 5 to 8 times, whose only product is judged by its size and the floor. The floor
-    is √(pooled square − cross product), which is measured, not assumed: the elements are the same
-    at both times.
+    splits, which counts twice what belongs to pairs of them: it is 1.5 to 1.8 times the scatter.
+    Of two splits there is one product: it is a sum over cells, and so is its variance, twice that
+    of independent cells, since what leaves one enters the next. The floor is √(pooled square −
+    cross product), which is measured, not assumed: the elements are the same at both times.
 
     Parameters
     ----------
@@ -47,20 +48,24 @@ def split_velocity_squared(
     size = max(1, _CHUNK // (splits * cells))
     for low in range(0, records - 1, size):
         part = counts[low : low + size + 1]
-        result[:, low : low + size] = _from_products(products(part[:-1], part[1:]))
+        result[:, low : low + size] = _from_changes(changes(part[:-1], part[1:]))
     interval = np.diff(np.asarray(steps, dtype=np.float64))
     return result[0] / interval**2, result[1] / interval**2, result[2] / interval
 
 
-def _from_products(matrix: Float) -> Float:
-    """(3, K): cross product, its error, noise floor."""
-    splits = matrix.shape[1]
+def _from_changes(change: Float) -> Float:
+    """(3, K): cross product, its error, noise floor, of (K, G, B) changes."""
+    splits = change.shape[1]
+    matrix = change @ change.transpose(0, 2, 1)
     own = np.diagonal(matrix, axis1=1, axis2=2)
     total, trace = matrix.sum(axis=(1, 2)), own.sum(axis=1)
     cross = (total - trace) / (splits * (splits - 1))
     floor = np.sqrt(np.maximum(total / splits**2 - cross, 0.0))
-    if splits == 2:  # one product: its own size is all there is to judge it by
-        return np.stack([cross, np.abs(trace - total) / 2 + floor**2, floor])
+    if splits == 2:
+        # the variance of (v + x)(v + y), of normal noise x and y of equal variance, is the mean of
+        # a quarter of ((v + x)² − (v + y)²)²
+        apart = np.square(np.diff(np.square(change), axis=1)).sum(axis=(1, 2))
+        return np.stack([cross, np.sqrt(_OF_CELLS * apart / 4), floor])
     without = (total - trace)[:, None] - 2 * (matrix.sum(axis=2) - own)
     without /= (splits - 1) * (splits - 2)
     spread = np.square(without - without.mean(axis=1, keepdims=True)).sum(axis=1)

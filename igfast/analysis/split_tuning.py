@@ -3,7 +3,8 @@
 They were chosen on the processes of ``known_processes.py``, ``held_out_processes.py`` and
 ``unseen_processes.py`` in ``tests/analysis``; those of ``fresh_processes.py``,
 ``later_processes.py`` and ``sceptical_processes.py`` showed what was wrong; those of
-``last_processes.py`` changed nothing (``docs/length.md``).
+``last_processes.py`` changed nothing, those of ``blind_processes.py`` showed again what was wrong
+(``docs/length.md``).
 """
 
 from __future__ import annotations
@@ -91,6 +92,9 @@ HIDDEN_ERROR = 0.5
 MOST_HIDDEN = 2.0
 # Share of the length added for the noise in tangents that is its standard error.
 TANGENT_ERROR = 0.3
+# So many elements of a bin at one position in it are of one value: digits that are equal by chance,
+# one in 256 for each further element, are out of the question.
+TELLS_ONE_VALUE = 8
 # Pairs of cells lose so many times as much as cells do: at edges, and where densities are smooth.
 # Half of the loss is its standard error.
 LOSS_OF_PAIRS = (1.5, 4.0)
@@ -103,18 +107,20 @@ FEWEST_CELLS = 4
 
 # Angle per record above which the direction of the path is said to be lost.
 SMOOTH_TURN = 3.141592653589793 / 3
-# An arc between two records turns by no more than this.
+# An arc between two records turns by no more than this, and how sure that is what it turns by falls
+# as this power of it: at 45° an eighth of the length that is added is in doubt, at 90° all.
 MOST_WITHIN = 3.141592653589793 / 2
+SURE_OF_BENDS = 3
 # Cosine between the directions before and after an interval below which the path has turned round.
 REVERSED = -0.5
 # Share of what a sudden reversal may hide that is added, and that is its standard error: speed that
 # turns linearly within the interval hides a third of it. Within three intervals of another one the
 # chords do not tell a wave, which hides little, from a saw.
 SUDDEN = (0.6, 0.3)
-SUDDEN_OF_MANY = (0.25, 0.45)
+SUDDEN_OF_MANY = (0.25, 0.5)
 # How much chords fall toward a reversal where speed turns linearly over one interval and a half, so
 # that little is hidden, and over three, so that nothing is.
-FALL_OF_SUDDEN = 0.05
+FALL_OF_SUDDEN = 0.1
 FALL_OF_SMOOTH = 0.5
 # Speed beyond a reversal over that beside it, below which it may be two jumps with a rest between
 # them, which hides nothing: of two rests nothing is believed, and all is in doubt.
@@ -135,6 +141,11 @@ TRANSPORT_ERROR = 0.5
 # Cross products along parts of a path on which nothing is seen to move are taken for motion to and
 # fro, and so for an error, if together they are this many times their error.
 CLEAR_TO_AND_FRO = 2.0
+
+# Where no more elements than these change cells, of a split or of all, what they do is no noise
+# that splits could tell from motion.
+FEW_OF_SPLIT = 2.5
+FEW_OF_ALL = 0.002
 
 # A segment of the piecewise linear L ends where its length stands this many errors clear.
 CLEAR_SEGMENT = 4.0

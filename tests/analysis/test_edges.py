@@ -90,8 +90,9 @@ def test_cells_beyond_the_ends():
     first = np.array([0, 0, *[25] * 8, 0, 0])
     last = np.array([0, 1, 24, *[25] * 6, 23, 1, 1])
     counts = np.repeat(np.array([first, last])[:, None], 4, axis=1)
-    joined, _ = merge_sparse(counts)
-    apart, _ = merge_sparse(counts, ends=True)
+    none = np.zeros(12, bool)
+    joined, _ = merge_sparse(counts, none)
+    apart, _ = merge_sparse(counts, none, ends=True)
     assert joined[:, 0, -1].tolist() == [25, 25]
     assert apart[:, 0, -1].tolist() == [0, 2]
     assert apart[:, 0, 0].tolist() == [25, 25]

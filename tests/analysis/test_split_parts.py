@@ -7,7 +7,13 @@ import pytest
 
 from igfast.analysis import split_tuning
 from igfast.analysis.split import split_length
-from igfast.analysis.split_cells import first_cells, merge_sparse, pairs_of_cells, roots
+from igfast.analysis.split_cells import (
+    first_cells,
+    merge_sparse,
+    of_one_value,
+    pairs_of_cells,
+    roots,
+)
 from igfast.analysis.split_corners import corners
 from igfast.analysis.split_errors import Variance, variance_of_lengths, variance_of_products
 from igfast.analysis.split_following import follow
@@ -157,16 +163,38 @@ def test_cells_of_values_apart():
     """Values in bins 2, 12, 22; the density of bins 30 to 33 begins after a gap as well."""
     counts = np.zeros((3, 2, 34))
     counts[..., [2, 12, 22]], counts[..., 30:] = 500, 400
-    merged, apart = merge_sparse(counts)
+    merged, apart = merge_sparse(counts, np.zeros(34, bool))
     assert merged.shape[-1] == 7
     assert apart.tolist() == [True, True, True, True, False, False, False]
     assert pairs_of_cells(apart, 0).tolist() == [0, 1, 2, 3, 5]
     assert pairs_of_cells(apart, 1).tolist() == [0, 1, 2, 3, 4, 6]
 
 
+def test_bins_of_one_value():
+    """Ten elements and more at one position, of both splits and of all records; else a density."""
+    counts = np.full((3, 2, 6), 10)
+    counts[:, 1, 3] = counts[:2, :, 4] = 0
+    counts[..., 5] = 1
+    position = np.array([0.5, 0.25, 0.25, 0.75, 0.5, 0.5])
+    offsets = counts * position
+    offsets[2, 1, 1] += 1 / 256
+    offsets[2, :, 2] += 10 / 256
+    assert of_one_value(counts, offsets).tolist() == [True, False, False, True, True, False]
+
+
+def test_cells_of_one_value_are_apart():
+    """Cells 1 and 2 are two values of a lattice, 0 and 3 a density."""
+    counts = np.full((3, 2, 4), 500.0)
+    _, apart = merge_sparse(counts, np.array([False, True, True, False]))
+    assert apart.tolist() == [True, False, True, False]
+    counts[..., 2:] = 30  # joined, two values are a cell of both
+    _, apart = merge_sparse(counts, np.array([False, True, True, True]))
+    assert apart.tolist() == [True, False, False]
+
+
 def modes_of(values, following):
     """Modes of these singular values, and the next one."""
-    none = np.zeros((2, 5, 0)), np.zeros((2, len(values))), np.zeros((1, 0, 5))
+    none = np.zeros((2, 5, 0)), np.zeros((2, len(values))), np.zeros((2, 0, 5))
     return Modes(*none, np.array(values), 1.0, following)
 
 
