@@ -48,6 +48,7 @@ class Source(Protocol):
         layers: Sequence[str | int] | None = None,
     ) -> dict[str, Float]: ...
     def scalars(self) -> dict[str, tuple[Int, Float]]: ...
+    def close(self) -> None: ...
 
 
 class Memory:
@@ -158,3 +159,6 @@ class Memory:
             name: (np.asarray(steps, dtype=np.int64), np.asarray(values, dtype=np.float64))
             for name, (steps, values) in self._scalars.items()
         }
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -52,7 +52,9 @@ class Handover:
                 self._asked += 1
             else:
                 if self._waiting and not self._fits(job.size):
-                    self._changed.wait_for(lambda: self._fits(job.size))
+                    self._changed.wait_for(lambda: self._ended or self._fits(job.size))
+                    if self._ended:
+                        return False
                 self._waiting += job.size
             self._jobs.append(job)
             pressing = self._asked > 0 or self._waiting > GATHERED
@@ -83,6 +85,7 @@ class Handover:
         """Nothing more will be put."""
         with self._lock:
             self._ended = True
+            self._changed.notify_all()
             self._bell.ring(True)
 
     def count_lost(self, error: BaseException) -> None:

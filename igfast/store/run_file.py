@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import sqlite3
+import tempfile
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +26,12 @@ Int = NDArray[np.int64]
 Self = TypeVar("Self", bound="RunFile")
 
 
+def _close(db: sqlite3.Connection, copy: tempfile.TemporaryDirectory[str] | None) -> None:
+    db.close()
+    if copy is not None:
+        copy.cleanup()
+
+
 class RunFile:
     """Opens a run and reads its small tables; see :class:`RunReader`."""
 
@@ -31,7 +39,9 @@ class RunFile:
         self.path = Path(path)
         self._lock = threading.RLock()
         with database_errors(self.path, "opening"):
-            self._db, self._copy = open_read_only(self.path)
+            self._db, copy = open_read_only(self.path)
+        # also when nobody closes it, for the log of its writer stays as long
+        self._closing = weakref.finalize(self, _close, self._db, copy)
         try:
             self.refresh()
         except BaseException:
@@ -141,9 +151,7 @@ class RunFile:
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
-        if self._copy is not None:
-            self._copy.cleanup()
+        self._closing()
 
     def __enter__(self: Self) -> Self:
         return self

@@ -146,7 +146,7 @@ class Session:
         self._resumed_with = None
 
     def close(self) -> None:
-        """Close the file and leave a single plain one, unless a reader still has it open."""
+        """Close the file and leave a single plain one; beside a reader, also an empty log."""
         with self._lock:
             with contextlib.suppress(StoreError), self.transaction():
                 self._own("null")  # any process may go on
@@ -154,6 +154,7 @@ class Session:
             if self.journal == "wal" and self._inode == self._file_inode():
                 with contextlib.suppress(sqlite3.Error):  # every record is committed already
                     self.db.execute(f"PRAGMA busy_timeout={CLOSE_MILLISECONDS}")
+                    self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # a reader may idle
                     self.db.execute("PRAGMA journal_mode=DELETE")
             self.db.close()
             self.closed = True

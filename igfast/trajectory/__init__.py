@@ -106,7 +106,8 @@ class Trajectory(Motion, Distributions):
     ) -> Path:
         """Write curves and counts, a row per step and layer; needs pyarrow.
 
-        See :func:`igfast.export.write_parquet` for the columns.
+        An existing file is replaced, and so are ``NAME.records.parquet`` and
+        ``NAME.pooled.parquet`` beside it. See :func:`igfast.export.write_parquet` for the columns.
 
         Raises
         ------
@@ -133,5 +134,16 @@ def open(path: str | Path) -> Trajectory:
     ------
     igfast.store.StoreError
         If the file is missing, not a run, damaged, or from a newer version.
+
+    Examples
+    --------
+    >>> import tempfile, torch, igfast
+    >>> path = tempfile.mkdtemp() + "/run.igf"
+    >>> model = torch.nn.Linear(4, 2)
+    >>> with igfast.Monitor(model, store=path) as monitor:
+    ...     monitor.record(0)
+    >>> with igfast.open(path) as run:
+    ...     print(run.layers)
+    ('weight', 'bias')
     """
     return Trajectory(RunReader(path))

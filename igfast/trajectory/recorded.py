@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from ..sources import Source
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
+Self = TypeVar("Self", bound="Recorded")
 
 
 class Recorded:
@@ -32,6 +33,19 @@ class Recorded:
         steps = self.steps
         span = f", steps {steps[0]:,} to {steps[-1]:,}" if len(steps) else ""
         return f"Trajectory({len(steps):,} records of {len(self.layers)} layers{span})"
+
+    def close(self) -> None:
+        """Close the run file, as the end of a ``with`` block does; nothing to do in memory.
+
+        Also of what was made of this trajectory by :meth:`grouped`.
+        """
+        self._source.close()
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     @property
     def path(self) -> Path | None:

@@ -107,6 +107,39 @@ def test_training_waits_when_too_much_waits(tmp_path, record, monkeypatch):
     assert stored(tmp_path / "run.igf") == list(range(8))
 
 
+def test_closing_refuses_what_waits_for_room(tmp_path, record, monkeypatch):
+    """A record that another thread could not hand over yet is refused, not taken and lost."""
+    monkeypatch.setattr(handover, "MAX_WAITING", 1)
+    go_on, refused = threading.Event(), []
+    write = RunWriter.write_all
+
+    def slow(self, pending):
+        go_on.wait()
+        write(self, pending)
+
+    monkeypatch.setattr(RunWriter, "write_all", slow)
+    writer = BackgroundWriter(tmp_path / "run.igf", config={})
+    define(writer)
+    writer.write_record(0, 0.0, {"param": record})
+
+    def train():
+        try:
+            writer.write_record(1, 0.0, {"param": record})
+        except StoreError as error:
+            refused.append(str(error))
+
+    training = threading.Thread(target=train)
+    training.start()
+    time.sleep(0.2)
+    closing = threading.Thread(target=writer.close)
+    closing.start()
+    training.join(timeout=30)
+    go_on.set()
+    closing.join()
+    assert stored(tmp_path / "run.igf") == [0]
+    assert len(refused) == 1 and "it was closed before" in refused[0]
+
+
 def test_what_cannot_be_stored_is_counted_and_said(tmp_path, record, monkeypatch):
     """One warning when it begins; later records are stored again; flush and close name the loss."""
     write = RunWriter.write_all

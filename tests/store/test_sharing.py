@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import igfast
 from igfast.store import RunReader, RunWriter, StoreError
 from igfast.store.schema import database_errors
 
@@ -53,6 +54,35 @@ def test_wrong_use_is_not_called_damage(error):
         database_errors(Path("run.igf"), "writing"),
     ):
         raise error
+
+
+def test_a_closed_run_is_one_file_also_beside_a_reader(tmp_path):
+    """What lies beside it is empty, and gone as soon as nobody reads."""
+    path, copy = tmp_path / "run.igf", tmp_path / "copies" / "run.igf"
+    copy.parent.mkdir()
+    with RunWriter(path, config={}) as writer:
+        define(writer)
+        writer.write_record(0, 0.0, {"param": histograms(ARRAYS, GRIDS["automatic"])})
+        writer.flush()
+        run = igfast.open(path)
+        writer.write_record(1, 0.0, {"param": histograms(ARRAYS, GRIDS["automatic"])})
+    copy.write_bytes(path.read_bytes())
+    with igfast.open(copy) as copied:
+        assert copied.steps.tolist() == [0, 1]
+    with run:
+        assert run.steps.tolist() == [0]
+    with pytest.raises(StoreError, match="it was closed before; open it again"):
+        run.scalars()
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning")
+def test_a_forgotten_reader_closes_its_file(tmp_path):
+    write_run(tmp_path / "run.igf")
+    run = igfast.open(tmp_path / "run.igf")
+    database = run._source._db
+    del run
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        database.execute("SELECT 1")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
