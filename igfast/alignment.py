@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Int = NDArray[np.int64]
-_MAX_SHIFT = 62  # beyond it every index (|index| <= 2^44) is -1 or 0, as it is at 62
+MAX_SHIFT = 62  # beyond it every index (|index| <= 2^44) is -1 or 0, as it is at 62
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def common_dyadic(exponents: Int, origins: Int, ends: Int) -> CommonGrid:
         where the records have no coarse bin in common.
     """
     coarsest = exponents.max(axis=0)
-    shift = np.minimum(coarsest - exponents, _MAX_SHIFT)
+    shift = np.minimum(coarsest - exponents, MAX_SHIFT)
     first = (-((-origins) >> shift)).max(axis=0)  # rounded up
     last = (ends >> shift).min(axis=0)  # rounded down
     return CommonGrid(coarsest, first, np.maximum(last - first, 0))
@@ -61,7 +61,7 @@ def to_dyadic(
     """Merge bins to a coarser dyadic grid; rows are padded with empty bins to ``width``."""
     size = bins.counts.shape[2]
     width = int(target.bins.max(initial=0)) if width is None else width
-    shift = np.minimum(target.exponents - exponents, _MAX_SHIFT)
+    shift = np.minimum(target.exponents - exponents, MAX_SHIFT)
     index = target.origins[:, None] + np.minimum(np.arange(width + 1), target.bins[:, None])
     # float64 holds these products exactly wherever they fall inside the row
     start = np.ldexp(index.astype(np.float64), shift[:, None].astype(np.intc)) - origins[:, None]
@@ -96,7 +96,7 @@ def widen(
     With ``pool`` all rows are added up in one.
     """
     rows, splits, size = bins.counts.shape
-    shift = np.minimum(exponent - exponents, _MAX_SHIFT)
+    shift = np.minimum(exponent - exponents, MAX_SHIFT)
     first, last = _union(exponents, origins, size, exponent)
     shape = (1 if pool else rows, splits, last - first)
     counts = np.zeros(shape, dtype=np.int64)
@@ -125,7 +125,7 @@ def _summed(rows: NDArray[Any], pool: bool) -> NDArray[Any]:
 
 def _union(exponents: Int, origins: Int, size: int, exponent: int) -> tuple[int, int]:
     """First and end bin, at one exponent, of the union of the rows' ranges."""
-    shift = np.minimum(exponent - exponents, _MAX_SHIFT)
+    shift = np.minimum(exponent - exponents, MAX_SHIFT)
     return int((origins >> shift).min()), int((-((-(origins + size)) >> shift)).max())
 
 

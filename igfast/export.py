@@ -13,14 +13,13 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .printing import Tell, silent
 from .summary import FIELDS, pool
 
 if TYPE_CHECKING:
@@ -37,23 +36,16 @@ def layer_names(run: Trajectory, quantity: str) -> tuple[str, ...]:
     return (*run.histograms(quantity)[0].names, *run.pooled(quantity))
 
 
-def curves(
-    run: Trajectory,
-    quantity: str,
-    estimator: str,
-    tell: Tell = silent,
-) -> dict[str, NDArray[Any]]:
+def curves(run: Trajectory, quantity: str, estimator: str) -> dict[str, NDArray[Any]]:
     """Every curve of a run as (T, L) arrays, the rows of ``layer_names``.
 
     Γ in 1/step, L dimensionless, both with standard errors (NaN where the estimator has none);
     H normalized, C in [0, 1]; then the fields of :class:`igfast.Moments`, where they were recorded.
-    ``tell`` is called with a line on every layer, for people who wait.
     """
     names = layer_names(run, quantity)
     records = len(run.histograms(quantity))
     found = {name: np.full((records, len(names)), np.nan) for name in CURVES}
     for index, layer in enumerate(names):
-        tell(f"measuring {quantity}, {layer} ({index + 1} of {len(names)})")
         velocity, velocity_error = run.velocity(layer, estimator, quantity, error=True)
         length, length_error = run.length(layer, estimator, quantity, error=True)
         found["velocity"][1:, index] = velocity
@@ -105,18 +97,26 @@ def write_csv(run: Trajectory, path: Path, quantity: str, estimator: str) -> Non
     accuracies.
     """
     names, steps, columns = _table(run, quantity, estimator)
-    _write_rows(path, steps, names, columns)
-    recorded = path.with_suffix(".records.csv")
-    _write_rows(recorded, run.recorded_steps(quantity), names, numbers(run, quantity))
-    with path.with_suffix(".scalars.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["step", "name", "value"])
-        for name, (at, values) in run.scalars().items():
-            writer.writerows(zip(at.tolist(), [name] * len(at), values.tolist(), strict=True))
+    every = numbers(run, quantity)
+    logged = (
+        (step, name, value)
+        for name, (at, values) in run.scalars().items()
+        for step, value in zip(at.tolist(), values.tolist(), strict=True)
+    )
+    write_rows(path, ["step", "layer", *columns], _rows(steps, names, columns))
+    write_rows(
+        path.with_suffix(".records.csv"),
+        ["step", "layer", *every],
+        _rows(run.recorded_steps(quantity), names, every),
+    )
+    write_rows(path.with_suffix(".scalars.csv"), ["step", "name", "value"], logged)
 
 
 def write_json(run: Trajectory, path: Path, quantity: str, estimator: str) -> None:
-    """Curves as lists of T rows of L numbers, with scalars and configuration; NaN is null."""
+    """Curves as lists of T rows of L numbers, with scalars and configuration.
+
+    NaN is null, infinity text.
+    """
     names, steps, columns = _table(run, quantity, estimator)
     content = {
         "quantity": quantity,
@@ -238,27 +238,39 @@ def _table(
     return names, run.steps_of(quantity), curves(run, quantity, estimator)
 
 
-def _write_rows(
-    path: Path, steps: NDArray[np.int64], layers: tuple[str, ...], columns: dict[str, NDArray[Any]]
-) -> None:
+def _rows(
+    steps: NDArray[np.int64], layers: tuple[str, ...], columns: dict[str, NDArray[Any]]
+) -> Iterator[tuple[Any, ...]]:
     """A row for each step and layer, as many layers as the columns have."""
+    for record, step in enumerate(steps.tolist()):
+        rows = zip(*(column[record].tolist() for column in columns.values()), strict=True)
+        for layer, row in zip(layers, rows, strict=False):
+            yield (step, layer, *row)
+
+
+def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A CSV file of values as `plain` makes them, where None is an empty field."""
     with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["step", "layer", *columns])
-        for record, step in enumerate(steps.tolist()):
-            rows = zip(*(column[record].tolist() for column in columns.values()), strict=True)
-            for layer, row in zip(layers, rows, strict=False):
-                writer.writerow([step, layer, *(_plain(value, "") for value in row)])
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(map(plain, row) for row in rows)
 
 
-def _plain(value: Any, missing: Any) -> Any:
-    return missing if isinstance(value, float) and not math.isfinite(value) else value
+def plain(value: Any) -> Any:
+    """A value that CSV and JSON agree on: NaN is None, infinity is text.
+
+    >>> plain(0.5), plain(math.nan), plain(-math.inf)
+    (0.5, None, '-inf')
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
 
 
 def _nested(value: Any) -> Any:
-    """Nested plain values with every number that is not finite as None."""
+    """Nested values, each as `plain` makes it."""
     if isinstance(value, dict):
         return {key: _nested(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_nested(one) for one in value]
-    return _plain(value, None)
+    return plain(value)

@@ -41,7 +41,7 @@ def first_bins(
         low, high = others.extremes(low, high)
     exponents, origins = automatic.start(low, high, request.grid.bins, precision)
     rows = np.arange(len(table))
-    for _ in range(automatic.MAX_PASSES):
+    for left in reversed(range(automatic.MAX_PASSES)):
         part = _count_rows(table[rows], device, request, exponents[rows], origins[rows])
         if found is not None:
             found.take(rows, part)
@@ -49,7 +49,7 @@ def first_bins(
         new = automatic.follow(exponents[rows], origins[rows], seen, precision[rows], first=True)
         moved = (new[0] != exponents[rows]) | (new[1] != origins[rows])
         rows = rows[moved]
-        if not len(rows):
+        if not len(rows) or not left:  # the bins are those counted last, even where they move on
             break
         exponents[rows], origins[rows] = new[0][moved], new[1][moved]
     return exponents, origins

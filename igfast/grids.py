@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import operator
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -44,6 +45,9 @@ class Grid:
         chooses both for each layer from its values.
     mantissa_bits, min_exponent, max_exponent : int
         Log grid.
+    parts : int
+        Uniform grid: bins that were merged to one, whose edges may differ in the last bit from
+        those of as many bins counted at once.
     """
 
     kind: Kind
@@ -55,6 +59,7 @@ class Grid:
     mantissa_bits: int = 0
     min_exponent: int = 0
     max_exponent: int = 0
+    parts: int = 1
 
     @classmethod
     def uniform(cls, bins: int = 256, *, low: Any, high: Any) -> Grid:
@@ -78,7 +83,7 @@ class Grid:
         array([-1. , -0.5,  0. ,  0.5,  1. ])
         """
         if type(bins) is int and {type(low), type(high)} <= {int, float}:
-            return _uniform(bins, float(low), float(high))  # at every step the same
+            return _uniform(bins, _real(low, "low"), _real(high, "high"))  # at every step the same
         grid = cls("uniform", _bins(bins), low=_reals(low, "low"), high=_reals(high, "high"))
         grid.edges()  # refuses what linspace cannot resolve
         return grid
@@ -158,7 +163,7 @@ class Grid:
                 )
             return dyadic_edges(np.atleast_1d(self.exponent), np.atleast_1d(self.origin), self.bins)
         if isinstance(self.low, float) and isinstance(self.high, float):
-            return _linspace(self.low, self.high, self.bins)
+            return _linspace(self.low, self.high, self.bins, self.parts)
         low, high = np.asarray(self.low, np.float64), np.asarray(self.high, np.float64)
         if low.ndim and high.ndim and low.shape != high.shape:
             raise ValueError(
@@ -166,14 +171,15 @@ class Grid:
             )
         low, high = np.broadcast_arrays(low, high)
         rows = [
-            _linspace(float(a), float(b), self.bins)
+            _linspace(float(a), float(b), self.bins, self.parts)
             for a, b in zip(low.flat, high.flat, strict=True)
         ]
         return rows[0] if low.ndim == 0 else np.stack(rows)
 
     def __str__(self) -> str:
         if self.kind == "uniform":
-            return f"uniform, {self.bins} bins on [{self.low}, {self.high}]"
+            merged = f" of {self.parts} merged" if self.parts > 1 else ""
+            return f"uniform, {self.bins} bins{merged} on [{self.low}, {self.high}]"
         if self.kind == "log":
             return (
                 f"log, {2**self.mantissa_bits} bins per octave on "
@@ -194,6 +200,11 @@ def dyadic_edges(exponents: NDArray[Any], origins: NDArray[Any], bins: int) -> N
 
 def check_dyadic(exponents: NDArray[Any], origins: NDArray[Any], bins: int) -> None:
     """Refuse dyadic bins that float64 cannot represent."""
+    sizes = np.size(exponents), np.size(origins)
+    if sizes[0] != sizes[1] and 1 not in sizes:
+        raise ValueError(
+            f"exponent and origin must have one value for each layer, got {sizes[0]} and {sizes[1]}"
+        )
     pairs = np.stack(np.broadcast_arrays(exponents, origins), axis=-1).reshape(-1, 2)
     for k, o in pairs.tolist():
         if not MIN_EXPONENT <= k <= 1023:
@@ -215,13 +226,13 @@ def _uniform(bins: int, low: float, high: float) -> Grid:
 
 
 @lru_cache(maxsize=64)
-def _linspace(low: float, high: float, bins: int) -> NDArray[np.float64]:
+def _linspace(low: float, high: float, bins: int, parts: int) -> NDArray[np.float64]:
     remedy = "choose a finite range with low < high that float64 can divide into that many bins"
     if not (math.isfinite(low) and math.isfinite(high) and math.isfinite(high - low)):
         raise ValueError(f"range must be finite, got low={low}, high={high}; {remedy}")
     if low >= high:
         raise ValueError(f"range must have low < high, got low={low}, high={high}; {remedy}")
-    edges = np.linspace(low, high, bins + 1)
+    edges = np.linspace(low, high, bins * parts + 1)[::parts].copy()
     if not (np.diff(edges) > 0).all():
         raise ValueError(
             f"range [{low}, {high}] has too few float64 numbers for {bins} bins; {remedy}"
@@ -261,9 +272,24 @@ def _integers(value: Any, argument: str) -> int | tuple[int, ...]:
     return _integer(value, argument)
 
 
+def _real(value: float, argument: str) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise _beyond_float64(value, argument) from None
+
+
+def _beyond_float64(value: Any, argument: str) -> ValueError:
+    return ValueError(
+        f"{argument} must be finite and within float64, ±1.8e308, got {reprlib.repr(value)}"
+    )
+
+
 def _reals(value: Any, argument: str) -> float | tuple[float, ...]:
     try:
         array = np.asarray(value, dtype=np.float64)
+    except OverflowError:
+        raise _beyond_float64(value, argument) from None
     except (TypeError, ValueError):
         raise TypeError(
             f"{argument} must be a number or one number for each layer, got {value!r}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _arrays, alignment, merging
-from .alignment import CommonGrid
+from . import _arrays, merging
 from .grids import Grid, dyadic_edges
 from .merging import align, cells
 
@@ -27,7 +27,7 @@ class Histogram:
     """Counts of L tensors in B bins, dealt into G splits.
 
     ``counts.sum() + underflow + overflow + nan == numel`` holds for every tensor, always. Arrays
-    of counts live where the input lived (torch, NumPy); what describes the grid is NumPy.
+    of counts live where the input lived (torch, NumPy, CuPy); what describes the grid is NumPy.
 
     Attributes
     ----------
@@ -43,6 +43,9 @@ class Histogram:
         Sum over a bin's elements of floor(256·position)/256, position in [0, 1) within the bin.
     exponents, origins : (L,) int64 or None
         Of a dyadic grid: bin b covers [(origin+b)·2^exponent, (origin+b+1)·2^exponent).
+    covered : (L,) int64 or None
+        Bins that each layer was counted on, where merging left some layers with fewer than others:
+        those behind are empty, what lies there is overflow. None where all have B.
     """
 
     split_counts: Any
@@ -55,6 +58,7 @@ class Histogram:
     exponents: Int | None = None
     origins: Int | None = None
     uniform_edges: NDArray[np.float64] | None = None
+    covered: Int | None = None
     _block: Any = field(default=None, repr=False)  # device memory that the arrays are views of
 
     def __repr__(self) -> str:
@@ -110,16 +114,25 @@ class Histogram:
             if layer not in self.names:
                 raise KeyError(f"no layer {layer!r}; the layers are {', '.join(self.names)}")
             return self.names.index(layer)
-        return range(len(self))[layer]
+        if isinstance(layer, bool) or not hasattr(layer, "__index__"):
+            raise TypeError(
+                f"a layer is named or numbered, got {layer!r} ({type(layer).__name__}); select() "
+                "takes a list of layers, which numpy.flatnonzero makes of a mask"
+            )
+        row = operator.index(layer)
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"no layer {row}: there are {len(self)}")
+        return row % len(self)
 
     def __getitem__(self, layer: str | int) -> Histogram:
         """The histogram of one layer, still with a leading axis of 1."""
-        return self.select([self.index(layer)])
+        return self.select([layer])
 
-    def select(self, rows: list[int]) -> Histogram:
-        """The histogram of some layers, by row."""
+    def select(self, layers: Iterable[str | int]) -> Histogram:
+        """The histogram of some layers, by name or row."""
+        rows = [self.index(layer) for layer in layers]
         edges = self.uniform_edges
-        return replace(
+        chosen = replace(
             self,
             split_counts=self.split_counts[rows],
             split_outside=self.split_outside[rows],
@@ -130,22 +143,32 @@ class Histogram:
             exponents=None if self.exponents is None else self.exponents[rows],
             origins=None if self.origins is None else self.origins[rows],
             uniform_edges=edges[rows] if edges is not None and edges.ndim == 2 else edges,
+            covered=None if self.covered is None else self.covered[rows],
             _block=None,
         )
+        return merging.unpadded(chosen)
 
-    def __add__(self, other: Histogram) -> Histogram:
-        return self.merge(other)
+    def __add__(self, other: object) -> Histogram:
+        return self.merge(other) if isinstance(other, Histogram) else NotImplemented
+
+    def __radd__(self, other: object) -> Histogram:
+        """What ``sum`` starts with: 0."""
+        return self if type(other) is int and other == 0 else NotImplemented
 
     def merge(self, *others: Histogram) -> Histogram:
         """Add the counts of other shards of the same layers.
 
-        Dyadic and log grids are merged to the common coarser one first; elements beyond what all
-        of them cover become under- or overflow.
+        Dyadic and log grids are merged to the common coarser one first, each layer's to all bins
+        that its own have in common (see ``covered``); elements beyond them become under- or
+        overflow. The sum lives where this histogram does; ``+`` and ``sum`` do the same.
 
         Raises
         ------
+        TypeError
+            If one of them is not a Histogram.
         ValueError
-            If the layers' names, the splits or the edges of uniform grids differ.
+            If the layers' names, the splits or the edges of uniform grids differ, or a layer's
+            grids have no bin in common.
 
         Examples
         --------
@@ -160,6 +183,11 @@ class Histogram:
         """
         total = self
         for other in others:
+            if not isinstance(other, Histogram):
+                raise TypeError(
+                    f"merge takes Histograms, got {other!r} ({type(other).__name__}); "
+                    "igfast.histogram makes one of tensors"
+                )
             if other.names != total.names:
                 raise ValueError(
                     f"merge needs the same layers, got {total.names} and {other.names}; "
@@ -172,7 +200,7 @@ class Histogram:
         """Merge every ``factor`` neighboring bins.
 
         Uniform grids need ``factor`` to divide B, the others a power of two. Dyadic bins that only
-        partly fill a coarser one, at the ends, join under- and overflow.
+        partly fill a coarser one, at the ends, join under- and overflow, in each layer on its own.
 
         Examples
         --------
@@ -181,44 +209,7 @@ class Histogram:
         >>> h.rebin(4).counts
         array([[4, 4]])
         """
-        factor = operator.index(factor)
-        if self.grid.kind == "uniform":
-            if factor < 1 or self.bins % factor:
-                raise ValueError(
-                    f"factor must divide the {self.bins} bins of a uniform grid, got {factor}"
-                )
-            return self._rebin_uniform(factor)
-        if factor < 1 or factor & (factor - 1):
-            raise ValueError(
-                f"factor must be a power of two on a {self.grid.kind} grid, got {factor}"
-            )
-        octaves = factor.bit_length() - 1
-        if self.grid.kind == "log":
-            if octaves > self.grid.mantissa_bits:
-                raise ValueError(
-                    f"factor must be at most {2**self.grid.mantissa_bits}, the bins per octave, "
-                    f"got {factor}"
-                )
-            grid = self.grid
-            return merging.to_log(
-                self,
-                Grid.log(grid.mantissa_bits - octaves, grid.min_exponent, grid.max_exponent),
-            )
-        exponents, origins = self.dyadic_bins()
-        first = -((-origins) >> octaves)
-        bins = ((origins + self.bins) >> octaves) - first
-        if bins.min(initial=1) < 1:
-            raise ValueError(f"factor={factor} leaves no whole bin of {self.bins}; choose less")
-        width = np.full_like(bins, bins.min(initial=self.bins))
-        return merging.to_dyadic(self, CommonGrid(exponents + octaves, first, width))
-
-    def _rebin_uniform(self, factor: int) -> Histogram:
-        bounds = np.arange(0, self.bins + 1, factor)
-        merged = alignment.merge(
-            merging.bins_of(self), np.tile(bounds, (len(self), 1)), _NO_EDGES, _NO_EDGES
-        )
-        grid = Grid("uniform", self.bins // factor, low=self.grid.low, high=self.grid.high)
-        return merging.with_bins(self, merged, grid=grid, uniform_edges=self.edges[..., ::factor])
+        return merging.rebin(self, operator.index(factor))
 
     def quantile(self, q: Any) -> NDArray[np.float64]:
         """Quantiles, linear within a bin.
@@ -231,7 +222,8 @@ class Histogram:
         Returns
         -------
         (L,) for one q, (Q, L) for several, NumPy float64
-            −inf or +inf where the quantile lies outside the grid, NaN for an empty layer.
+            −inf or +inf where the quantile lies outside the grid, NaN for an empty layer. From
+            the lower edge of the first occupied bin (q = 0) to the upper edge of the last.
 
         Examples
         --------
@@ -332,18 +324,19 @@ _SAVED = (
     "exponents",
     "origins",
     "uniform_edges",
+    "covered",
 )
-_NO_EDGES = np.zeros((1, 1))  # uniform grids have no offsets to carry
 
 
 def _invert(
     running: Int, edges: NDArray[np.float64], target: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Where the running count reaches the target, linear within a bin."""
-    bins = len(edges) - 1
-    right = np.clip(np.searchsorted(running, target, side="left"), 1, bins)
+    first = np.searchsorted(running, 0, side="right")  # 0 is reached where the elements begin
+    at = np.maximum(np.searchsorted(running, target, side="left"), first)
+    right = np.clip(at, 1, len(edges) - 1)
     below, above = running[right - 1], running[right]
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(above > below, (target - below) / (above - below), 0.0)
     found = edges[right - 1] + share * (edges[right] - edges[right - 1])
-    return np.where(target < running[0], -np.inf, np.where(target > running[-1], np.inf, found))
+    return np.where(at == 0, -np.inf, np.where(at == len(edges), np.inf, found))

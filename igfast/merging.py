@@ -1,4 +1,9 @@
-"""Two histograms on one grid: what every comparison, and every sum of shards, starts with."""
+"""Bins of whole histograms merged: onto one grid for comparisons and sums, or by a factor.
+
+Layers of one histogram may be left with different numbers of bins. Rows are then padded with empty
+ones at the end, and ``covered`` says how many of each are no padding: the elements there were
+counted as overflow, so that padding must never be taken for bins that were looked at.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
 
 Int = NDArray[np.int64]
 
+_NO_EDGES = np.zeros((1, 1))  # uniform grids have no offsets to carry
 MAX_POOLED_BINS = 8192  # layers far apart share coarser bins rather than a huge grid
 
 
@@ -58,20 +64,16 @@ def _cells(h: Histogram) -> Int:
     return np.concatenate([h.underflow[:, None], h.counts, h.overflow[:, None]], axis=1)
 
 
-def on_one_grid(h0: Histogram, h1: Histogram) -> tuple[Histogram, Histogram]:
-    """Like :func:`align`, without padding: layers keep the bins that all layers have in common."""
-    _check_same(h0, h1)
-    if h0.grid.kind == "log" and h0.grid != h1.grid:
-        return align(h0, h1)[:2]
-    if h0.grid.kind != "dyadic" or _same_dyadic(h0, h1):
-        return h0, h1
-    common = _common(h0, h1)
-    fewest = common.bins.min(initial=h0.bins)
-    if fewest == 0:
-        row = int(common.bins.argmin())
-        raise ValueError(f"merge: the two grids of layer {h0.names[row]!r} have no bin in common")
-    common = replace(common, bins=np.full_like(common.bins, fewest))
-    return to_dyadic(h0, common), to_dyadic(h1, common)
+def _on_one_grid(h0: Histogram, h1: Histogram) -> tuple[Histogram, Histogram]:
+    """Like :func:`align`, for a sum: it needs a bin in common in every layer."""
+    h0, h1, comparable = align(h0, h1)
+    if not comparable.all():
+        name = h0.names[int(comparable.argmin())]
+        raise ValueError(
+            f"merge: the two grids of layer {name!r} have no bin in common; count both on one "
+            "grid, or select() the other layers"
+        )
+    return h0, h1
 
 
 def _check_same(h0: Histogram, h1: Histogram) -> None:
@@ -83,21 +85,27 @@ def _check_same(h0: Histogram, h1: Histogram) -> None:
         raise ValueError(f"histograms must have the same layers, got {len(h0)} and {len(h1)}")
     if h0.grid.kind == "uniform" and not np.array_equal(h0.edges, h1.edges):
         raise ValueError(
-            "uniform grids with different edges cannot be compared; use one range for both, or "
-            "a dyadic grid, whose bins always merge"
+            f"uniform grids with different edges cannot be compared, got {h0.grid} and {h1.grid}; "
+            "count one on the grid of the other, or both on a dyadic grid, whose bins always merge"
         )
 
 
 def _same_dyadic(h0: Histogram, h1: Histogram) -> bool:
-    return h0.bins == h1.bins and np.array_equal(h0.dyadic_bins(), h1.dyadic_bins())
+    whole = h0.covered is None and h1.covered is None and h0.bins == h1.bins
+    return whole and np.array_equal(h0.dyadic_bins(), h1.dyadic_bins())
 
 
 def _common(h0: Histogram, h1: Histogram) -> CommonGrid:
     exponents, origins = (
         np.stack(pair) for pair in zip(h0.dyadic_bins(), h1.dyadic_bins(), strict=True)
     )
-    sizes = np.array([[h0.bins], [h1.bins]])
+    sizes = np.stack([_covered(h0), _covered(h1)])
     return alignment.common_dyadic(exponents, origins, origins + sizes)
+
+
+def _covered(h: Histogram) -> Int:
+    """(L,) bins of each layer that are no padding."""
+    return np.full(len(h), h.bins) if h.covered is None else h.covered
 
 
 def _common_log(a: Grid, b: Grid) -> Grid:
@@ -119,18 +127,35 @@ def with_bins(h: Histogram, bins: Bins, **changes: Any) -> Histogram:
         split_counts=_arrays.like(home, bins.counts),
         split_outside=_arrays.like(home, bins.outside),
         offsets=None if bins.offsets is None else _arrays.like(home, bins.offsets),
+        _block=None,
         **changes,
     )
 
 
 def to_dyadic(h: Histogram, target: CommonGrid) -> Histogram:
     merged = alignment.to_dyadic(bins_of(h), *h.dyadic_bins(), target)
+    width = merged.counts.shape[2]
     return with_bins(
         h,
         merged,
-        grid=Grid("dyadic", merged.counts.shape[2]),
+        grid=Grid("dyadic", width),
         exponents=target.exponents,
         origins=target.origins,
+        covered=None if (target.bins == width).all() else target.bins,
+    )
+
+
+def unpadded(h: Histogram) -> Histogram:
+    """Without the empty bins that all rows are padded with."""
+    if h.covered is None:
+        return h
+    most = int(h.covered.max(initial=0))
+    return replace(
+        h,
+        split_counts=h.split_counts[:, :, :most],
+        offsets=None if h.offsets is None else h.offsets[:, :, :most],
+        grid=Grid("dyadic", most),
+        covered=None if (h.covered == most).all() else h.covered,
     )
 
 
@@ -180,20 +205,80 @@ def pooled(h: Histogram) -> Histogram:
         grid=Grid("dyadic", whole.bins.counts.shape[2]),
         exponents=np.array([exponent]),
         origins=np.array([whole.origin]),
+        covered=None,
     )
 
 
 def plus(h0: Histogram, h1: Histogram) -> Histogram:
-    """Sum of the counts of two shards of the same layers."""
+    """Sum of the counts of two shards of the same layers; it lives where the first one does."""
     if h0.splits != h1.splits:
         raise ValueError(f"histograms must have the same splits, got {h0.splits} and {h1.splits}")
-    h0, h1 = on_one_grid(h0, h1)
+    home = _arrays.home_of(h0.split_counts)
+    if home != _arrays.home_of(h1.split_counts) or not _on_same_bins(h0, h1):
+        h0, h1 = _on_one_grid(h0, h1)
     with_offsets = h0.offsets is not None and h1.offsets is not None
-    return replace(
+    total = replace(
         h0,
         split_counts=h0.split_counts + h1.split_counts,
         split_outside=h0.split_outside + h1.split_outside,
         nan=h0.nan + h1.nan,
         numel=h0.numel + h1.numel,
         offsets=h0.offsets + h1.offsets if with_offsets else None,
+        _block=None,
     )
+    return total if home == _arrays.home_of(total.split_counts) else _moved(total, home)
+
+
+def _on_same_bins(h0: Histogram, h1: Histogram) -> bool:
+    _check_same(h0, h1)
+    if h0.grid.kind == "dyadic":
+        return _same_dyadic(h0, h1)
+    return h0.grid.kind == "uniform" or h0.grid == h1.grid
+
+
+def _moved(h: Histogram, home: str) -> Histogram:
+    return replace(
+        h,
+        split_counts=_arrays.like(home, h.split_counts),
+        split_outside=_arrays.like(home, h.split_outside),
+        nan=_arrays.like(home, h.nan),
+        offsets=None if h.offsets is None else _arrays.like(home, h.offsets),
+    )
+
+
+def rebin(h: Histogram, factor: int) -> Histogram:
+    """Every ``factor`` neighboring bins merged."""
+    if h.grid.kind == "uniform":
+        return _rebin_uniform(h, factor)
+    if factor < 1 or factor & (factor - 1):
+        raise ValueError(f"factor must be a power of two on a {h.grid.kind} grid, got {factor}")
+    octaves = factor.bit_length() - 1
+    if h.grid.kind == "log":
+        bits, low, high = h.grid.mantissa_bits, h.grid.min_exponent, h.grid.max_exponent
+        if octaves > bits:
+            raise ValueError(f"factor must be at most {2**bits}, the bins per octave, got {factor}")
+        return to_log(h, Grid.log(bits - octaves, low, high))
+    exponents, origins = h.dyadic_bins()
+    sizes = _covered(h)
+    shift = min(octaves, alignment.MAX_SHIFT)
+    first = -((-origins) >> shift)
+    bins = ((origins + sizes) >> shift) - first
+    if bins.min(initial=1) < 1:
+        row = int(bins.argmin())
+        raise ValueError(
+            f"factor={factor} leaves no whole bin of {sizes[row]} in layer {h.names[row]!r}; "
+            "choose less"
+        )
+    return to_dyadic(h, CommonGrid(exponents + octaves, first, bins))
+
+
+def _rebin_uniform(h: Histogram, factor: int) -> Histogram:
+    if factor < 1 or h.bins % factor:
+        raise ValueError(f"factor must divide the {h.bins} bins of a uniform grid, got {factor}")
+    bounds = np.tile(np.arange(0, h.bins + 1, factor), (len(h), 1))
+    merged = alignment.merge(bins_of(h), bounds, _NO_EDGES, _NO_EDGES)
+    edges = h.edges[..., ::factor].copy()
+    grid = replace(h.grid, bins=h.bins // factor, parts=1)
+    if not np.array_equal(grid.edges(), edges):  # they differ where linspace rounds
+        grid = replace(grid, parts=h.grid.parts * factor)
+    return with_bins(h, merged, grid=grid, uniform_edges=edges)

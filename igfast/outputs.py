@@ -128,8 +128,17 @@ class Outputs:
             self.outside = np.empty((rows, request.splits, 2), dtype=np.int64)
             self.nan = np.empty(rows, dtype=np.int64)
             return
+        if not isinstance(out, Histogram):
+            raise TypeError(
+                "out must be a Histogram, an earlier result of this plan (of a pair with moments, "
+                f"the first), got {type(out).__name__}"
+            )
         if out.split_counts.shape != shape or (out.offsets is not None) != request.offsets:
-            raise ValueError(f"out must be an earlier result of this plan, got {out!r}")
+            raise ValueError(
+                f"out must hold counts of shape {shape} with{'' if request.offsets else 'out'} "
+                f"offsets, as results of this plan do, got shape {tuple(out.split_counts.shape)} "
+                f"with{'out' if out.offsets is None else ''}"
+            )
         self.counts = _arrays.to_numpy(out.split_counts)
         self.outside = _arrays.to_numpy(out.split_outside)
         self.nan = _arrays.to_numpy(out.nan)
@@ -209,7 +218,10 @@ class Outputs:
         *,
         last: bool = False,
     ) -> Histogram:
-        """As an object; offsets become its own where that is the ``last`` use of them here."""
+        """As an object; offsets become its own where that is the ``last`` use of them here.
+
+        A histogram whose arrays were filled again is that object: it says what they now hold.
+        """
         offsets = None
         if last and self.offsets is not None and self._reused is None and self.offsets.base is None:
             _core.to_positions(self.offsets)
@@ -218,7 +230,7 @@ class Outputs:
             room = None if self._reused is None else _arrays.to_numpy(self._reused.offsets)
             offsets = np.multiply(self.offsets, 1 / 256, out=room)
         home = labels.host
-        return Histogram(
+        found = Histogram(
             split_counts=_arrays.like(home, self.counts),
             split_outside=_arrays.like(home, self.outside),
             nan=_arrays.like(home, self.nan),
@@ -230,6 +242,11 @@ class Outputs:
             origins=origins,
             uniform_edges=self.request.edges,
         )
+        if self._reused is None:
+            return found
+        vars(self._reused).clear()  # sums and edges that it worked out before, too
+        vars(self._reused).update(vars(found))
+        return self._reused
 
     def summary(self, labels: _arrays.Labels) -> Moments:
         assert self.sums is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -107,6 +109,21 @@ def test_csv(run, tmp_path):
     np.testing.assert_allclose(every["max"], run.moments()["max"].ravel(), rtol=1e-12)
     scalars = pandas.read_csv(tmp_path / "run.scalars.csv")
     assert len(scalars[scalars.name == "loss"]) == RECORDS
+
+
+def test_what_is_not_finite_is_told_apart(run, tmp_path):
+    """In every text file NaN is missing, and infinity is not."""
+    scalars = {"loss": (np.arange(3), np.array([0.5, np.inf, np.nan]))}
+    records = list(run.histograms())
+    memory = igfast.Trajectory.from_histograms(run.steps, records, scalars, {"limit": -np.inf})
+    WRITERS["csv"](memory, tmp_path / "run.csv", "param", "split")
+    lines = (tmp_path / "run.scalars.csv").read_bytes().split(b"\n")
+    assert lines == [b"step,name,value", b"0,loss,0.5", b"1,loss,inf", b"2,loss,", b""]
+    WRITERS["json"](memory, tmp_path / "run.json", "param", "split")
+    found = json.loads((tmp_path / "run.json").read_text())
+    assert found["scalars"]["loss"]["values"] == [0.5, "inf", None]
+    assert found["config"] == {"limit": "-inf"}
+    assert found["curves"]["velocity"][0] == [None] * 3
 
 
 def test_npz(run, tmp_path):

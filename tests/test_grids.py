@@ -62,6 +62,13 @@ BAD = [
     (lambda: Grid.uniform(4, low=1, high=1 + 2e-16), ValueError, "too few float64 numbers for 4"),
     (lambda: Grid.uniform(4, low="a", high=1), TypeError, "low must be a number"),
     (lambda: Grid.uniform(4, low=[[0]], high=1), ValueError, r"low .* got shape \(1, 1\)"),
+    (
+        lambda: Grid.uniform(4, low=-(10**400), high=1),
+        ValueError,
+        "low .* within float64, ±1.8e308",
+    ),
+    (lambda: Grid.uniform(4, low=[-(10**400)], high=1), ValueError, "low .* within float64"),
+    (lambda: Grid.dyadic(4, exponent=[0, 1], origin=[1, 2, 3]), ValueError, "layer, got 2 and 3"),
     (lambda: Grid.uniform(4, low=[0, 1], high=[1, 2, 3]), ValueError, "got 2 and 3"),
     (lambda: Grid.dyadic(4, origin=3), ValueError, "origin=3 needs an exponent"),
     (lambda: Grid.dyadic(4, exponent=0.5), TypeError, "exponent must be an integer, got 0.5"),

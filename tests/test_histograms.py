@@ -41,6 +41,23 @@ def test_one_layer(sample):
     np.testing.assert_array_equal(h[-1].counts, one.counts)
     with pytest.raises(KeyError, match="no layer 'c'; the layers are a, b"):
         h["c"]
+    with pytest.raises(IndexError, match="no layer 2: there are 2"):
+        h[2]
+    for wrong in (slice(0, 1), True, None, 0.0):
+        with pytest.raises(TypeError, match=r"named or numbered, got .*select\(\) takes a list"):
+            h[wrong]
+
+
+def test_some_layers(sample):
+    h = igfast.histogram({**sample, "c": np.zeros(3), "d": np.ones(4)}, bins=8, range=(-2, 2))
+    for layers in ([3, 1], (3, 1), np.array([3, 1]), ["d", "b"], [-1, "b"], iter([3, 1])):
+        some = h.select(layers)
+        assert some.names == ("d", "b")
+        assert some.numel.tolist() == [4, 777]
+        np.testing.assert_array_equal(some.split_counts, h.split_counts[[3, 1]])
+    for mask in ([True, False, True, True], np.array([True, False, True, True])):
+        with pytest.raises(TypeError, match=r"got .*True.* numpy\.flatnonzero makes of a mask"):
+            h.select(mask)
 
 
 def test_shards_add_up(sample):
@@ -151,7 +168,7 @@ def test_what_cannot_be_compared():
     logs = [igfast.histogram(x, grid=Grid.log(1, k, k + 1)) for k in (0, 1)]
     with pytest.raises(ValueError, match="no octave in common"):
         align(*logs)
-    with pytest.raises(ValueError, match="leaves no whole bin of 5"):
+    with pytest.raises(ValueError, match="leaves no whole bin of 5 in layer '0'"):
         histogram(x, 0, 1, 5).rebin(4)
 
 
@@ -164,6 +181,13 @@ def test_quantiles():
     np.testing.assert_allclose(found[1:4, 0], np.quantile(x, q[1:4]), atol=12 / 2048)
     assert np.isnan(found[:, 1]).all()
     assert h.quantile(0.5).shape == (2,)
+    few = igfast.histogram(np.array([5.2, 5.4, 6.7]), bins=10, range=(0, 10))
+    assert few.quantile([0, 1 / 3, 0.5, 1]).tolist() == [[5], [5.5], [5.75], [7]]
+    beyond = igfast.histogram([np.full(2, 99.0), np.full(2, -9.0)], bins=10, range=(0, 10))
+    for q in (0, 0.5, 1):
+        assert beyond.quantile(q).tolist() == [np.inf, -np.inf]
+    one_below = igfast.histogram(np.array([-1.0, 3.5, 3.6, 3.7]), bins=10, range=(0, 10))
+    assert one_below.quantile([0, 0.25, 1]).tolist() == [[-np.inf], [-np.inf], [4]]
     half_outside = igfast.histogram([-5.0 * np.ones(3), 5 * np.ones(3)], bins=2, range=(-1, 1))
     assert half_outside.quantile(0.5).tolist() == [-np.inf, np.inf]
     with pytest.raises(ValueError, match=r"in \[0, 1\], got 2"):

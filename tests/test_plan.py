@@ -79,15 +79,9 @@ def test_automatic_bins_never_fail(values, bins):
     h = igfast.histogram({"w": x}, bins=bins)
     assert h.counts.sum() + h.underflow[0] + h.overflow[0] + h.nan[0] == len(x)
     assert not np.isnan(h.edges).any()
-    if not (np.isfinite(x) & (np.abs(x) > 1.79e308)).any():
+    near = 2.0**1023 if bins.bit_count() == 1 else 2.0**1021
+    if not (np.isfinite(x) & (np.abs(x) >= near)).any():
         assert np.isfinite(h.edges).all()
-
-
-def test_the_bin_of_the_largest_numbers_has_no_end():
-    largest = np.array([np.finfo(np.float64).max])
-    h = igfast.histogram({"w": largest}, bins=1)
-    assert h.counts.tolist() == [[1]]
-    assert h.edges.tolist() == [[(2.0**24 - 1) * 2.0**1000, np.inf]]
 
 
 def test_automatic_bins_do_not_depend_on_the_sharding():
@@ -234,22 +228,6 @@ def test_released_tensors_are_not_kept_alive():
         plan.rebind({"v": torch.ones(3)})
 
 
-def test_reused_outputs():
-    x = np.zeros(10)
-    plan = igfast.Plan(x, grid=Grid.dyadic(4, exponent=0), splits=2, offsets=True)
-    first = plan()
-    x[:] = 1.5
-    second = plan(out=first)
-    assert second.split_counts is first.split_counts or np.shares_memory(
-        second.split_counts, first.split_counts
-    )
-    assert np.shares_memory(second.offsets, first.offsets)
-    assert second.counts.tolist() == [[0, 0, 0, 10]]
-    assert second.offsets.sum() == 5.0
-    with pytest.raises(ValueError, match="out must be an earlier result of this plan"):
-        plan(out=igfast.histogram(x, bins=8))
-
-
 def test_moments_beside_the_histogram():
     h, m = igfast.histogram({"w": NORMAL}, bins=64, moments=True)
     alone = igfast.moments({"w": NORMAL})
@@ -277,6 +255,7 @@ def test_moments_of_nothing():
 BAD = [
     ({"bins": 0}, ValueError, "bins must be from 1"),
     ({"bins": 4, "range": (1, 0)}, ValueError, "low < high"),
+    ({"bins": 4, "range": (0, 10**400)}, ValueError, "high must be finite and within float64"),
     ({"bins": 4, "range": 3}, ValueError, r"range must be a pair \(low, high\), got 3"),
     ({"bins": 4, "range": ([0, 0], [1, 1])}, ValueError, "range has 2 rows for 1 tensors"),
     ({"grid": "log"}, TypeError, "grid must be an igfast.Grid, got 'log'"),

@@ -16,7 +16,7 @@ constexpr double kMargin = 2;          // the grid spans at least this many time
 constexpr std::int64_t kRefine = 3;    // octaves to be gained before a grid is refined
 constexpr std::int64_t kConstant = 4;  // a constant layer's grid spans 2^-4 of its value
 constexpr std::int64_t kSteps = 8;     // origins are multiples of an 8th of the grid
-constexpr std::int64_t kMostExponent = 1000;
+constexpr std::int64_t kLeastExponent = -1000;
 constexpr double kFarthest = 8796093022208.0;  // 2^43 steps from zero
 
 struct Interval {
@@ -41,12 +41,17 @@ std::int64_t magnitude(double x) {
   return exponent - 1;
 }
 
-// No bin below the dtype's spacing at the far end, nor an index near 2^44.
-std::int64_t clamp(std::int64_t exponent, Interval of, std::int64_t precision) {
+std::int64_t octaves(std::int64_t bins) { return bit_length(static_cast<std::uint64_t>(bins)) - 1; }
+
+// No bin below the dtype's spacing at the far end, nor an index near 2^44. At most, bins span what
+// lies within +-2^1023 (2^n bins then have finite edges), and twice that where more is needed.
+std::int64_t clamp(std::int64_t exponent, Interval of, std::int64_t bins, std::int64_t precision) {
   const double far = std::max(std::fabs(of.low), std::fabs(of.high));
-  const std::int64_t floor =
-      far > 0 ? magnitude(far) - std::min<std::int64_t>(precision - 1, 40) : -kMostExponent;
-  return std::clamp(std::max(exponent, floor), -kMostExponent, kMostExponent);
+  const std::int64_t least =
+      far > 0 ? magnitude(far) - std::min<std::int64_t>(precision - 1, 40) : kLeastExponent;
+  const std::int64_t most =
+      std::min<std::int64_t>(1024 + (far < 0x1p1023 ? 0 : 1) - octaves(bins), 1023);
+  return std::clamp(std::max(exponent, least), kLeastExponent, most);
 }
 
 // The least exponent whose bins span kMargin times the interval.
@@ -55,17 +60,16 @@ std::int64_t exponent_for(Interval of, std::int64_t bins, std::int64_t precision
   const double width =
       (finite(of.high) / 2 - finite(of.low) / 2) * (2 * kMargin / static_cast<double>(bins));
   if (!(width > 0)) {
-    return clamp(-kMostExponent, of, precision);
+    return clamp(kLeastExponent, of, bins, precision);
   }
   int exponent = 0;
   const double mantissa = std::frexp(finite(width), &exponent);
-  return clamp(mantissa == 0.5 ? exponent - 1 : exponent, of, precision);
+  return clamp(mantissa == 0.5 ? exponent - 1 : exponent, of, bins, precision);
 }
 
 // The aligned origin nearest to a grid centered on the interval.
 std::int64_t origin_for(std::int64_t exponent, Interval of, std::int64_t bins) {
-  const std::int64_t step = std::max<std::int64_t>(
-      1, (std::int64_t{1} << (bit_length(static_cast<std::uint64_t>(bins)) - 1)) / kSteps);
+  const std::int64_t step = std::max<std::int64_t>(1, (std::int64_t{1} << octaves(bins)) / kSteps);
   const int power = static_cast<int>(-exponent);
   const double center =
       std::ldexp(finite(of.low), power) / 2 + std::ldexp(finite(of.high), power) / 2;
@@ -125,10 +129,9 @@ Interval central(DyadicBins now, const Observed& seen, const Center& center) {
 
 DyadicBins start_bins(double low, double high, std::int64_t bins, std::int64_t precision) {
   const Interval of = low <= high ? Interval{low, high} : Interval{0.0, 0.0};
-  const std::int64_t octaves = bit_length(static_cast<std::uint64_t>(bins)) - 1;
-  const std::int64_t exponent = of.low == of.high
-                                    ? clamp(magnitude(of.low) - kConstant - octaves, of, precision)
-                                    : exponent_for(of, bins, precision);
+  const std::int64_t exponent =
+      of.low == of.high ? clamp(magnitude(of.low) - kConstant - octaves(bins), of, bins, precision)
+                        : exponent_for(of, bins, precision);
   return {exponent, origin_for(exponent, of, bins)};
 }
 
@@ -167,7 +170,7 @@ DyadicBins follow_bins(DyadicBins now, const Observed& seen, bool first, std::in
     return now;
   }
   if (!first && (best == now.exponent || best == now.exponent - 1)) {
-    best = clamp(now.exponent, of, seen.precision);  // only the origin moves
+    best = clamp(now.exponent, of, seen.bins, seen.precision);  // only the origin moves
   }
   return {best, origin_for(best, of, seen.bins)};
 }

@@ -16,16 +16,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .derivative_arguments import check_choices, checked, checked_errors
+from .derivative_arguments import check_choices, check_order, checked, checked_errors
 from .derivative_ends import hidden_at_ends
-from .smoothing import Noise, basis, best_strength, decompose, knots_for
+from .derivative_units import EPSILON, Problem, exponent, posed
+from .smoothing import basis, best_strength, decompose, hidden_between, knots_for
 from .total_variation import Variations
 
 Float = NDArray[np.float64]
 
 MOST_KNOTS = 320
 MOST_KNOTS_VARIATION = 200  # solved some hundred times
-RENEWED = 0.2  # least share of a cumulative variance that is new in each e-fold of time
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,9 @@ class Derivative:
         The derivative at ``times``.
     error : (N,) float64
         One standard error. Tikhonov: the posterior band of Wahba (1983), noise and smoothing
-        together, and what the penalty hides at the ends. Total variation: spread and shift of
-        refits to resampled noise. On average along a curve; too narrow at kinks.
+        together, and what the penalty hides at the ends and straight pieces between knots. Total
+        variation: spread and shift of refits to resampled noise. On average along a curve; too
+        narrow at kinks. Rounding is in all of it.
     noise_error : (N,) float64
         The part of it that is noise: right where λ is so small that smoothing does no harm.
     order : int
@@ -54,12 +55,15 @@ class Derivative:
     freedom : float
         Degrees of freedom of the fit; ``order + 1`` is a straight polynomial.
     scatter : float
-        Residual variance; with errors given, χ² per degree of freedom.
+        Residual variance, no less than rounding leaves; with errors given, χ² per degree of
+        freedom.
     fitted : (N,) float64
         The smoothed curve itself (ln y for log-log).
     root : (N, K) float64
         ``root @ root.T`` is the covariance of ``value``, without what is hidden at the ends: that
         makes a curve too level there, so minima seem shallower than they are, never deeper.
+    rounding : float
+        Of each of ``value`` where it is computed, independent of its neighbors'.
     """
 
     times: Float
@@ -75,11 +79,15 @@ class Derivative:
     scatter: float
     fitted: Float = field(repr=False)
     root: Float = field(repr=False)
+    rounding: float = field(repr=False)
 
     def difference_error(self, index: int) -> Float:
         """(N,) standard error of ``value − value[index]``, correlations included."""
-        squared: Float = ((self.root - self.root[index]) ** 2).sum(axis=1)
-        return np.sqrt(squared)
+        apart = self.root - self.root[index]
+        size = exponent(apart)  # in other units squares may vanish or overflow
+        spread: Float = np.sqrt((np.ldexp(apart, -size) ** 2).sum(axis=1))
+        found: Float = np.hypot(np.ldexp(spread, size), np.sqrt(2.0) * self.rounding)
+        return found
 
 
 def differentiate(
@@ -101,7 +109,7 @@ def differentiate(
         Strictly increasing.
     values : (T,) array_like
     order : int
-        1 or higher; T must be at least ``order + 4``.
+        1 to 6; T must be at least ``order + 4``.
     method : {"tikhonov", "total_variation"}
         Total variation keeps jumps of the derivative sharp.
     strength : float, "gcv" or "risk"
@@ -121,7 +129,8 @@ def differentiate(
     Returns
     -------
     Derivative
-        In values/time^order.
+        In values/time^order; λ too depends on the units of time, and a number that float64 cannot
+        hold in those given is refused.
 
     Examples
     --------
@@ -132,18 +141,17 @@ def differentiate(
     >>> bool(np.abs(found.value - np.cos(t)).max() < 0.1)
     True
     """
+    check_order(order)
     t, y, at_times = checked(times, values, at, order)
     if cumulative and (error is None or np.ndim(error) != 1):
         raise ValueError(
             f"cumulative=True needs error, the (T,) standard errors of the running sums, got "
             f"{'None' if error is None else f'shape {np.shape(error)}'}"
         )
-    noise = None
-    if error is not None:
-        noise = _noise(
-            t, checked_errors(error, t), np.ones(t.size), cumulative, float(t[-1] - t[0])
-        )
-    return _solve(t, y, noise, order, method, strength, at_times)
+    errors = None if error is None else checked_errors(error, t, cumulative)
+    check_choices(method, strength, errors)
+    problem = posed(t, y, at_times, errors, cumulative=cumulative, logarithmic=False)
+    return _solve(problem, at_times, order, method, strength)
 
 
 def smooth(
@@ -158,11 +166,11 @@ def smooth(
 
     Parameters and result are those of :func:`differentiate`.
     """
-    t, y, at_times = checked(times, values, at, 1)
-    noise = None
-    if error is not None:
-        noise = _noise(t, checked_errors(error, t), np.ones(t.size), False, 1.0)
-    return _solve(t, y, noise, 0, "tikhonov", strength, at_times)
+    t, y, at_times = checked(times, values, at, 0)
+    errors = None if error is None else checked_errors(error, t, False)
+    check_choices("tikhonov", strength, errors)
+    problem = posed(t, y, at_times, errors, cumulative=False, logarithmic=False)
+    return _solve(problem, at_times, 0, "tikhonov", strength)
 
 
 def log_differentiate(
@@ -203,6 +211,7 @@ def log_differentiate(
     >>> bool(np.abs(found.value - 0.5).max() < 0.01)
     True
     """
+    check_order(order)
     t, y, at_times = checked(times, values, at, order)
     for name, array in (("times", t), ("values", y), ("at", at_times)):
         if not (array > 0).all():
@@ -210,40 +219,33 @@ def log_differentiate(
                 f"{name} must be positive for logarithms, the least is {array.min():.6g}; leave "
                 "out such records"
             )
-    noise = None
-    if error is not None:
-        errors = checked_errors(error, t)
-        noise = _noise(np.log(t), errors, y, cumulative and errors.ndim == 1, 1.0)
-    found = _solve(np.log(t), np.log(y), noise, order, method, strength, np.log(at_times))
-    return replace(found, times=at_times, coordinates="log-log")
+    increments = cumulative and error is not None and np.ndim(error) == 1
+    errors = None if error is None else checked_errors(error, t, increments)
+    check_choices(method, strength, errors)
+    problem = posed(t, y, at_times, errors, cumulative=increments, logarithmic=True)
+    found = _solve(problem, at_times, order, method, strength)
+    return replace(found, coordinates="log-log")
 
 
 def _solve(
-    t: Float,
-    y: Float,
-    noise: Noise | None,
-    order: int,
-    method: str,
-    strength: float | str,
-    at: Float,
+    problem: Problem, at: Float, order: int, method: str, strength: float | str
 ) -> Derivative:
-    check_choices(method, strength, noise)
     degree = max(order, 1) + 1
-    width = float(t[-1] - t[0])
-    s, s_at = (t - t[0]) / width, np.clip((at - t[0]) / width, 0.0, 1.0)
+    noise, units, s = problem.noise, problem.units, problem.times
     smooth = method == "tikhonov"
     knots = knots_for(s, MOST_KNOTS if smooth else MOST_KNOTS_VARIATION)
-    # λ of the formula, in the user's units of time, against λ on the unit interval
-    unit = width ** (1 - 2 * degree if smooth else 1 - degree)
-    offset = y[0] if noise is not None and noise.starts_exact else 0.0
+    offset = problem.values[0] if noise is not None and noise.starts_exact else 0.0
     fixed, free = basis(s, knots, degree)
     white = np.asarray if noise is None else noise.white
     if noise is not None:
         fixed = fixed[:, int(noise.starts_exact) :]  # an exact first value leaves c₀ no freedom
-    fit = decompose(white(y - offset), white(fixed), white(free))
+    floor = s.size * problem.rounding**2 if noise is None else 0.0  # errors hold it otherwise
+    fit = decompose(white(problem.values - offset), white(fixed), white(free), floor)
     variations = None if smooth else Variations(fit, np.sqrt(np.diff(knots)))
+    # powers of values and times in λ: sums of squares are in those of values, or χ² without units
+    powers = (0 if smooth else 1) - (0 if noise is None else 2), (2 if smooth else 1) * degree - 1
     if not isinstance(strength, str):
-        inner, chosen_by = strength * unit, "given"
+        inner, chosen_by = units.inner(float(strength), *powers), "given"
     else:
         names = ("gcv", "risk") if strength == "gcv" and noise is not None else (strength,)
         inner, chosen_by = max(
@@ -261,45 +263,39 @@ def _solve(
         raise ValueError(f"strength={strength:g} leaves no residual to tell errors by; raise it")
     scatter = residual / left
     kept = fit.triangle.shape[0]  # one less than the degree where the constant is not fitted
-    at_fixed, at_free = basis(s_at, knots, degree, order)
-    at_fixed = at_fixed[:, -kept:] / width**order
-    at_free /= width**order
+    at_fixed, at_free = basis(problem.at, knots, degree, order)
+    at_fixed = at_fixed[:, -kept:]
     spread = np.sqrt(scatter if noise is None else max(scatter, 1.0))
     if variations is None:
         noise_root, root = (spread * r for r in fit.roots(inner, at_fixed, at_free))
-        hidden = hidden_at_ends(fit, inner, (s, s_at), knots, (degree, order), white)
+        hidden = hidden_at_ends(fit, inner, (s, problem.at), knots, (degree, order), white)
+        if order == degree - 1:  # what is wanted is straight between knots
+            hidden = np.hypot(hidden, hidden_between(problem.at, knots, z))
     else:
         root = variations.root(inner, spread, at_fixed, at_free)
         noise_root, hidden = root[:, :-1], np.zeros(at.size)
-    back_fixed, back_free = basis(s_at, knots, degree)
+    terms = np.abs(at_fixed) @ np.abs(c) + np.abs(at_free) @ np.abs(z)
+    largest = np.asarray(terms.max(initial=0.0))
+    error = np.sqrt((root**2).sum(axis=1) + hidden**2 + (EPSILON * largest) ** 2)
+    back_fixed, back_free = basis(problem.at, knots, degree)
+    fitted = offset + back_fixed[:, -kept:] @ c + back_free @ z
     return Derivative(
         times=at,
-        value=at_fixed @ c + at_free @ z,
-        error=np.hypot(np.sqrt((root**2).sum(axis=1)), hidden / width**order),
-        noise_error=np.sqrt((noise_root**2).sum(axis=1)),
+        value=units.back("value", at_fixed @ c + at_free @ z, 1, -order),
+        error=units.back("error", error, 1, -order),
+        noise_error=units.back("noise_error", np.sqrt((noise_root**2).sum(axis=1)), 1, -order),
         order=order,
         coordinates="linear",
         method=method,
-        strength=float(inner / unit),
+        strength=float(
+            strength
+            if chosen_by == "given"
+            else units.back("strength, the λ chosen,", np.asarray(inner), *powers)
+        ),
         chosen_by=chosen_by,
         freedom=freedom,
-        scatter=scatter,
-        fitted=offset + back_fixed[:, -kept:] @ c + back_free @ z,
-        root=root,
+        scatter=float(units.back("scatter", np.asarray(scatter), 2 if noise is None else 0, 0)),
+        fitted=units.back("fitted", fitted, 1, 0),
+        root=units.back("root", root, 1, -order),
+        rounding=EPSILON * float(units.back("value", largest, 1, -order)),
     )
-
-
-def _noise(s: Float, errors: Float, scale: Float, cumulative: bool, efold: float) -> Noise:
-    """Noise of values from their errors; ``efold`` is the time in which a share is renewed.
-
-    Standard errors are estimates: where a running sum's error does not grow, its increments would
-    count as exact. So a least share of the variance is taken to be new in every interval.
-    """
-    if errors.ndim == 2:
-        return Noise(errors, scale, False)
-    if not cumulative:
-        return Noise(errors**2, scale, False)
-    held = np.maximum.accumulate(errors**2)
-    least = RENEWED * held[1:] * np.minimum(np.diff(s) / efold, 1.0)
-    grown = np.maximum(np.diff(held), least)
-    return Noise(np.cumsum(np.concatenate([held[:1], grown])), scale, True)

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .derivative import Derivative, log_differentiate
+from .derivative_arguments import checked_times, real_numbers
+from .derivative_units import exponent
 
 Float = NDArray[np.float64]
 
@@ -51,7 +53,8 @@ def _measured(t: Float, values: Float, error: ArrayLike | None) -> NDArray[np.bo
     """Not interpolated, and known with its error."""
     known = np.isfinite(values)
     measured = known.copy()
-    slope = np.diff(values) / np.diff(t)
+    sizes = exponent(t), exponent(values[known])  # in other units slopes may vanish or overflow
+    slope = np.diff(np.ldexp(values, -sizes[1])) / np.diff(np.ldexp(t, -sizes[0]))
     with np.errstate(invalid="ignore"):
         measured[1:-1] = np.abs(np.diff(slope)) > STRAIGHT * np.abs(slope[:-1])
     measured[np.flatnonzero(known)[-1:]] = True  # ends a segment, though L be lost afterwards
@@ -89,8 +92,10 @@ def local_exponent(
     Parameters
     ----------
     times : (T,) array_like
-        Steps since the length was 0; another origin of time gives other exponents.
+        Steps since the length was 0, strictly increasing; another origin of time gives other
+        exponents.
     length : (T,) array_like
+        NaN where it is not known.
     error : (T,) array_like, optional
         Standard errors of the length, taken as those of a sum of independent increments; all NaN
         counts as none.
@@ -116,8 +121,13 @@ def local_exponent(
     >>> bool(np.abs(local_exponent(t, L).value - 0.5).max() < 0.02)
     True
     """
-    t, values = np.asarray(times, dtype=np.float64), np.asarray(length, dtype=np.float64)
-    errors = None if error is None else np.asarray(error, dtype=np.float64)
+    t, values = checked_times(times, length, "length")
+    errors = None if error is None else real_numbers("error", error)
+    if errors is not None and errors.shape != t.shape:
+        raise ValueError(
+            f"error must be (T,) standard errors of the length for T = {t.size}, got shape "
+            f"{errors.shape}"
+        )
     if errors is not None and not np.isfinite(errors[1:]).any():
         errors = None  # of an estimator that has none
     keep = informative(t, values, errors)

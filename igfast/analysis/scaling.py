@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .derivative_arguments import real_numbers
+from .scaling_curves import Curves, checked_curves
+
 Float = NDArray[np.float64]
 
 LEAST_OVERLAP = 0.3  # share of points that another size must reach: curves torn apart fit trivially
@@ -76,20 +79,6 @@ class Collapse:
         return self.x[index] * size**self.b, self.y[index] / size**self.a
 
 
-@dataclass(frozen=True)
-class _Curves:
-    """Curves in logarithms, x ascending; ``error`` is None or that of ln y.
-
-    ``times`` is how often a point counts, as often as it was drawn.
-    """
-
-    log_size: Float
-    x: list[Float]
-    y: list[Float]
-    error: list[Float] | None
-    times: list[Float]
-
-
 def collapse(
     sizes: ArrayLike,
     x: Sequence[ArrayLike],
@@ -144,13 +133,17 @@ def collapse(
     >>> round(found.a, 2), round(found.b, 2)
     (-0.5, -1.0)
     """
-    curves, given = _checked(sizes, x, y, errors)
-    labels = np.asarray(sizes, dtype=np.float64)
+    curves, given = checked_curves(sizes, x, y, errors)
+    labels = real_numbers("sizes", sizes)
     several = min(np.unique(labels, return_counts=True)[1]) >= 3
     if resample not in ("auto", "runs", "points"):
         raise ValueError(f'resample must be "auto", "runs" or "points", got {resample!r}')
     resampled = ("runs" if several else "points") if resample == "auto" else resample
-    near = np.asarray(start, dtype=np.float64)
+    if not isinstance(draws, (int, np.integer)) or isinstance(draws, bool):
+        raise TypeError(f"draws must be an integer, got {draws!r}")
+    if draws < 0:
+        raise ValueError(f"draws must be 0 bootstrap samples or more, got {draws}")
+    near = real_numbers("start", start)
     if near.shape != (2,) or not np.isfinite(near).all():
         raise ValueError(f"start must be two finite numbers (a, b), got {start!r}")
     best = _best(curves, near)
@@ -193,7 +186,7 @@ def collapse(
     )
 
 
-def _best(curves: _Curves, start: Float) -> Float:
+def _best(curves: Curves, start: Float) -> Float:
     """The minimum near the start, or one that is clearly better, of a scan over b."""
     near = _minimize(curves, start, SIMPLEX, TOLERANCE)
     scanned = [_with_best_a(curves, b) for b in start[1] + np.arange(-REACH, REACH + STEP, STEP)]
@@ -206,7 +199,7 @@ def _best(curves: _Curves, start: Float) -> Float:
     return far if better else near
 
 
-def _slides(curves: _Curves, best: Float) -> bool:
+def _slides(curves: Curves, best: Float) -> bool:
     """Whether other exponents, far from the best, do nearly as well: only a mixture is fixed."""
     value = _distance(curves, best)[0]
     for away in AWAY:
@@ -217,14 +210,14 @@ def _slides(curves: _Curves, best: Float) -> bool:
     return False
 
 
-def _with_best_a(curves: _Curves, b: float) -> Float:
+def _with_best_a(curves: Curves, b: float) -> Float:
     """(a, b) with the a that suits b best: for one b the distance is a parabola in a."""
     low, middle, high = (_distance(curves, np.array([a, b]))[0] for a in (-1.0, 0.0, 1.0))
     bend = low - 2 * middle + high if math.isfinite(middle) else 0.0
     return np.array([(low - high) / (2 * bend) if bend > 0 else 0.0, b])
 
 
-def _minimize(curves: _Curves, start: Float, step: float, tolerance: float) -> Float:
+def _minimize(curves: Curves, start: Float, step: float, tolerance: float) -> Float:
     try:
         from scipy.optimize import minimize
     except ModuleNotFoundError as problem:
@@ -245,7 +238,7 @@ def _minimize(curves: _Curves, start: Float, step: float, tolerance: float) -> F
     return np.asarray(found.x, dtype=np.float64)
 
 
-def _distance(curves: _Curves, point: Float) -> tuple[float, float]:
+def _distance(curves: Curves, point: Float) -> tuple[float, float]:
     """Mean squared distance from the master curve, and the share of points that have one."""
     a, b = point
     shifted = [x + b * s for x, s in zip(curves.x, curves.log_size, strict=True)]
@@ -278,7 +271,7 @@ def _distance(curves: _Curves, point: Float) -> tuple[float, float]:
     return float(np.average(squared, weights=times)), float(known.mean())
 
 
-def _redrawn(curves: _Curves, what: str, rng: np.random.Generator) -> _Curves:
+def _redrawn(curves: Curves, what: str, rng: np.random.Generator) -> Curves:
     """A bootstrap sample: runs of each size, or points of each curve, with replacement."""
     chosen = np.arange(len(curves.x))
     if what == "runs":
@@ -290,57 +283,10 @@ def _redrawn(curves: _Curves, what: str, rng: np.random.Generator) -> _Curves:
         counts = [np.bincount(rng.integers(0, x.size, x.size), minlength=x.size) for x in curves.x]
         drawn = [count.astype(np.float64) for count in counts]
     pairs = [(i, np.flatnonzero(n)) for i, n in zip(chosen, drawn, strict=True)]
-    return _Curves(
+    return Curves(
         curves.log_size[chosen],
         [curves.x[i][k] for i, k in pairs],
         [curves.y[i][k] for i, k in pairs],
         None if curves.error is None else [curves.error[i][k] for i, k in pairs],
         [n[n > 0] for n in drawn],
     )
-
-
-def _checked(
-    sizes: ArrayLike,
-    x: Sequence[ArrayLike],
-    y: Sequence[ArrayLike],
-    errors: Sequence[ArrayLike] | None,
-) -> tuple[_Curves, tuple[tuple[Float, ...], tuple[Float, ...]]]:
-    size = np.asarray(sizes, dtype=np.float64)
-    if size.ndim != 1 or np.unique(size).size < 2 or not _positive(size):
-        raise ValueError(f"sizes must hold two different positive sizes at least, got {sizes!r}")
-    if not len(x) == len(y) == size.size or (errors is not None and len(errors) != size.size):
-        raise ValueError(
-            f"x, y and errors must hold one curve for each of the {size.size} sizes, got "
-            f"{len(x)}, {len(y)} and {'none' if errors is None else len(errors)}"
-        )
-    xs, ys, es = [], [], []
-    for run in range(size.size):
-        at = np.asarray(x[run], dtype=np.float64)
-        value = np.asarray(y[run], dtype=np.float64)
-        spread = np.ones(at.shape) if errors is None else np.asarray(errors[run], np.float64)
-        if at.ndim != 1 or at.size < 3 or not at.shape == value.shape == spread.shape:
-            raise ValueError(
-                f"curve {run} must have x, y (and errors) of one shape (T,), T ≥ 3, got "
-                f"{at.shape}, {value.shape}, {spread.shape}"
-            )
-        if not all(map(_positive, (at, value, spread))):
-            raise ValueError(
-                f"x, y and errors of curve {run} must be positive and finite: the collapse is "
-                "fitted in logarithms; leave out other points"
-            )
-        order = np.argsort(at)
-        xs.append(at[order])
-        ys.append(value[order])
-        es.append((spread / value)[order])
-    logs = _Curves(
-        np.log(size),
-        [np.log(v) for v in xs],
-        [np.log(v) for v in ys],
-        None if errors is None else es,
-        [np.ones(v.size) for v in xs],
-    )
-    return logs, (tuple(xs), tuple(ys))
-
-
-def _positive(values: Float) -> bool:
-    return bool((np.isfinite(values) & (values > 0)).all())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,12 +79,24 @@ def knots_for(times: Float, most: int) -> Float:
     return np.concatenate([knots[:-1][np.diff(knots) > 1e-6], [1.0]])
 
 
+def hidden_between(at: Float, knots: Float, free: Float) -> Float:
+    """(N,) what straight pieces between knots miss of a curve, at most: a kink times h/8.
+
+    Next to nothing but where the data are so exact that the knots' distance h limits the fit.
+    """
+    gaps = np.diff(knots)
+    kinks = np.abs(np.diff(free / np.sqrt(gaps))) * (gaps[1:] + gaps[:-1]) / 16
+    return np.interp(at, knots[1:-1], kinks)
+
+
 @dataclass(frozen=True)
 class Fit:
     """Whitened data y = fixed·c + free·z + noise, decomposed once for every λ.
 
     ``left`` (n, r), ``singular`` (K,) padded with zeros and ``right`` (K, K) decompose what of
     ``free`` the polynomials leave; ``q`` (n, m) and ``triangle`` (m, m) decompose ``fixed``.
+    ``floor`` is the sum of squares that rounding of the data leaves of any residuals: what is below
+    it is not noise that could be told from signal.
     """
 
     data: Float
@@ -93,17 +106,28 @@ class Fit:
     left: Float
     singular: Float
     right: Float
+    floor: float
 
-    @property
+    @cached_property
+    def rest(self) -> Float:
+        """(n,) what the polynomials leave of the data; once leaves rounding of the data in it."""
+        once = self.data - self.q @ (self.q.T @ self.data)
+        return np.asarray(once - self.q @ (self.q.T @ once))
+
+    @cached_property
     def spectrum(self) -> Float:
-        """(r,) data in the directions of the singular values."""
-        return np.asarray(self.left.T @ self.data)
+        """(r,) data in the directions of the singular values.
 
-    @property
+        Of what polynomials leave: directions of small singular values are orthogonal to them but
+        for rounding, and of curves that are nearly polynomials that would be all there is.
+        """
+        return np.asarray(self.left.T @ self.rest)
+
+    @cached_property
     def unreached(self) -> float:
         """Sum of squares that neither polynomials nor z can reach."""
-        rest = self.data - self.q @ (self.q.T @ self.data)
-        return max(float(rest @ rest - self.spectrum @ self.spectrum), 0.0)
+        beyond = self.rest - self.left @ self.spectrum
+        return float(beyond @ beyond)
 
     def freedom(self, strength: float) -> float:
         """Degrees of freedom, the trace of the matrix that maps data to fit."""
@@ -111,10 +135,10 @@ class Fit:
         return len(self.triangle) + float((squared / (squared + strength)).sum())
 
     def residual(self, strength: float) -> float:
-        """Sum of squared whitened residuals."""
+        """Sum of squared whitened residuals, no less than rounding leaves."""
         squared = self.singular[: self.spectrum.size] ** 2
         reached = strength / (squared + strength) * self.spectrum
-        return float((reached**2).sum()) + self.unreached
+        return float((reached**2).sum()) + self.unreached + self.floor
 
     def coefficients(self, strength: float) -> tuple[Float, Float]:
         """c (m,) and z (K,) that minimize |residual|² + λ|z|²."""
@@ -137,7 +161,7 @@ class Fit:
         return np.hstack([sure, noise]), np.hstack([sure, posterior])
 
 
-def decompose(data: Float, fixed: Float, free: Float) -> Fit:
+def decompose(data: Float, fixed: Float, free: Float, floor: float) -> Fit:
     """A fit of whitened data (n,) by whitened polynomials (n, m) and integrals (n, K)."""
     q, triangle = np.linalg.qr(fixed)
     left, singular, right = np.linalg.svd(free - q @ (q.T @ free), full_matrices=False)
@@ -147,7 +171,7 @@ def decompose(data: Float, fixed: Float, free: Float) -> Fit:
     left, singular = left[:, useful], np.where(useful, singular, 0.0)
     padded = np.zeros(free.shape[1])
     padded[: singular.size] = singular
-    return Fit(data, free, q, triangle, left, padded, full)
+    return Fit(data, free, q, triangle, left, padded, full, floor)
 
 
 def generalized_cross_validation(count: int, residual: float, freedom: float) -> float:
@@ -177,8 +201,8 @@ def strengths(fit: Fit) -> Float:
 
 
 def best_strength(fit: Fit, criterion: str) -> float:
-    """The strength at which a criterion is least."""
-    grid = strengths(fit)
+    """The strength at which a criterion is least; of equal ones, as of zeros, the largest."""
+    grid = strengths(fit)[::-1]
     score = CRITERIA[criterion]
     count = fit.data.size
     return float(

@@ -60,7 +60,7 @@ def of_one_value(counts: ArrayLike, offsets: Float) -> Bool:
     elements are the same by chance once in 256 times.
     """
     inside = np.asarray(counts)
-    equal = inside.sum(axis=1).max(axis=0) >= tuning.TELLS_ONE_VALUE
+    equal: Bool = inside.sum(axis=1).max(axis=0) >= tuning.TELLS_ONE_VALUE
     first = np.full(equal.shape, np.nan)
     for held, sums in zip(inside, offsets, strict=True):  # most bins are out after the first record
         at = np.flatnonzero(equal)

@@ -60,7 +60,10 @@ class Variations:
         fixed = np.linalg.solve(fit.triangle, fit.q.T @ (data - fit.free @ z))
         freedom = fit.triangle.shape[0] + float(free)
         return Variation(
-            np.asarray(fixed, dtype=np.float64), z, float(residual @ residual), freedom
+            np.asarray(fixed, dtype=np.float64),
+            z,
+            float(residual @ residual) + fit.floor,
+            freedom,
         )
 
     def best(self, criterion: str) -> float:

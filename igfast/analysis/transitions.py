@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .derivative import Derivative, smooth
+from .derivative_arguments import is_number, real_numbers
 
 Float = NDArray[np.float64]
 
@@ -134,6 +135,10 @@ def find_transitions(
             f"curvature must be a second derivative, got order={curvature.order}; make it with "
             "order=2"
         )
+    if not is_number(threshold):
+        raise TypeError(f"threshold must be a number of standard errors, got {threshold!r}")
+    if not threshold >= 0:
+        raise ValueError(f"threshold must be 0 standard errors or more, got {threshold!r}")
     value, times = curvature.value, curvature.times
     found = []
     for index in _minima(value):
@@ -187,21 +192,34 @@ def overfitting_onset(steps: ArrayLike, loss: ArrayLike, *, strength: float | st
     >>> onset.start < 2000 < onset.stop
     True
     """
-    s, y = np.asarray(steps, dtype=np.float64), np.asarray(loss, dtype=np.float64)
+    s, y = real_numbers("steps", steps), real_numbers("loss", loss)
     if s.ndim != 1 or s.shape != y.shape:
         raise ValueError(f"steps and loss must be of one shape (N,), got {s.shape} and {y.shape}")
+    if not np.isfinite(s).all():
+        at = int(np.flatnonzero(~np.isfinite(s))[0])
+        raise ValueError(f"steps must be finite, got steps[{at}] = {s[at]}; leave it out")
     held = y[(s > 0) & ~np.isnan(y)]
     diverged = bool(np.isposinf(held[-1:]).any())
     infinite = s[(s > 0) & np.isposinf(y)]
-    keep = (s > 0) & np.isfinite(y)
-    s, y = s[keep], y[keep]
-    if s.size < FEWEST or (np.diff(s) <= 0).any():
+    kept = np.flatnonzero((s > 0) & np.isfinite(y))
+    s, y = s[kept], y[kept]
+    back = np.flatnonzero(np.diff(s) <= 0)
+    if back.size:
+        at = int(back[0]) + 1
         raise ValueError(
-            f"steps and loss must hold {FEWEST} evaluations or more at positive, increasing steps, "
-            f"got {s.size}"
+            f"steps must increase, got steps[{kept[at]}] = {s[at]:.10g} after {s[at - 1]:.10g}; "
+            "sort the evaluations, and keep one of each step"
+        )
+    if s.size < FEWEST:
+        raise ValueError(
+            f"steps and loss must hold {FEWEST} finite evaluations or more at positive steps, got "
+            f"{s.size}; evaluate more often"
         )
     if (y <= 0).any():
-        raise ValueError(f"loss must be positive for its logarithm, the least is {y.min():.6g}")
+        raise ValueError(
+            f"loss must be positive for its logarithm, the least is {y.min():.6g} at step "
+            f"{s[np.argmin(y)]:.10g}"
+        )
     x = np.log(s)
     grid = np.union1d(x, np.linspace(x[0], x[-1], ONSET_POINTS))
     curve = smooth(x, np.log(y), strength=strength, at=grid)
@@ -238,10 +256,16 @@ def lag(transition: Transition, onset: Onset) -> Lag:
     >>> round(found.decades, 3), round(found.low, 3), round(found.high, 3)
     (1.0, 0.806, 1.194)
     """
+    if not transition.time > 0:
+        raise ValueError(
+            f"transition.time must be positive for a lag in decades of steps, got "
+            f"{transition.time:.6g}; count steps from an origin before it, or find it with "
+            "local_exponent"
+        )
     return Lag(
         decades=math.log10(onset.time / transition.time),
         low=math.log10(onset.start / transition.stop),
-        high=math.log10(onset.stop / transition.start),
+        high=math.log10(onset.stop / transition.start) if transition.start > 0 else math.inf,
     )
 
 

@@ -1,4 +1,4 @@
-"""The command ``igfast``: train, report, compare, export, data, bench, info."""
+"""The command ``igfast``: train, report, watch, compare, export, data, bench, info."""
 
 from __future__ import annotations
 

@@ -21,6 +21,8 @@ from igfast.cli.terminal import console_for, print_table, telling
 from igfast.cli.train import train
 from igfast.report import write_report
 
+PORT = 8765  # of a live report
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -56,15 +58,18 @@ def report(
         typer.Option("--live", help="Serve it on localhost and renew it as the run grows."),
     ] = False,
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="Of --live; 0: any that is free.")
-    ] = 8765,
+        int | None,
+        typer.Option(min=0, max=65_535, help=f"Of --live; 0: any that is free.  (default: {PORT})"),
+    ] = None,
 ) -> None:
     """Write a static HTML report of a run, or serve a live one."""
     if live:
         if output is not None:
             raise ValueError(f"output={str(output)!r}: --live writes no file; leave --output out")
-        serve_report(run, port, groups)
+        serve_report(run, PORT if port is None else port, groups)
         return
+    if port is not None:
+        raise ValueError(f"port={port}: a report in a file has none; add --live, or leave it out")
     opened = open_run(run, groups)
     target = output or run.with_suffix(".html")
     with telling() as tell:
@@ -178,16 +183,17 @@ def info(
     groups: Depth = None,
 ) -> None:
     """Show what igfast runs on; given a run file, also what is in it."""
+    for name, given in (("sampling", sampling), ("groups", groups)):
+        if run is None and given:
+            raise ValueError(f"{name}={given}: there is no run to look at; name its file as well")
     console = console_for()
     found = igfast.show_config()
     found.pop("version", None)  # of the compiled part, the same as that of igfast
     if run is not None:
-        from igfast.cli.summary import print_summary, sampling_lines, versions_of
+        from igfast.cli.summary import print_summary, versions_of
 
         opened = open_run(run, groups)
-        print_summary(opened, console)
-        for line in sampling_lines(opened) if sampling else ():
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        print_summary(opened, console, sampling=sampling)
         if versions_of(opened.config).get("igfast") == found["igfast"]:
             del found["igfast"]  # the summary has named it
         console.print("\ninstalled here:")

@@ -17,8 +17,13 @@ from igfast.printing import printable
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN.igf RUN.igf ...", show_default=False)],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="HTML page, its numbers beside it.")
-    ] = Path("comparison.html"),
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="HTML page, its numbers beside it.  (default: comparison.html)",
+        ),
+    ] = None,
     quantity: Annotated[str, typer.Option(help="param, grad, update or second_moment.")] = "param",
     groups: Depth = None,
     page: Annotated[bool, typer.Option(help="Write the page; else only the table.")] = True,
@@ -28,11 +33,13 @@ def compare(
     from igfast.report.comparison import compare as measure
     from igfast.report.comparison import unique_names
 
-    console = console_for()
+    if output is not None and not page:
+        raise ValueError(f"output={str(output)!r}: --no-page writes no file; leave --output out")
+    console, target = console_for(), output or Path("comparison.html")
     with telling() as tell:
         opened = [open_run(path, groups) for path in runs]
-        for run in opened:
-            run.check_target(output)
+        for run in opened if page else ():
+            run.check_target(target)  # before minutes of measuring
         found = measure(opened, unique_names(runs), quantity=quantity, tell=tell)
     table = Table(box=None, pad_edge=False)
     for number, (title, _) in enumerate(HEADER):
@@ -48,5 +55,5 @@ def compare(
     if not page:
         return
     with telling("drawing"):
-        write_comparison(found, output)
-    console.print(f"page: {escape(str(output))}", highlight=False, soft_wrap=True)
+        write_comparison(found, target)
+    console.print(f"page: {escape(str(target))}", highlight=False, soft_wrap=True)

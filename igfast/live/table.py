@@ -45,10 +45,13 @@ def picture(state: State, path: Path, rows: int) -> Group:
         )
     left = len(state.layers) - len(chosen)
     notes = [f"and {left} smaller ones"] if left else []
-    notes.append("Γ between the last two records, L ≈ along them: igfast report measures properly")
+    notes.append(
+        "Γ: between the last two records; L: rough, since the first record. `igfast report` has "
+        "the exact values."
+    )
     if any("noise" in numbers(state, row) for row in chosen):
         notes.append(
-            "noise: too small to stand out of it, Γ between two records, L since the first"
+            "noise: no motion above the noise (Γ: between two records; L: since the first)."
         )
     return Group(Text(_header(state, path)), table, Text("\n".join(notes), style="dim"))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .. import _arrays, _core
 from ..histograms import Histogram
 from . import on_device
-from .operands import home_of, require_histogram
+from .operands import bins_of_layers, home_of, require_histogram
 
 Float = NDArray[np.float64]
 
@@ -69,7 +69,8 @@ def shannon_entropy(h: Histogram, normalized: bool = False, correction: str | No
     require_histogram(h, "h")
     entropy = _entropy("shannon", h) + _correction(h, correction)
     if normalized:
-        entropy = entropy / np.log(h.bins) if h.bins > 1 else np.full(len(h), np.nan)
+        bins = bins_of_layers(h)
+        entropy = np.where(bins > 1, entropy / np.log(np.maximum(bins, 2)), np.nan)
     return _arrays.like(home_of(h), entropy)
 
 
@@ -196,12 +197,12 @@ def statistical_complexity(h: Histogram, correction: str | None = None) -> Any:
 
 def _corrected(complexity: Float, entropy: Float, lacking: Float, h: Histogram) -> Float:
     """(L,) Q₀ (JS − its bias)(H + what it lacks)/ln B, from C and H of the frequencies."""
-    counts, bins = _arrays.to_numpy(h.counts), h.bins
-    scale = (bins + 1) / bins * np.log(bins + 1) - 2 * np.log(2 * bins) + np.log(bins)
+    counts, bins = _arrays.to_numpy(h.counts), bins_of_layers(h)
     with np.errstate(divide="ignore", invalid="ignore"):
+        scale = (bins + 1) / bins * np.log(bins + 1) - 2 * np.log(2 * bins) + np.log(bins)
         n = counts.sum(1)
         p = counts / n[:, None]
-        gained = lacking / 2 - (p * (1 - p) / (p + 1 / bins)).sum(1) / (4 * n)
+        gained = lacking / 2 - (p * (1 - p) / (p + 1 / bins[:, None])).sum(1) / (4 * n)
         unit = -2 / scale / np.log(bins)  # Q₀/ln B
         found = complexity * (1 + lacking / entropy) - unit * gained * (entropy + lacking)
     return np.where(entropy > 0, found, complexity)  # a single occupied bin has no bias
@@ -223,5 +224,10 @@ def _entropy(kind: str, h: Histogram) -> Float:
     if found is not None:
         return found
     out = np.empty(len(h))
-    _core.entropy(kind, np.ascontiguousarray(_arrays.to_numpy(h.counts)), out)
+    counts = np.ascontiguousarray(_arrays.to_numpy(h.counts))
+    if h.covered is None:
+        _core.entropy(kind, counts, out)
+        return out
+    for row, bins in enumerate(h.covered.tolist()):
+        _core.entropy(kind, np.ascontiguousarray(counts[row:, :bins][:1]), out[row:][:1])
     return out

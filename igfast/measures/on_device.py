@@ -20,6 +20,8 @@ def divergence(kind: str, parameter: float, h0: Histogram, h1: Histogram) -> Flo
     device = device_of(home)
     if device is None or home != _arrays.home_of(h1.split_counts) or len(h0) != len(h1):
         return None
+    if h0.covered is not None or h1.covered is not None:
+        return None
     if not device_counting.on_bins(h1, h0.grid, h0.exponents, h0.origins, h0.uniform_edges):
         return None
     p, q = _whole(h0.counts), _whole(h1.counts)
@@ -42,9 +44,9 @@ def divergence(kind: str, parameter: float, h0: Histogram, h1: Histogram) -> Flo
 
 
 def entropy(kind: str, h: Histogram) -> Float | None:
-    """(L,) entropies or complexities; None on the host."""
+    """(L,) entropies or complexities; None on the host, and where layers have bins of their own."""
     device = device_of(_arrays.home_of(h.split_counts))
-    if device is None:
+    if device is None or h.covered is not None:
         return None
     counts, out = _whole(h.counts), _results(device, len(h))
     cuda_library.library().entropy(

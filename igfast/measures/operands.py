@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import _arrays
 from ..histograms import Histogram, align
@@ -48,6 +49,11 @@ def aligned_layers(h0: Histogram, h1: Histogram) -> Iterator[tuple[int, Histogra
     for row in np.flatnonzero(comparable).tolist():
         one, other, _ = align(h0[row], h1[row])
         yield row, one, other
+
+
+def bins_of_layers(h: Histogram) -> NDArray[np.int64]:
+    """(L,) bins of each layer: B, or fewer where merging has left it fewer than others."""
+    return np.full(len(h), h.bins) if h.covered is None else h.covered
 
 
 def home_of(h: Histogram) -> str:

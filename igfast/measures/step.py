@@ -83,8 +83,10 @@ def measure_step(plan: Plan, previous: Histogram, dt: Any = 1.0) -> tuple[Histog
             statistical_complexity(histogram),
             js_divergence(previous, histogram),
         )
-    factor: Any = 4.0 / steps**2
+    factor: Any = 2.0 / steps
     if not simple:
         alike = len(steps) > 0 and (steps == steps[0]).all()
         factor = float(factor[0]) if alike else _arrays.like(home_of(histogram), factor)
-    return histogram, StepMeasures(fused[:, 0] * factor, fused[:, 1], fused[:, 2], fused[:, 3])
+    return histogram, StepMeasures(
+        fused[:, 0] * factor * factor, fused[:, 1], fused[:, 2], fused[:, 3]
+    )

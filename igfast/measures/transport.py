@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..histograms import Histogram
 from .operands import aligned_layers, home_of, require_histogram
 
 Float = NDArray[np.float64]
+Integers = NDArray[Any]  # int64, or Python's where those are too short
 
 
 def wasserstein_distance(h0: Histogram, h1: Histogram, p: int = 1) -> Any:
@@ -72,7 +74,7 @@ def wasserstein_distance(h0: Histogram, h1: Histogram, p: int = 1) -> Any:
     for row, one, other in aligned_layers(h0, h1):
         n, m = _below(one), _below(other)
         if n[-1] and m[-1]:
-            out[row] = distance(np.ravel(one.edges), n, m)
+            out[row] = distance(np.ravel(one.edges), *_in_common_units(n, m))
     return _arrays.like(home_of(h0), out)
 
 
@@ -82,11 +84,18 @@ def _below(h: Histogram) -> NDArray[np.int64]:
     return np.cumsum(cells, dtype=np.int64)
 
 
-def _area(edges: Float, n: NDArray[np.int64], m: NDArray[np.int64]) -> float:
+def _in_common_units(n: Integers, m: Integers) -> tuple[Integers, Integers]:
+    """Both as integers with one total, which stand for F and G: their differences are exact."""
+    whole = math.gcd(int(n[-1]), int(m[-1]))
+    by_n, by_m = int(m[-1]) // whole, int(n[-1]) // whole
+    if int(n[-1]) * by_n >= 2**63:  # Python's integers have no end
+        n, m = n.astype(object), m.astype(object)
+    return n * by_n, m * by_m
+
+
+def _area(edges: Float, f: Integers, g: Integers) -> float:
     """∫ |F − G| dx; the difference is linear inside a bin and may change its sign there."""
-    gap = (n / n[-1] - m / m[-1])[1:-1]
-    if n[-1] == m[-1]:  # exact, however close the two are
-        gap = (n - m)[1:-1] / n[-1]
+    gap = _ratio((f - g)[1:-1], f[-1])
     left, right = np.abs(gap[:-1]), np.abs(gap[1:])
     crossing = gap[:-1] * gap[1:] < 0
     both = np.where(crossing, left + right, 1.0)
@@ -94,21 +103,37 @@ def _area(edges: Float, n: NDArray[np.int64], m: NDArray[np.int64]) -> float:
     return float(np.sum(np.diff(edges) * mean))
 
 
-def _quadratic(edges: Float, n: NDArray[np.int64], m: NDArray[np.int64]) -> float:
+def _ratio(part: Integers, whole: Integers) -> Float:
+    return np.asarray(part, dtype=np.float64) / np.asarray(whole, dtype=np.float64)
+
+
+def _quadratic(edges: Float, f: Integers, g: Integers) -> float:
     """√∫ (F⁻¹ − G⁻¹)² du; between two neighboring levels of F or G both are linear."""
-    f, g = n / n[-1], m / m[-1]
-    levels = np.union1d(f, g)
-    middle = 0.5 * (levels[:-1] + levels[1:])
-    start = np.concatenate([edges[:1], edges])
-    end = np.concatenate([edges, edges[-1:]])
-    gaps = _quantile(f, start, end, levels, middle) - _quantile(g, start, end, levels, middle)
-    a, b = gaps
-    return float(np.sqrt(np.sum(np.diff(levels) * (a * a + a * b + b * b) / 3)))
+    levels = np.unique(np.concatenate([f, g]))
+    low, high = levels[:-1], levels[1:]
+    a, b = _gaps(edges, f, g, low, high)
+    return float(np.sqrt(np.sum(_ratio(high - low, f[-1]) * (a * a + a * b + b * b) / 3)))
 
 
-def _quantile(below: Float, start: Float, end: Float, levels: Float, middle: Float) -> Float:
-    """(2, K) values at both ends of the K intervals between ``levels``."""
-    cell = np.minimum(np.searchsorted(below, middle, side="right") - 1, len(start) - 1)
-    base, mass = below[cell], below[cell + 1] - below[cell]
-    share = np.stack([levels[:-1] - base, levels[1:] - base]) / mass
-    return np.asarray(start[cell] + share * (end - start)[cell])
+def _gaps(edges: Float, f: Integers, g: Integers, low: Integers, high: Integers) -> list[Float]:
+    """F⁻¹ − G⁻¹, (K,), at the low and at the high end of K intervals between levels.
+
+    In each F⁻¹ crosses cell i, and G⁻¹ cell j. What lies between the two is put together from
+    parts of one sign, which are exact ratios: their difference would lose its digits where the two
+    are close.
+    """
+    start, end = np.append(edges[0], edges), np.append(edges, edges[-1])
+    width = end - start
+    i, j = (np.searchsorted(below, low, side="right") - 1 for below in (f, g))
+    found = []
+    for level in (low, high):
+        (f_done, f_left), (g_done, g_left) = (
+            (_ratio(level - b[k], b[k + 1] - b[k]), _ratio(b[k + 1] - level, b[k + 1] - b[k]))
+            for b, k in ((f, i), (g, j))
+        )
+        ahead = width[j] * g_left + (start[i] - end[j]) + width[i] * f_done
+        behind = width[i] * f_left + (start[j] - end[i]) + width[j] * g_done
+        # in one cell one of the two is at its start where the interval is, or at its end
+        within = width[i] * (f_done - g_done if level is low else g_left - f_left)
+        found.append(np.where(i > j, ahead, np.where(i < j, -behind, within)))
+    return found

@@ -137,7 +137,8 @@ def information_velocity_squared(
     Returns
     -------
     (L,) float64
-        Γ² in 1/step², or in 1/(unit of ``dt``)². NaN as for :func:`information_velocity`.
+        Γ² in 1/step², or in 1/(unit of ``dt``)²; ±``inf`` beyond 1.8e308. NaN as for
+        :func:`information_velocity`.
 
     Raises
     ------
@@ -174,7 +175,8 @@ def information_velocity_squared(
     True
     """
     squared, step = _squared(h0, h1, dt, estimator, bandwidth)
-    return _arrays.like(_home(h0), squared / step**2)
+    with np.errstate(over="ignore", under="ignore"):
+        return _arrays.like(_home(h0), squared / step / step)  # step² may be 0 or infinite
 
 
 def _squared(

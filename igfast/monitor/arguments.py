@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..choices import choose_grid
 from ..config import __version__
 from ..grids import Grid, check_splits
 from ..health import Examiner, Rule
@@ -123,14 +124,9 @@ def check_quantities(
     return chosen
 
 
-def settings_of(grid: Grid | None, bins: int, splits: int, offsets: bool) -> Settings:
+def settings_of(grid: Grid | None, bins: int | None, splits: int, offsets: bool) -> Settings:
     """How histograms are taken."""
-    chosen = Grid.dyadic(bins) if grid is None else grid
-    if not isinstance(chosen, Grid):
-        raise TypeError(
-            f"grid must be an igfast.Grid, got {grid!r}; make one with Grid.uniform, Grid.dyadic "
-            "or Grid.log"
-        )
+    chosen = choose_grid(bins, None, grid)
     if chosen.kind == "uniform" and offsets:
         raise ValueError(
             "offsets=True needs a dyadic or log grid; pass offsets=False with a uniform one"
@@ -165,7 +161,8 @@ def number(name: str, value: Any) -> float:
     try:
         if isinstance(value, (str, bytes, bytearray)):
             raise TypeError("text, which float() would parse")
-        return float(value)
+        # a loss with its graph: torch warns of making a number of it
+        return float(value.detach() if hasattr(value, "detach") else value)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise TypeError(f"log: {name}={value!r} is not one number") from error
 

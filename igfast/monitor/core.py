@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import TracebackType
@@ -58,8 +59,8 @@ class Monitor:
         Module groups, whose pooled histograms a trajectory gives beside those of layers: a depth
         in the tree of modules, patterns of names, or a rule. Sinks get them at every record.
     grid : Grid, optional
-        By default dyadic with ``bins`` bins, chosen for each layer.
-    bins : int
+        By default dyadic with ``bins`` (256) bins, chosen for each layer.
+    bins : int, optional
     splits : {1, 2, 4, 8}
     offsets : bool
         Keep positions within bins; not on uniform grids.
@@ -121,7 +122,7 @@ class Monitor:
         exclude: Patterns = None,
         groups: Groups = None,
         grid: Grid | None = None,
-        bins: int = 256,
+        bins: int | None = None,
         splits: int = 4,
         offsets: bool = True,
         store: str | os.PathLike[str] | None = None,
@@ -156,11 +157,8 @@ class Monitor:
             resume=resume,
             step=step,
         )
-        self._schedule, self._optimizers, self._stepped = (
-            made.schedule,
-            made.optimizers,
-            made.stepped,
-        )
+        self._schedule = made.schedule
+        self._optimizers, self._stepped = made.optimizers, made.stepped
         self._recorder, self._updates, self._replaced = made.recorder, made.updates, made.replaced
         self._step, self._resumed = made.step, made.resumed
         self._started = self._closed = False
@@ -194,9 +192,13 @@ class Monitor:
             return self
         self._unseen = UnseenSteps(self._optimizers[0])
         if self._updates is not None:
+            often = Counter(name for names in self._stepped for name in names)
             for optimizer, names in zip(self._optimizers, self._stepped, strict=True):
-                once = optimizer is self._optimizers[0]  # others may step more often
-                self._hooks.before(optimizer, partial(self._before_step, names, once))
+                first = optimizer is self._optimizers[0]  # others may step more often
+                for once in (True, False):  # what two optimizers change takes a step of each
+                    part = tuple(name for name in names if (first and often[name] == 1) is once)
+                    if part:
+                        self._hooks.before(optimizer, partial(self._before_step, part, once))
         self._hooks.after(self._optimizers[0], self._after_step)
         known = self._recorder.recorded == self._step
         if not known and (not self._resumed or self._asked(self._step)):

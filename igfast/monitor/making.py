@@ -66,7 +66,7 @@ def make(
     exclude: Patterns,
     groups: Groups,
     grid: Grid | None,
-    bins: int,
+    bins: int | None,
     splits: int,
     offsets: bool,
     store: str | os.PathLike[str] | None,

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import _core
+from .hooks import steps_under_way
 from .selection import Patterns, is_chosen, named_tensors
 
 # Changes of a parameter between two steps of its optimizer that are not taken for another's steps:
 # loaded, averaged and clipped weights change it once or twice.
 MOST_CHANGES = 20
+WATCHED = 4  # of an optimizer's parameters, or up to twice as many: they are looked at every step
 
 
 class Replaced:
@@ -120,31 +122,42 @@ class UnseenSteps:
     """
 
     def __init__(self, optimizer: Any) -> None:
-        self._kind = type(optimizer).__name__
-        self._tensor = next((p for g in optimizer.param_groups for p in g["params"]), None)
-        self._version, self._said = 0, False
+        self._optimizer = optimizer
+        given = [p for group in optimizer.param_groups for p in group["params"]]
+        trained = [p for p in given if getattr(p, "requires_grad", True)] or given
+        # some of them: others may be unused, or replaced
+        self._tensors = trained[:: max(1, len(trained) // WATCHED)]
+        self._versions: list[int] = []
+        self._said = False
         self.seen()
 
     def seen(self) -> None:
         """The optimizer has made a step, and the monitor has seen it."""
-        self._version = self._now()
+        self._versions = self._now()
 
     def __call__(self, step: int) -> None:
         """Warn, once, of many changes since the last step."""
-        changes = self._now() - self._version
-        if changes < MOST_CHANGES or self._said:
+        if self._said:
+            return
+        pairs = zip(self._now(), self._versions, strict=True)
+        changes = max((now - before for now, before in pairs), default=0)
+        if changes < MOST_CHANGES or steps_under_way(self._optimizer):  # called by a closure
             return
         self._said = True
         warnings.warn(
             f"parameters were changed {changes} times since step {step}, the last one of the "
-            f"{self._kind} that this Monitor follows; if another optimizer trains them now, its "
-            "steps are not recorded: make a new Monitor with that one (with resume=True and "
-            f"step={step} it goes on in the same store)",
+            f"{type(self._optimizer).__name__} that this Monitor follows; if another optimizer "
+            "trains them now, its steps are not recorded: make a new Monitor with that one (with "
+            f"resume=True and step={step} it goes on in the same store)",
             stacklevel=4,
         )
 
-    def _now(self) -> int:
-        try:
-            return int(self._tensor._version)  # type: ignore[union-attr]
-        except (AttributeError, RuntimeError):  # inference tensors have none
-            return 0
+    def _now(self) -> list[int]:
+        return [_version(tensor) for tensor in self._tensors]
+
+
+def _version(tensor: Any) -> int:
+    try:
+        return int(tensor._version)
+    except (AttributeError, RuntimeError):  # inference tensors have none
+        return 0

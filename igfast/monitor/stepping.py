@@ -106,6 +106,8 @@ def can_derive(optimizer: Any, group: Options, parameter: Any) -> bool:
     gradient = parameter.grad
     if not known or group["differentiable"] or gradient is None or gradient.is_sparse:
         return False
+    if gradient.is_inference():  # it has no version that would tell whether it was changed
+        return False
     placed = [getattr(tensor, "placements", None) for tensor in (parameter, gradient)]
     # partial sums would need other ranks; fewer than 32 bits round Δθ to something else
     return bool(placed[0] == placed[1] and parameter.element_size() >= 4)

@@ -1,7 +1,7 @@
 """Everything a report shows about a run, measured once.
 
-Needs NumPy only. Figures, page and data files all read from the same `Curves`, so a number on the
-page is the number in the file beside it.
+Needs NumPy only. Figures, page, data files and the terminal's table all read from the same
+`RunCurves` and `MotionCurves`, so a number on the page is the number in the file beside it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ SPARSE = 4  # the sampling check takes every fourth record
 LEAST_SAMPLED = 1000  # elements of a layer from which on its sampling is checked
 MOST_SCRUTINIZED = 6  # layers whose length is compared at several scales
 LEAST_LIMITED = 200  # elements from which on a length that is not resolved has an upper limit
+LEAST_SPLITS = 4  # from which on Γ and L are the split estimates
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Final:
 
 
 @dataclass(frozen=True)
-class Motion:
+class MotionCurves:
     """How the layers of one quantity moved: T records of L rows.
 
     Rows are layers, and what pools them: module groups and the whole model.
@@ -95,11 +96,15 @@ class Motion:
         at = (record, np.arange(len(record)))
         return Final(record, self.length[at], self.length_error[at], self.length_published[at])
 
+    def last_step(self, layer: Layer) -> int | None:
+        """Step at which the layer's length ends, None where that is the run's last one."""
+        record = int(self.final.record[layer.column])
+        return int(self.steps[record]) if 0 < record < len(self.steps) - 1 else None
+
     def until(self, layer: Layer) -> str:
         """Where the layer's length ends, if not with the run, as in "L = 0.7 until step 600"."""
-        record = int(self.final.record[layer.column])
-        ends_early = 0 < record < len(self.steps) - 1
-        return f" until step {self.steps[record]:,}" if ends_early else ""
+        step = self.last_step(layer)
+        return "" if step is None else f" until step {step:,}"
 
     def resolved(self, layer: Layer) -> bool:
         """Whether the layer's length stands clear of zero by two standard errors, if it has any."""
@@ -122,24 +127,24 @@ class Motion:
 
 
 @dataclass(frozen=True)
-class Curves:
+class RunCurves:
     """A run as the report sees it. `main` is the quantity whose motion is told in full.
 
     `growth` is that of its layers' lengths.
     """
 
     run: Trajectory
-    main: Motion
-    others: tuple[Motion, ...]
+    main: MotionCurves
+    others: tuple[MotionCurves, ...]
     scalars: dict[str, tuple[Int, Float]]
     growth: Growth
 
     @property
-    def motions(self) -> tuple[Motion, ...]:
+    def motions(self) -> tuple[MotionCurves, ...]:
         """All quantities, the main one first."""
         return (self.main, *self.others)
 
-    def motion(self, quantity: str = "") -> Motion:
+    def motion(self, quantity: str = "") -> MotionCurves:
         """The motion of a quantity, by default of the main one."""
         for motion in self.motions:
             if motion.quantity == (quantity or self.main.quantity):
@@ -148,7 +153,7 @@ class Curves:
         raise ValueError(f"quantity={quantity!r} was not recorded; there is {known}")
 
 
-def collect(run: Trajectory | Curves, tell: Tell = silent) -> Curves:
+def collect(run: Trajectory | RunCurves, tell: Tell = silent) -> RunCurves:
     """Measure everything a report shows; what was collected before is returned as it is.
 
     ``tell`` is called with a line on every layer, for people who wait.
@@ -158,42 +163,57 @@ def collect(run: Trajectory | Curves, tell: Tell = silent) -> Curves:
     ValueError
         If the run holds no record.
     """
-    if isinstance(run, Curves):
+    if isinstance(run, RunCurves):
         return run
-    quantities = [q for q in run.quantities if len(run.histograms(q))]
+    quantities = recorded(run)
     if not quantities:
         raise ValueError(
             "the run holds no record, so there is nothing to report; "
             "record at least once, for example with igfast.Monitor"
         )
-    quantities.sort(key=lambda name: name != "param")
     motions = [moved(run, quantity, tell) for quantity in quantities]
-    scalars = {
-        name: (np.asarray(steps, np.int64), np.asarray(values, np.float64))
-        for name, (steps, values) in run.scalars().items()
-        if len(steps)
-    }
+    scalars = logged(run)
     main = motions[0]
     if len(main.steps) > 1:
         main = replace(main, scrutiny=scrutinize(run, main.quantity, scrutinized(main), tell))
     tell("looking for transitions")
     growth = growth_of(run, main.quantity, main.estimator, main.steps, scalars)
-    return Curves(run, main, tuple(motions[1:]), scalars, growth)
+    return RunCurves(run, main, tuple(motions[1:]), scalars, growth)
 
 
-def moved(run: Trajectory, quantity: str, tell: Tell = silent) -> Motion:
+def recorded(run: Trajectory) -> list[str]:
+    """Quantities that have records, parameters first: the first one is told in full."""
+    found = [quantity for quantity in run.quantities if len(run.steps_of(quantity))]
+    return sorted(found, key=lambda name: name != "param")
+
+
+def logged(run: Trajectory) -> dict[str, tuple[Int, Float]]:
+    """Scalars with a value or more: steps and values."""
+    return {
+        name: (np.asarray(steps, np.int64), np.asarray(values, np.float64))
+        for name, (steps, values) in run.scalars().items()
+        if len(steps)
+    }
+
+
+def estimator_of(splits: int) -> str:
+    """What Γ and L are measured with: the published estimate where there are too few splits."""
+    return "split" if splits >= LEAST_SPLITS else "hellinger"
+
+
+def moved(run: Trajectory, quantity: str, tell: Tell = silent) -> MotionCurves:
     """How the layers of a quantity moved, without scrutiny."""
     histograms, layers = run.histograms(quantity), _layers(run, quantity)
     members = run.pooled(quantity)
     every = (*layers, *_pooled(layers, members))
-    estimator = "split" if histograms[0].splits > 2 else "hellinger"
+    estimator = estimator_of(histograms[0].splits)
     rows, grids = [], []
     for number, layer in enumerate(every, 1):
         tell(f"measuring {quantity}, {layer.name} ({number} of {len(every)})")
         rows.append(_row(run, quantity, layer, estimator))
         grids.append(str(run.common(layer.name, quantity)))
     columns: dict[str, Any] = {name: np.stack([row[name] for row in rows], -1) for name in rows[0]}
-    motion = Motion(
+    motion = MotionCurves(
         quantity=quantity,
         layers=layers,
         pooled=every[len(layers) :],
@@ -207,7 +227,7 @@ def moved(run: Trajectory, quantity: str, tell: Tell = silent) -> Motion:
     return replace(motion, great_circle=_great_circles(run, motion))
 
 
-def scrutinized(motion: Motion) -> list[Layer]:
+def scrutinized(motion: MotionCurves) -> list[Layer]:
     """Resolved layers of some size, weight matrices if there are any: at most `MOST_SCRUTINIZED`.
 
     Each costs about ten times its length.
@@ -256,7 +276,7 @@ def _is_clear(length: float, error: float) -> bool:
     return bool(length > 2 * np.nan_to_num(error))
 
 
-def _great_circles(run: Trajectory, motion: Motion) -> Float:
+def _great_circles(run: Trajectory, motion: MotionCurves) -> Float:
     """(L,) from the first record to the last at which a layer's length is known."""
     histograms, found = run.histograms(motion.quantity), motion.great_circle.copy()
     for record in np.unique(motion.final.record[motion.final.record > 0]).tolist():

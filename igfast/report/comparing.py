@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,23 @@ from igfast.report.comparison import COLUMNS, Comparison, write_comparison_csv
 from igfast.report.document import data_links, document
 from igfast.report.render import figure_block
 from igfast.report.scrutiny import Growth
-from igfast.report.style import compact_step, three_digits, upper_limit, with_error
-from igfast.report.tables import table
+from igfast.report.style import compact_step, three_digits
+from igfast.report.tables import change, length_text, number, table
 
 
 def write_comparison(found: Comparison, path: str | Path) -> Path:
     """Write a static HTML page about several runs, and `NAME_data/comparison.csv` beside it.
 
     Needs matplotlib.
+
+    Raises
+    ------
+    ValueError
+        If the path is a folder, or holds a run.
     """
     target = Path(path)
+    for run in found.runs:
+        run.check_target(target)
     if target.is_dir():
         raise ValueError(f"path={str(path)!r} is a folder; name the HTML file to write in it")
     folder = target.with_name(f"{target.stem}_data")
@@ -78,20 +84,16 @@ def rows(found: Comparison) -> list[list[str]]:
     for layer in found.layers + found.pooled:
         for run, motion, column in found.having(layer):
             one = motion.rows[column]
-            length = upper_limit(motion.limit(one))
-            if motion.resolved(one):
-                length = with_error(motion.final.length[column], motion.final.error[column])
-                length += motion.until(one)
             circle = motion.great_circle[column] if motion.resolved(one) else np.nan
             shown.append(
                 [
                     layer,
                     found.names[run],
-                    length,
-                    _number(motion.final.published[column]),
-                    _number(circle),
-                    _change(found.entropy[run, layer]),
-                    _change(found.complexity[run, layer]),
+                    length_text(motion, one),
+                    number(motion.final.published[column]),
+                    number(circle),
+                    change(*found.entropy[run, layer][[0, -1]]),
+                    change(*found.complexity[run, layer][[0, -1]]),
                     _transitions(found.growths[run], layer),
                 ]
             )
@@ -191,20 +193,8 @@ def _best(curve: Any, choose: Any) -> str:
 
 def _transitions(growth: Growth, layer: str) -> str:
     """Time and interval of each."""
-    shown = []
-    for one in growth.transitions.get(layer, ()):
-        time, start, stop = (f"{t + growth.origin:,.0f}" for t in (one.time, one.start, one.stop))
-        shown.append(f"{time} [{start}, {stop}]")
-    return ", ".join(shown) or "–"
+    return ", ".join(str(growth.when(one)) for one in growth.transitions.get(layer, ())) or "–"
 
 
 def _value(value: Any) -> str:
     return escape(value if isinstance(value, str) else json.dumps(value, default=str))
-
-
-def _change(values: Sequence[float] | np.ndarray[Any, Any]) -> str:
-    return f"{_number(values[0])} → {_number(values[-1])}"
-
-
-def _number(value: float) -> str:
-    return three_digits(float(value)) if np.isfinite(value) else "–"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from igfast.export import write_rows
 from igfast.groups import MODEL
 from igfast.merging import equally_wide
 from igfast.printing import Tell, silent
-from igfast.report.collect import Motion, moved
+from igfast.report.collect import MotionCurves, logged, moved
 from igfast.report.counted import Float, Int
 from igfast.report.scrutiny import Growth, growth_of
 
@@ -44,7 +44,7 @@ class Comparison:
 
     names: tuple[str, ...]
     runs: tuple[Trajectory, ...]
-    motions: tuple[Motion, ...]
+    motions: tuple[MotionCurves, ...]
     growths: tuple[Growth, ...]
     scalars: tuple[dict[str, tuple[Int, Float]], ...]
     layers: tuple[str, ...]
@@ -55,7 +55,7 @@ class Comparison:
     differing: tuple[tuple[str, tuple[Any, ...]], ...]
     notes: tuple[str, ...]
 
-    def having(self, layer: str) -> list[tuple[int, Motion, int]]:
+    def having(self, layer: str) -> list[tuple[int, MotionCurves, int]]:
         """Runs that have a layer, or pool one of that name: number, motion and column."""
         return [
             (number, motion, one.column)
@@ -109,7 +109,7 @@ def compare(
     rows = sorted((row.name for motion in motions for row in motion.pooled), key=MODEL.__eq__)
     pooled = tuple(name for name in dict.fromkeys(rows) if name not in layers)
     entropy, complexity, grids = _on_one_grid(runs, motions, layers + pooled)
-    scalars = tuple(run.scalars() for run in runs)
+    scalars = tuple(logged(run) for run in runs)
     return Comparison(
         names=tuple(names),
         runs=tuple(runs),
@@ -148,26 +148,26 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
 
 def write_comparison_csv(found: Comparison, path: Path) -> Path:
     """Every curve as one CSV file: a row per run, layer and record, columns as in `COLUMNS`."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([name for name, _ in COLUMNS])
-        for layer in found.layers + found.pooled:
-            for run, motion, column in found.having(layer):
-                curves = (
-                    motion.length[:, column],
-                    motion.length_error[:, column],
-                    motion.length_published[:, column],
-                    found.entropy[run, layer],
-                    found.complexity[run, layer],
-                )
-                for row in zip(motion.steps.tolist(), *(c.tolist() for c in curves), strict=True):
-                    values = ["" if value != value else value for value in row]  # NaN
-                    writer.writerow([found.names[run], layer, *values])
+    write_rows(path, [name for name, _ in COLUMNS], _rows(found))
     return path
 
 
+def _rows(found: Comparison) -> Iterator[tuple[Any, ...]]:
+    for layer in found.layers + found.pooled:
+        for run, motion, column in found.having(layer):
+            curves = (
+                motion.length[:, column],
+                motion.length_error[:, column],
+                motion.length_published[:, column],
+                found.entropy[run, layer],
+                found.complexity[run, layer],
+            )
+            for row in zip(motion.steps.tolist(), *(c.tolist() for c in curves), strict=True):
+                yield (found.names[run], layer, *row)
+
+
 def _on_one_grid(
-    runs: Sequence[Trajectory], motions: Sequence[Motion], layers: Sequence[str]
+    runs: Sequence[Trajectory], motions: Sequence[MotionCurves], layers: Sequence[str]
 ) -> tuple[dict[tuple[int, str], Float], dict[tuple[int, str], Float], dict[str, str]]:
     """H, C and the grid by layer, of all records of all runs merged to one grid."""
     entropy: dict[tuple[int, str], Float] = {}
@@ -202,7 +202,7 @@ def _on_one_grid(
     return entropy, complexity, grids
 
 
-def _column(motion: Motion, layer: str) -> int:
+def _column(motion: MotionCurves, layer: str) -> int:
     return next((one.column for one in motion.rows if one.name == layer), -1)
 
 
@@ -215,7 +215,10 @@ def _differing(runs: Sequence[Trajectory]) -> tuple[tuple[str, tuple[Any, ...]],
 
 
 def _notes(
-    names: Sequence[str], motions: Sequence[Motion], layers: Sequence[str], grids: dict[str, str]
+    names: Sequence[str],
+    motions: Sequence[MotionCurves],
+    layers: Sequence[str],
+    grids: dict[str, str],
 ) -> list[str]:
     found = []
     published = [n for n, motion in zip(names, motions, strict=True) if motion.estimator != "split"]

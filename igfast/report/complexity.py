@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from igfast.report import bundles, style
-from igfast.report.collect import Curves, collect
+from igfast.report.collect import RunCurves, collect
 from igfast.report.counted import Float, Int
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def entropy_complexity(
-    run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True
+    run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool = True
 ) -> Figure:
     """H and C over steps, and the path in the H-C plane, of all layers of a group.
 

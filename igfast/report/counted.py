@@ -22,7 +22,7 @@ MOST_COLUMNS = 600  # records drawn in a heat map, about one per two pixels
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of a quantity; `column` is its place in the arrays of `Motion`."""
+    """One layer of a quantity; `column` is its place in the arrays of `MotionCurves`."""
 
     name: str
     column: int

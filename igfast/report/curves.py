@@ -6,7 +6,6 @@ Needs NumPy only. Every file's columns, with units and meanings, stand in `colum
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Iterable, Iterator
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from igfast.analysis import Lag
-from igfast.report.collect import Curves, Motion
+from igfast.export import plain, write_rows
+from igfast.report.collect import MotionCurves, RunCurves
 from igfast.report.ridges import ridge_densities, ridge_records
 from igfast.report.scrutiny import Growth
 
@@ -123,7 +123,7 @@ class Table:
     rows: Iterable[tuple[Any, ...]]
 
 
-def tables(curves: Curves) -> Iterator[Table]:
+def tables(curves: RunCurves) -> Iterator[Table]:
     """The tables of a report, in the order of `columns.csv`."""
     rows = {
         "velocity": (row for motion in curves.motions for row in _velocity(motion)),
@@ -149,7 +149,7 @@ def curve_files(folder: Path) -> list[Path]:
     return [folder / name for name in (*(f"{name}.csv" for name in _COLUMNS), "columns.csv", JSON)]
 
 
-def write_curves(curves: Curves, folder: Path) -> list[Path]:
+def write_curves(curves: RunCurves, folder: Path) -> list[Path]:
     """Write every table as CSV, all of them as `curves.json`, and `columns.csv` about them.
 
     Values are written in full precision; NaN is an empty field in CSV and null in JSON. Infinite
@@ -158,15 +158,15 @@ def write_curves(curves: Curves, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, dict[str, list[Any]]] = {}
     for table in tables(curves):
-        rows = [tuple(map(_plain, row)) for row in table.rows]
-        _write_csv(folder / f"{table.name}.csv", table.columns, rows)
+        rows = [tuple(map(plain, row)) for row in table.rows]
+        write_rows(folder / f"{table.name}.csv", table.columns, rows)
         values = list(zip(*rows, strict=True)) if rows else [()] * len(table.columns)
         found[table.name] = {
             name: list(column) for name, column in zip(table.columns, values, strict=True)
         }
     about = [(f"{name}.csv", *column) for name, columns in _COLUMNS.items() for column in columns]
     header = ("file", "column", "unit", "meaning")
-    _write_csv(folder / "columns.csv", header, about)
+    write_rows(folder / "columns.csv", header, about)
     document = {
         "format": "igfast curves",
         "version": FORMAT_VERSION,
@@ -181,22 +181,7 @@ def write_curves(curves: Curves, folder: Path) -> list[Path]:
     return curve_files(folder)
 
 
-def _write_csv(path: Path, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> Path:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
-    return path
-
-
-def _plain(value: Any) -> Any:
-    """A value that CSV and JSON agree on."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value
-
-
-def _velocity(motion: Motion) -> Iterator[tuple[Any, ...]]:
+def _velocity(motion: MotionCurves) -> Iterator[tuple[Any, ...]]:
     steps = motion.steps.tolist()
     for layer in motion.rows:
         columns = [
@@ -214,7 +199,7 @@ def _velocity(motion: Motion) -> Iterator[tuple[Any, ...]]:
             yield (motion.quantity, layer.name, *row)
 
 
-def _length(motion: Motion) -> Iterator[tuple[Any, ...]]:
+def _length(motion: MotionCurves) -> Iterator[tuple[Any, ...]]:
     for layer in motion.rows:
         columns = [
             values[:, layer.column].tolist()
@@ -224,7 +209,7 @@ def _length(motion: Motion) -> Iterator[tuple[Any, ...]]:
             yield (motion.quantity, layer.name, *row)
 
 
-def _entropy(motion: Motion) -> Iterator[tuple[Any, ...]]:
+def _entropy(motion: MotionCurves) -> Iterator[tuple[Any, ...]]:
     for layer in motion.rows:
         columns = [
             values[:, layer.column].tolist()
@@ -234,7 +219,7 @@ def _entropy(motion: Motion) -> Iterator[tuple[Any, ...]]:
             yield (motion.quantity, layer.name, *row)
 
 
-def _layers(motion: Motion) -> Iterator[tuple[Any, ...]]:
+def _layers(motion: MotionCurves) -> Iterator[tuple[Any, ...]]:
     for layer in motion.rows:
         at = layer.column
         yield (
@@ -253,13 +238,13 @@ def _layers(motion: Motion) -> Iterator[tuple[Any, ...]]:
         )
 
 
-def _sampling(motion: Motion, column: int) -> str:
+def _sampling(motion: MotionCurves, column: int) -> str:
     if column not in motion.scrutiny:
         return ""
     return "coarse" if motion.scrutiny[column].sampling.coarse else "resolved"
 
 
-def _scales(motion: Motion) -> Iterator[tuple[Any, ...]]:
+def _scales(motion: MotionCurves) -> Iterator[tuple[Any, ...]]:
     for layer in motion.layers:
         if layer.column not in motion.scrutiny:
             continue
@@ -279,17 +264,16 @@ def _growth(found: Growth) -> Iterator[tuple[Any, ...]]:
 
 
 def _transitions(found: Growth) -> Iterator[tuple[Any, ...]]:
-    onset = math.nan if found.onset is None else found.onset.time + found.origin
+    onset = math.nan if found.onset is None else found.when(found.onset).time
     for layer, transitions in found.transitions.items():
         lags = found.lags(layer) or (Lag(math.nan, math.nan, math.nan),) * len(transitions)
         for number, (one, lag) in enumerate(zip(transitions, lags, strict=True)):
-            times = (time + found.origin for time in (one.time, one.start, one.stop))
             depths = (one.value, one.error, one.depth, one.depth_error)
             there = tuple(map(int, found.persists(layer, number))) or ("", "")
-            yield (layer, *times, *depths, *there, onset, lag.decades, lag.low, lag.high)
+            yield (layer, *found.when(one), *depths, *there, onset, lag.decades, lag.low, lag.high)
 
 
-def _densities(motion: Motion) -> Iterator[tuple[Any, ...]]:
+def _densities(motion: MotionCurves) -> Iterator[tuple[Any, ...]]:
     chosen = ridge_records(motion)
     for layer in motion.layers:
         if layer.column not in motion.densities:

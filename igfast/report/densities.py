@@ -10,9 +10,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from igfast.report import style
-from igfast.report.collect import Curves, collect
+from igfast.report.collect import RunCurves, collect
 from igfast.report.counted import Float, Int
 from igfast.report.ridges import ridge_densities, ridge_records
+from igfast.report.text import plain_number
 
 if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
@@ -22,7 +23,7 @@ DECADES = 4  # of density in a heat map, downward from the highest
 
 
 def density_map(
-    run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True, image_rows: int = 180
+    run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool = True, image_rows: int = 180
 ) -> Figure:
     """Heat map per layer of the density of its values (vertical) over steps (horizontal).
 
@@ -67,11 +68,11 @@ def density_map(
         bar = figure.colorbar(mesh, ax=axes, aspect=11 * style.rows(len(axes)), pad=0.01)
         style.dress_colorbar(bar, "density relative to the highest")
         ticks = [10.0**-e for e in range(DECADES, -1, -1)]
-        style.set_ticks(bar.ax.yaxis, ticks, [style.plain_number(t) for t in ticks])
+        style.set_ticks(bar.ax.yaxis, ticks, [plain_number(t) for t in ticks])
     return figure
 
 
-def ridgeline(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True) -> Figure:
+def ridgeline(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool = True) -> Figure:
     """Densities of each layer at up to twelve steps, the first at the top, each to one height.
 
     The steps are those of `ridge_records`, the same for all layers.

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from igfast.groups import MODEL
 from igfast.report import style
-from igfast.report.collect import Curves, collect
+from igfast.report.collect import RunCurves, collect
 from igfast.report.counted import Float, spread
 
 if TYPE_CHECKING:
@@ -21,14 +22,13 @@ if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
 
 CURVE, FOUND, ONSET = style.SERIES[0], style.SERIES[1], style.SERIES[3]
-MODEL = "model"
 BESIDE = 3  # layers drawn beside the model
 BAND_ROOM = 2.0  # heights of the curve that its band may take of an axis
 _INTERVAL: dict[str, Any] = {"alpha": 0.18, "linewidth": 0}
 _POINT: dict[str, Any] = {"linewidth": 1.2}
 
 
-def length_scales(run: Trajectory | Curves) -> Figure:
+def length_scales(run: Trajectory | RunCurves) -> Figure:
     """L of the path smoothed over τ steps, ± 2 standard errors; a bar marks the plateau."""
     curves = collect(run)
     motion = curves.main
@@ -59,7 +59,7 @@ def length_scales(run: Trajectory | Curves) -> Figure:
     return figure
 
 
-def growth(run: Trajectory | Curves) -> Figure:
+def growth(run: Trajectory | RunCurves) -> Figure:
     """d ln L/d ln t over d² ln L/d(ln t)² over the test loss, of the model and some layers.
 
     Bands are ± 2 standard errors. Transitions are lines with their intervals, and so is the onset
@@ -95,11 +95,14 @@ def growth(run: Trajectory | Curves) -> Figure:
     return figure
 
 
-def growth_shown(curves: Curves) -> list[str]:
-    """The model and up to `BESIDE` weight matrices, of those whose curves are known."""
+def growth_shown(curves: RunCurves) -> list[str]:
+    """The model and up to `BESIDE` weight matrices, of those whose curves are known.
+
+    Of other layers where no matrix's are.
+    """
     known = curves.growth.curvatures
-    layers = curves.main.group(True) or curves.main.layers
-    some = spread([layer for layer in layers if layer.name in known], BESIDE)
+    layers = [layer for layer in curves.main.layers if layer.name in known]
+    some = spread([layer for layer in layers if layer.matrix] or layers, BESIDE)
     return [MODEL] * (MODEL in known) + [layer.name for layer in some]
 
 
@@ -121,25 +124,26 @@ def _band(curve: Derivative) -> tuple[Float, Float]:
     return curve.value - 2 * curve.error, curve.value + 2 * curve.error
 
 
-def _loss(panel: Axes, curves: Curves) -> None:
+def _loss(panel: Axes, curves: RunCurves) -> None:
     steps, values = curves.scalars[curves.growth.loss]
     keep = (steps > curves.growth.origin) & np.isfinite(values)
     panel.plot(steps[keep], values[keep], color=ONSET, linewidth=1.3, marker="o", markersize=2.2)
     style.log_value_axis(panel, float(values[keep].min()) / 1.1, float(values[keep].max()) * 1.1)
 
 
-def _marks(panel: Axes, curves: Curves, name: str) -> None:
+def _marks(panel: Axes, curves: RunCurves, name: str) -> None:
     found = curves.growth
     for one in found.transitions[name]:
-        panel.axvspan(one.start + found.origin, one.stop + found.origin, color=FOUND, **_INTERVAL)
-        panel.axvline(one.time + found.origin, color=FOUND, **_POINT)
+        time, start, stop = found.when(one)
+        panel.axvspan(start, stop, color=FOUND, **_INTERVAL)
+        panel.axvline(time, color=FOUND, **_POINT)
     if found.onset is not None and found.onset.found:
-        start, stop = found.onset.start + found.origin, found.onset.stop + found.origin
+        time, start, stop = found.when(found.onset)
         panel.axvspan(start, stop, color=ONSET, **_INTERVAL)
-        panel.axvline(found.onset.time + found.origin, color=ONSET, linestyle="--", **_POINT)
+        panel.axvline(time, color=ONSET, linestyle="--", **_POINT)
 
 
-def _times(curves: Curves) -> tuple[float, float]:
+def _times(curves: RunCurves) -> tuple[float, float]:
     """From the first time at which a derivative is known, or the loss, to the last record."""
     found = curves.growth
     first = [curve.times[0] + found.origin for curve in found.curvatures.values()]
@@ -147,7 +151,7 @@ def _times(curves: Curves) -> tuple[float, float]:
     return max(0.8 * min(first, default=1.0), 0.4), last * 1.1
 
 
-def _legend(figure: Figure, curves: Curves) -> None:
+def _legend(figure: Figure, curves: RunCurves) -> None:
     found = curves.growth
     handles: list[Artist] = [
         Line2D([], [], color=CURVE, linewidth=1.5),

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from igfast.report.collect import Curves, Motion
+from igfast.groups import MODEL
+from igfast.report.collect import MotionCurves, RunCurves
 from igfast.report.counted import Float, Int, Layer
-from igfast.report.style import upper_limit, with_error
+from igfast.report.tables import length_text
 
 WORDS = {
     "nan": "NaN",
@@ -20,7 +21,7 @@ WORDS = {
 FEW = 4  # weight matrices that a sentence can name one by one
 
 
-def run_title(curves: Curves) -> str:
+def run_title(curves: RunCurves) -> str:
     """Data set and model where the run recorded them, else the name of the run's file."""
     settings = _part(curves, "settings")
     model, dataset = settings.get("model"), settings.get("dataset")
@@ -30,13 +31,13 @@ def run_title(curves: Curves) -> str:
     return path.name if path is not None else "run in memory"
 
 
-def summary(curves: Curves) -> list[str]:
+def summary(curves: RunCurves) -> list[str]:
     """Paragraphs: what was trained, how far each weight matrix moved, how well it ended."""
     paragraphs = [_training(curves), " ".join(_lengths(curves.main)), " ".join(_results(curves))]
     return [paragraph for paragraph in paragraphs if paragraph]
 
 
-def notes(curves: Curves) -> list[str]:
+def notes(curves: RunCurves) -> list[str]:
     """What the reader must know before believing a number."""
     motion, found = curves.main, list(map(str, _part(curves, "data").get("notes", ())))
     if len(motion.steps) < 2:
@@ -70,7 +71,7 @@ def notes(curves: Curves) -> list[str]:
     return found
 
 
-def _flagged(curves: Curves) -> list[str]:
+def _flagged(curves: RunCurves) -> list[str]:
     """A sentence of all flags, each kind with its layers and first step."""
     kinds: dict[str, tuple[int, dict[str, None]]] = {}
     for flag in curves.run.health():  # by step
@@ -85,7 +86,7 @@ def _flagged(curves: Curves) -> list[str]:
     return [f"Flagged while training went on: {'; '.join(said)}."] if said else []
 
 
-def _coarse(motion: Motion, layer: Layer) -> bool:
+def _coarse(motion: MotionCurves, layer: Layer) -> bool:
     return layer.column in motion.scrutiny and motion.scrutiny[layer.column].sampling.coarse
 
 
@@ -97,7 +98,7 @@ def half_way(steps: Int, length: Float) -> int | None:
     return int(steps[np.argmax(length >= known[-1] / 2)])
 
 
-def _training(curves: Curves) -> str:
+def _training(curves: RunCurves) -> str:
     settings, steps = _part(curves, "settings"), curves.main.steps
     records = _count(len(steps), "record")
     span = f"at step {steps[0]:,}"
@@ -122,7 +123,7 @@ def _training(curves: Curves) -> str:
     return f"{' '.join(filter(None, said))}: {records} {span}."
 
 
-def _lengths(motion: Motion) -> list[str]:
+def _lengths(motion: MotionCurves) -> list[str]:
     layers = motion.group(True) or motion.layers
     if len(motion.steps) < 2 or not layers:
         return []
@@ -167,7 +168,7 @@ def _lengths(motion: Motion) -> list[str]:
     return [sentence, f"Half of the way was behind them by {when} of {motion.steps[-1]:,}."]
 
 
-def _results(curves: Curves) -> list[str]:
+def _results(curves: RunCurves) -> list[str]:
     found = []
     if "test_loss" in curves.scalars:
         steps, values = curves.scalars["test_loss"]
@@ -179,27 +180,22 @@ def _results(curves: Curves) -> list[str]:
     growth = curves.growth
     slowing = [
         one
-        for number, one in enumerate(growth.transitions.get("model", ()))
-        if all(growth.persists("model", number))  # else it depends on λ
+        for number, one in enumerate(growth.transitions.get(MODEL, ()))
+        if all(growth.persists(MODEL, number))  # else it depends on λ
     ]
     if slowing:
-        times = _join([f"{one.time + growth.origin:,.0f}" for one in slowing])
+        times = _join([f"{growth.when(one).time:,.0f}" for one in slowing])
         found.append(f"The growth of the model's length slows down most sharply at step {times}.")
     if "test_accuracy" in curves.scalars:
         found.append(f"The test accuracy ended at {curves.scalars['test_accuracy'][1][-1]:.2%}.")
     return found
 
 
-def _length(motion: Motion, layer: Layer) -> str:
-    text = upper_limit(motion.limit(layer))
-    if motion.resolved(layer):
-        final = motion.final
-        text = with_error(final.length[layer.column], final.error[layer.column])
-        text += motion.until(layer)
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
+def _length(motion: MotionCurves, layer: Layer) -> str:
+    return length_text(motion, layer).replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def _part(curves: Curves, name: str) -> dict[str, Any]:
+def _part(curves: RunCurves, name: str) -> dict[str, Any]:
     part = curves.run.config.get(name)
     return part if isinstance(part, dict) else {}
 

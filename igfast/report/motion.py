@@ -11,8 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from igfast.report import style
-from igfast.report.collect import Curves, Motion, collect
+from igfast.report.collect import MotionCurves, RunCurves, collect
 from igfast.report.counted import Float, Int, Layer
+from igfast.report.text import plain_number, upper_limit
 from igfast.report.windows import Windows, average
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ NOTE_WIDTH, NOTE_HEIGHT = 0.5, 0.17  # of a panel, that the text of L takes
 MOST_POINTS = 1500  # of one curve; more could not be told apart
 
 
-def velocity(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True) -> Figure:
+def velocity(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool = True) -> Figure:
     """Γ per layer on log-log axes, everything averaged over tenths of a decade of steps.
 
     The line is the slope of L. Dots with bars of ± 2 standard errors are the unbiased estimates
@@ -86,7 +87,7 @@ def _single_intervals(panel: Axes, windows: Windows, at: int, low: float) -> Non
     panel.plot(center[hanging], upper[hanging], "v", color=SPLIT, alpha=0.4, markersize=2.6)
 
 
-def length(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True) -> Figure:
+def length(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool = True) -> Figure:
     """L per layer on log-log axes: estimate ± 2 standard errors, published estimate, chord.
 
     The chord is the Fisher-Rao distance from the first to the last record, which no path
@@ -134,7 +135,7 @@ def length(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = Tru
     return figure
 
 
-def depth_map(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = True) -> Figure:
+def depth_map(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool = True) -> Figure:
     """Γ of every layer of a group (rows, from the input) over steps: slope of L by windows.
 
     Blank where no motion stands clear of the noise, and for layers whose L does not.
@@ -160,7 +161,7 @@ def depth_map(run: Trajectory | Curves, *, quantity: str = "", matrices: bool = 
             bar = figure.colorbar(mesh, ax=panel, aspect=25, pad=0.01)
             style.dress_colorbar(bar, "Γ (1/step)")
             ticks = style.log_ticks(low, max(high, 1.5 * low))
-            style.set_ticks(bar.ax.yaxis, ticks, [style.plain_number(t) for t in ticks])
+            style.set_ticks(bar.ax.yaxis, ticks, [plain_number(t) for t in ticks])
     style.log_step_axis(panel, *step_limits(curves), most=9)
     shown = np.unique(np.linspace(0, rows - 1, min(rows, 40)).round().astype(int))
     names = [style.literal(style.shorten(layers[i].name, 36)) for i in shown]
@@ -181,12 +182,12 @@ def _prepare(panel: Axes, layer: Layer) -> None:
     style.dress(panel)
 
 
-def clear(motion: Motion, layers: Sequence[Layer]) -> list[int]:
+def clear(motion: MotionCurves, layers: Sequence[Layer]) -> list[int]:
     """Columns of the layers whose length stands clear of its error: axes are made for these."""
     return [layer.column for layer in layers if motion.resolved(layer)]
 
 
-def _says_rest(panel: Axes, motion: Motion, layer: Layer) -> bool:
+def _says_rest(panel: Axes, motion: MotionCurves, layer: Layer) -> bool:
     """Whether logarithmic axes have nothing to show, and then say why."""
     published = motion.final.published[layer.column]
     if motion.final.record[layer.column] == 0:
@@ -198,13 +199,13 @@ def _says_rest(panel: Axes, motion: Motion, layer: Layer) -> bool:
     return True
 
 
-def _length_note(motion: Motion, layer: Layer) -> str:
+def _length_note(motion: MotionCurves, layer: Layer) -> str:
     if motion.resolved(layer):
         final = motion.final
         text = style.with_error(final.length[layer.column], final.error[layer.column])
         return f"L = {text}{motion.until(layer)}"
     limit = motion.limit(layer)
-    return f"L {style.upper_limit(limit)}: not resolved" if limit > 0 else "L not resolved"
+    return f"L {upper_limit(limit)}: not resolved" if limit > 0 else "L not resolved"
 
 
 def _free_corner(panel: Axes) -> tuple[float, float]:
@@ -224,13 +225,15 @@ def _free_corner(panel: Axes) -> tuple[float, float]:
     return corners[int(np.argmin(hidden))]
 
 
-def band(panel: Axes, x: Float | Int, value: Float, error: Float, color: str) -> None:
+def band(
+    panel: Axes, x: Float | Int, value: Float, error: Float, color: str, alpha: float = 0.22
+) -> None:
     """± 2 standard errors on logarithmic axes."""
     keep = (x > 0) & np.isfinite(value) & np.isfinite(error)
     x, value, error = x[keep], value[keep], error[keep]
     # a log axis cannot show zero: a band that reaches it is cut far below every curve
     lower = np.maximum(value - 2 * error, 1e-3 * value.max(initial=1e-12))
-    panel.fill_between(x, lower, value + 2 * error, color=color, alpha=0.22, linewidth=0)
+    panel.fill_between(x, lower, value + 2 * error, color=color, alpha=alpha, linewidth=0)
 
 
 def positive(x: Float | Int, y: Float) -> tuple[Float, Float]:
@@ -254,7 +257,7 @@ def limits(*curves: Float, lowest: float = 1.0, decades: float = 7.0) -> tuple[f
     return max(low / 1.4, high * 10.0**-decades), high * 1.4
 
 
-def step_limits(curves: Curves) -> tuple[float, float]:
+def step_limits(curves: RunCurves) -> tuple[float, float]:
     """Ends of a logarithmic step axis for all records after step 0."""
     steps = curves.main.steps
     first = [float(steps[steps > 0][0])] if (steps > 0).any() else [1.0]

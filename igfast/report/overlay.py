@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,10 +12,8 @@ from matplotlib.lines import Line2D
 from igfast.report import style
 from igfast.report.comparison import Comparison
 from igfast.report.counted import Float, Int, Layer, spread
+from igfast.report.motion import band
 from igfast.report.windows import average
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 SPAN = 300.0  # highest over lowest value on a logarithmic axis
 Drawn = tuple[Float | Int, Float, Float | None]
@@ -118,7 +116,8 @@ def _panels(
             panel.plot(x[keep], y[keep], **_look(found, run))
             drawn.append(y[keep])
             if error is not None and motion.estimator == "split":
-                _band(panel, x[keep], y[keep], error[keep], run, found)
+                color = _look(found, run)["color"]
+                band(panel, x[keep], y[keep], error[keep], color, alpha=0.16)  # several overlap
         values = np.concatenate([*drawn, np.zeros(0)])
         if not values.size:
             style.message(panel, "nothing to draw")
@@ -130,12 +129,6 @@ def _panels(
     style.outer_labels(axes, "optimizer step", label)
     _legend(figure, found)
     return figure
-
-
-def _band(panel: Axes, x: Float | Int, y: Float, error: Float, run: int, found: Comparison) -> None:
-    lower = np.maximum(y - 2 * error, 1e-3 * y.max(initial=1e-12))
-    color = _look(found, run)["color"]
-    panel.fill_between(x, lower, y + 2 * error, color=color, alpha=0.16, linewidth=0)
 
 
 def _look(found: Comparison, run: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from igfast.report import bundles, style
-from igfast.report.collect import Curves, Motion, collect
+from igfast.report.collect import MotionCurves, RunCurves, collect
 from igfast.report.counted import Float, Int, Layer
 from igfast.report.motion import band, clear, limits, positive, step_limits
 from igfast.report.windows import average
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SCALARS = ("loss", "accuracy")  # parts of the names of logged values that are drawn
 
 
-def overview(run: Trajectory | Curves) -> Figure:
+def overview(run: Trajectory | RunCurves) -> Figure:
     """L and Γ of the weight matrices over losses and accuracies, on one logarithmic step axis.
 
     Γ is the slope of L, averaged over tenths of a decade. All layers are drawn: in colors of their
@@ -50,7 +50,7 @@ def overview(run: Trajectory | Curves) -> Figure:
     return figure
 
 
-def modules(run: Trajectory | Curves, *, quantity: str = "") -> Figure:
+def modules(run: Trajectory | RunCurves, *, quantity: str = "") -> Figure:
     """L and Γ of the module groups and of the whole model, as in `overview`."""
     curves = collect(run)
     motion = curves.motion(quantity)
@@ -62,7 +62,7 @@ def modules(run: Trajectory | Curves, *, quantity: str = "") -> Figure:
     return figure
 
 
-def _on_steps(figure: Figure, axes: Sequence[Axes], curves: Curves) -> None:
+def _on_steps(figure: Figure, axes: Sequence[Axes], curves: RunCurves) -> None:
     """One logarithmic step axis for panels above each other."""
     for panel in axes:
         style.dress(panel)
@@ -73,7 +73,7 @@ def _on_steps(figure: Figure, axes: Sequence[Axes], curves: Curves) -> None:
 
 
 def _lengths_and_slopes(
-    figure: Figure, axes: list[Axes], motion: Motion, layers: Sequence[Layer]
+    figure: Figure, axes: list[Axes], motion: MotionCurves, layers: Sequence[Layer]
 ) -> None:
     few = len(layers) <= len(style.SERIES)
     colors = style.series_colors(len(layers))
@@ -112,12 +112,12 @@ def _lengths_and_slopes(
         style.depth_bar(figure, axes, colors, "module (the model last)" if pooled else "layer")
 
 
-def drawn_scalars(curves: Curves) -> set[str]:
+def drawn_scalars(curves: RunCurves) -> set[str]:
     """Names of the logged values that `overview` draws."""
     return {name for kind in SCALARS for name, *_ in _named(curves, kind)}
 
 
-def _named(curves: Curves, kind: str) -> list[tuple[str, Int, Float]]:
+def _named(curves: RunCurves, kind: str) -> list[tuple[str, Int, Float]]:
     found = [(name, *pair) for name, pair in curves.scalars.items() if kind in name.lower()]
     return [(name, s, v) for name, s, v in found if np.isfinite(v).any() and (s > 0).any()]
 

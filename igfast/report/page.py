@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from igfast.report import figures, headline, prose, sections
-from igfast.report.collect import Curves, Motion
+from igfast.report.collect import MotionCurves, RunCurves
 from igfast.report.counted import MOST_LAYERS, Layer
 from igfast.report.document import data_links, document
 from igfast.report.overview import drawn_scalars
@@ -21,9 +21,11 @@ _QUANTITIES = {
     "update": "updates",
     "second_moment": "second moments",
 }
+_METHODS = f"{prose.DEFINITIONS}\n<h3>Before you quote a number</h3>\n{prose.CAVEATS}"
+_DATA = "Every number in the figures, with units in columns.csv"
 
 
-def render_page(curves: Curves, data: Sequence[Path]) -> str:
+def render_page(curves: RunCurves, data: Sequence[Path]) -> str:
     """HTML of the report.
 
     Parameters
@@ -54,9 +56,9 @@ def render_page(curves: Curves, data: Sequence[Path]) -> str:
             (f"quantity-{number}", _values(motion).capitalize(), _other(curves, motion))
             for number, motion in enumerate(curves.others)
         ),
-        ("methods", "How it was measured", _methods(curves)),
+        ("methods", "How it was measured", _METHODS),
         ("configuration", "Configuration", _configuration(curves)),
-        ("data", "Data and versions", _data(curves, data)),
+        ("data", "Data and versions", data_links(_DATA, data)),
     ]
     path = curves.run.path
     return document(
@@ -68,7 +70,7 @@ def render_page(curves: Curves, data: Sequence[Path]) -> str:
     )
 
 
-def _grouped(motion: Motion, body: Callable[[bool], str]) -> str:
+def _grouped(motion: MotionCurves, body: Callable[[bool], str]) -> str:
     """`body(True)` for the weight matrices, and folded away `body(False)` for all other layers."""
     matrices, vectors = motion.group(True), motion.group(False)
     if not matrices or not vectors:
@@ -80,7 +82,7 @@ def _grouped(motion: Motion, body: Callable[[bool], str]) -> str:
     )
 
 
-def _left_out(motion: Motion, matrices: bool) -> str:
+def _left_out(motion: MotionCurves, matrices: bool) -> str:
     """Says which layers a figure of one panel per layer leaves out."""
     total, shown = len(motion.group(matrices)), len(motion.shown(matrices))
     if total == shown:
@@ -91,7 +93,7 @@ def _left_out(motion: Motion, matrices: bool) -> str:
     )
 
 
-def _regrids(motion: Motion, matrices: bool) -> str:
+def _regrids(motion: MotionCurves, matrices: bool) -> str:
     """Says where the edge of the recorded grid may show in a heat map."""
     moved = [layer for layer in motion.shown(matrices) if motion.regrids[layer.column]]
     if not moved:
@@ -108,7 +110,7 @@ def _regrids(motion: Motion, matrices: bool) -> str:
     )
 
 
-def _overview(curves: Curves) -> str:
+def _overview(curves: RunCurves) -> str:
     shown = curves.main.group(True) or curves.main.layers
     names = drawn_scalars(curves)
     others = sorted(set(curves.scalars) - names)
@@ -122,7 +124,7 @@ def _overview(curves: Curves) -> str:
     return figure_block("overview", figures.overview(curves), prose.OVERVIEW, description, note)
 
 
-def _still(motion: Motion, rows: Sequence[Layer]) -> str:
+def _still(motion: MotionCurves, rows: Sequence[Layer]) -> str:
     """Says which rows have no curve of L."""
     still = [row.name for row in rows if not motion.final.length[row.column] > 0]
     if not still or len(motion.steps) < 2:
@@ -131,7 +133,7 @@ def _still(motion: Motion, rows: Sequence[Layer]) -> str:
     return f"Not drawn, as L is zero or undefined: {some}."
 
 
-def _layers(motion: Motion) -> str:
+def _layers(motion: MotionCurves) -> str:
     intro = (
         "<p>Arrows lead from the first record to the last. Point at a heading for what it says; "
         f"definitions are under “How it was measured”. Recorded on: {escape(motion.recorded_grid)}"
@@ -142,7 +144,7 @@ def _layers(motion: Motion) -> str:
     )  # fmt: skip
 
 
-def _modules(curves: Curves, motion: Motion) -> str:
+def _modules(curves: RunCurves, motion: MotionCurves) -> str:
     """Module groups, and the whole model: in a table alone where there are no groups."""
     rows = layer_table(motion, motion.pooled, "module") if motion.pooled else ""
     if len(motion.pooled) < 2 or len(motion.steps) < 2:
@@ -156,7 +158,7 @@ def _modules(curves: Curves, motion: Motion) -> str:
     )
 
 
-def _densities(curves: Curves, motion: Motion) -> str:
+def _densities(curves: RunCurves, motion: MotionCurves) -> str:
     def body(matrices: bool) -> str:
         which, key = _which(motion, matrices)
         options: dict[str, Any] = {"quantity": motion.quantity, "matrices": matrices}
@@ -180,7 +182,7 @@ def _densities(curves: Curves, motion: Motion) -> str:
     return _grouped(motion, body) if motion.layers else ""
 
 
-def _motion(curves: Curves) -> str:
+def _motion(curves: RunCurves) -> str:
     motion = curves.main
 
     def body(matrices: bool) -> str:
@@ -212,7 +214,7 @@ def _motion(curves: Curves) -> str:
     return _grouped(motion, body)
 
 
-def _complexity(curves: Curves, motion: Motion) -> str:
+def _complexity(curves: RunCurves, motion: MotionCurves) -> str:
     def body(matrices: bool) -> str:
         which, key = _which(motion, matrices)
         drawn = figures.entropy_complexity(curves, quantity=motion.quantity, matrices=matrices)
@@ -223,34 +225,26 @@ def _complexity(curves: Curves, motion: Motion) -> str:
     return _grouped(motion, body) + grids
 
 
-def _other(curves: Curves, motion: Motion) -> str:
+def _other(curves: RunCurves, motion: MotionCurves) -> str:
     """A quantity beside the main one: densities, H and C, and its table."""
     tables = _grouped(motion, lambda matrices: layer_table(motion, motion.group(matrices)))
     tables += _modules(curves, motion)
     return tables + _densities(curves, motion) + _complexity(curves, motion)
 
 
-def _methods(curves: Curves) -> str:
-    return f"{prose.DEFINITIONS}\n<h3>Before you quote a number</h3>\n{prose.CAVEATS}"
-
-
-def _configuration(curves: Curves) -> str:
+def _configuration(curves: RunCurves) -> str:
     table = config_table(curves)
     if not curves.run.config:
         return table
     return f"<details><summary>Everything the run recorded about itself</summary>{table}</details>"
 
 
-def _data(curves: Curves, data: Sequence[Path]) -> str:
-    return data_links("Every number in the figures, with units in columns.csv", data)
-
-
-def _which(motion: Motion, matrices: bool) -> tuple[str, str]:
+def _which(motion: MotionCurves, matrices: bool) -> tuple[str, str]:
     """What a group is called, and a key that is unique on the page."""
     number = len(motion.shown(matrices))
     kind = "weight matrices" if matrices else "other layers"
     return f"{number} {kind}", f"{motion.quantity}-{'matrices' if matrices else 'vectors'}"
 
 
-def _values(motion: Motion) -> str:
+def _values(motion: MotionCurves) -> str:
     return _QUANTITIES.get(motion.quantity, motion.quantity)

@@ -75,8 +75,8 @@ For a normal distribution, moving the mean by one standard deviation is L = 1.</
 <dt>Split estimate</dt>
 <dd>The elements are dealt into groups whose noise at bin borders is independent. Products between
 groups keep what all of them did and drop what each did alone; motion too small for one interval
-is measured over as many as it needs. The standard error is the spread between groups, and what is
-uncertain in that which bins, arcs and weak directions of motion hide.</dd>
+is measured over as many as it needs. The standard error combines the spread between groups with the
+uncertainty of what bins, arcs and weak directions of motion hide.</dd>
 <dt>Published estimate</dt>
 <dd>Γ = 2·√Σ(√p′ − √p)²/Δt from neighboring histograms. Elements that cross a bin border by
 chance count as motion, so its L grows with the number of records. Shown for comparison.</dd>
@@ -98,7 +98,7 @@ CAVEATS = """<ul>
 length of the path as far as the records resolve it. Quote it with its plateau, L(τ).</li>
 <li><b>L depends on the bins.</b> A layer that starts uniform, as PyTorch's linear layers do, has
 sharp edges, and wide bins lose part of their motion. It is estimated and added, and half of it is
-in the error: with finer bins L is surer. Compare L on equal bins.</li>
+in the error: finer bins usually make L more certain. Compare L on equal bins.</li>
 <li><b>Sampling.</b> Between records the path is taken as smooth. If L from every fourth record (in
 the table) is clearly smaller, the records cut corners and the true L is larger: record more
 often.</li>

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from igfast.report.collect import Motion
+from igfast.report.collect import MotionCurves
 from igfast.report.counted import Densities, Float, Int
 
 RIDGES = 12
 
 
-def ridge_records(motion: Motion) -> Int:
+def ridge_records(motion: MotionCurves) -> Int:
     """Indices of up to `RIDGES` records spread evenly along the path.
 
     Evenly in L divided by its final value, mean over the weight matrices whose L is resolved (over
     all such layers if there is none), so that many ridges stand where much changes; evenly in the
-    record number where no length is resolved.
+    record number where no length is resolved. A layer lost to NaN has arrived.
     """
     drawn = next(iter(motion.densities.values())).records
     if len(drawn) <= RIDGES:
@@ -23,8 +23,8 @@ def ridge_records(motion: Motion) -> Int:
     clear = [layer for layer in motion.layers if motion.resolved(layer)]
     columns = [layer.column for layer in clear if layer.matrix] or [x.column for x in clear]
     if columns:
-        path = motion.length[:, columns]
-        place = (path / path[-1]).mean(axis=1)[drawn]
+        path = motion.length[:, columns] / motion.final.length[columns]
+        place = np.where(np.isfinite(path), path, 1.0).mean(axis=1)[drawn]
     else:
         place = np.linspace(0.0, 1.0, len(drawn))
     nearest = np.abs(place[:, None] - np.linspace(0.0, 1.0, RIDGES)).argmin(axis=0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -41,13 +41,30 @@ class Scrutiny:
     scales: LengthByScale
 
 
+class When(NamedTuple):
+    """A time and its interval, in optimizer steps.
+
+    >>> str(When(5600.0, 4200.4, 7100.0))
+    '5,600 [4,200, 7,100]'
+    """
+
+    time: float
+    start: float
+    stop: float
+
+    def __str__(self) -> str:
+        time, start, stop = (f"{step:,.0f}" for step in self)
+        return f"{time} [{start}, {stop}]"
+
+
 @dataclass(frozen=True)
 class Growth:
     """d ln L/d ln t and d² ln L/d(ln t)² by layer, "model" included, and what follows from them.
 
-    Times are in steps since `origin`, the first record, also those of the onset of overfitting. It
-    is None where no test loss was logged often enough; `loss` is that curve's name. `persistence`
-    says of each transition whether one is found in its interval at a tenth and at ten times λ.
+    Times are in steps since `origin`, the first record, also those of the onset of overfitting;
+    `when` gives them as the run counts its steps. The onset is None where no test loss was logged
+    often enough; `loss` is that curve's name. `persistence` says of each transition whether one is
+    found in its interval at a tenth and at ten times λ.
     """
 
     origin: int
@@ -57,6 +74,10 @@ class Growth:
     loss: str
     onset: Onset | None
     persistence: dict[str, tuple[tuple[bool, ...], ...]] = field(default_factory=dict)
+
+    def when(self, one: Transition | Onset) -> When:
+        """A transition's or the onset's time, in steps since the training began."""
+        return When(*(time + self.origin for time in (one.time, one.start, one.stop)))
 
     def persists(self, layer: str, number: int) -> tuple[bool, ...]:
         """Whether a layer's transition lives at other λ too; empty where it was not looked for."""
@@ -146,15 +167,11 @@ def onset_sentence(found: Growth) -> str:
             f"There is no onset of overfitting: the smoothed {found.loss} does not rise until the "
             "last evaluation by more than three standard errors."
         )
-    time, start, stop = (
-        f"{value + found.origin:,.0f}"
-        for value in (found.onset.time, found.onset.start, found.onset.stop)
-    )
     rise = f"until the end it rises by {math.expm1(found.onset.rise):.0%}"
     if math.isinf(found.onset.rise):
         rise = "in the end it is infinite"
     return (
-        f"Overfitting begins at step {time} [{start}, {stop}], where the smoothed {found.loss} is "
+        f"Overfitting begins at step {found.when(found.onset)}, where the smoothed {found.loss} is "
         f"least; {rise}."
     )
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from html import escape
 
+from igfast.groups import MODEL
 from igfast.report import figures, prose
-from igfast.report.collect import Curves
-from igfast.report.growth import BESIDE, growth_shown
+from igfast.report.collect import RunCurves
+from igfast.report.growth import growth_shown
 from igfast.report.render import figure_block
 from igfast.report.scrutiny import onset_sentence
 from igfast.report.style import three_digits, with_error
 from igfast.report.tables import table
 
 
-def scales(curves: Curves) -> str:
+def scales(curves: RunCurves) -> str:
     """L(τ), and what it and the sampling say of each layer; "" where no layer was looked at."""
     motion = curves.main
     chosen = [layer for layer in motion.layers if layer.column in motion.scrutiny]
@@ -37,32 +38,36 @@ def scales(curves: Curves) -> str:
     ) + table(header, rows, "words")
 
 
-def growth(curves: Curves) -> str:
+def growth(curves: RunCurves) -> str:
     """Derivatives of ln L with transitions, over the test loss; "" where none is known."""
     found = curves.growth
     if not found.curvatures:
         return ""
-    known = len(found.curvatures) - 1  # but the model
-    some = f"Shown are {BESIDE} of {known} layers; the table holds them all." * (known > BESIDE)
+    shown = growth_shown(curves)
+    known, beside = (sum(name != MODEL for name in names) for names in (found.curvatures, shown))
+    left_out = (
+        f"Drawn are {beside} of {known} layers whose L is resolved; the table holds the "
+        "transitions of all of them, growth.csv their curves."
+    )
     drawn = figure_block(
         "growth",
         figures.growth(curves),
         prose.GROWTH,
-        f"First and second logarithmic derivative of L of {', '.join(growth_shown(curves))}"
+        f"First and second logarithmic derivative of L of {', '.join(shown)}"
         + (f", over {found.loss}" if found.loss else ""),
-        some,
+        left_out * (beside < known),
     )
     return f"{drawn}<p>{escape(onset_sentence(curves.growth))}</p>\n{transition_table(curves)}"
 
 
-def transition_table(curves: Curves) -> str:
+def transition_table(curves: RunCurves) -> str:
     """Every transition of every layer, its depth, and its lag to the onset of overfitting."""
     found = curves.growth
     rows = []
     for name, transitions in found.transitions.items():
         lags = found.lags(name)
         for number, one in enumerate(transitions):
-            times = [f"{time + found.origin:,.0f}" for time in (one.time, one.start, one.stop)]
+            times = [f"{time:,.0f}" for time in found.when(one)]
             between = "–"
             if lags and found.onset is not None and found.onset.found:
                 lag = lags[number]

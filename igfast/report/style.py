@@ -19,6 +19,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
 from igfast.printing import printable
+from igfast.report.text import plain_number
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -47,8 +48,6 @@ DASHES: tuple[Literal["-", "--"], ...] = ("-", "-", "-", "-", "--", "--", "--", 
 BASE_SIZE = 9.6  # points, on a figure 11 inches wide: 13 px in a page 1100 px wide
 WIDTH = 11.0
 COLUMNS = 3
-
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def literal(text: str) -> str:
@@ -87,20 +86,6 @@ def compact_step(step: float) -> str:
     return f"{step:.4g}"
 
 
-def plain_number(value: float) -> str:
-    """Short decimal, or a power of ten in Unicode where a decimal would be long.
-
-    >>> [plain_number(v) for v in (0.5, 1.0, 200.0, 1e-3, 2e-5)]
-    ['0.5', '1', '200', '10⁻³', '2·10⁻⁵']
-    """
-    if value == 0 or 1e-2 <= abs(value) < 1e4:
-        return f"{value:.4g}"
-    exponent = math.floor(math.log10(abs(value)) + 1e-12)
-    factor = f"{value / 10.0**exponent:.3g}"
-    power = "10" + str(exponent).translate(_SUPERSCRIPTS)
-    return power if factor == "1" else f"{factor}·{power}"
-
-
 def with_error(value: float, error: float) -> str:
     """Value ± standard error, both to the second digit of the error.
 
@@ -126,18 +111,6 @@ def three_digits(value: float) -> str:
         return "0"
     digits = min(max(0, 2 - math.floor(math.log10(abs(rounded)))), 3)
     return f"{rounded:,.{digits}f}"
-
-
-def upper_limit(value: float) -> str:
-    """An upper limit in two significant digits, rounded up.
-
-    >>> upper_limit(0.3812), upper_limit(0.39), upper_limit(12.1), upper_limit(float("nan"))
-    ('< 0.39', '< 0.39', '< 13', '–')
-    """
-    if not (math.isfinite(value) and value > 0):
-        return "–"
-    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return f"< {plain_number(float(f'{math.ceil(value / unit - 1e-9) * unit:.2g}'))}"
 
 
 def log_ticks(low: float, high: float, most: int = 6) -> list[float]:

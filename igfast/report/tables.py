@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-import numpy as np
-
-from igfast.report.collect import Curves, Motion
-from igfast.report.counted import Float, Layer
-from igfast.report.style import plain_number, size_text, three_digits, upper_limit, with_error
-from igfast.report.windows import average
+from igfast.report.collect import MotionCurves, RunCurves
+from igfast.report.counted import Layer
+from igfast.report.style import size_text, three_digits, with_error
+from igfast.report.text import plain_number, upper_limit
+from igfast.report.windows import end_slopes
 
 LONG = 25  # rows from which on a table scrolls within the page
 
@@ -38,7 +37,7 @@ def table(header: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], kind
     )
 
 
-def layer_table(motion: Motion, layers: Sequence[Layer], what: str = "layer") -> str:
+def layer_table(motion: MotionCurves, layers: Sequence[Layer], what: str = "layer") -> str:
     """One row per layer: size, Γ, L, the values L is to be compared with, H, C, losses.
 
     Rows that pool layers are as good; ``what`` a row is heads the table.
@@ -65,7 +64,7 @@ def layer_table(motion: Motion, layers: Sequence[Layer], what: str = "layer") ->
         ("outside", "largest fraction of the elements beyond the recorded grid at any record"),
         ("NaN", "elements that are NaN in the last record"),
     ]
-    slopes = average(motion).slope if moving else np.full((1, len(motion.rows)), np.nan)
+    slopes = end_slopes(motion)
     rows = []
     for layer in layers:
         at = layer.column
@@ -73,13 +72,13 @@ def layer_table(motion: Motion, layers: Sequence[Layer], what: str = "layer") ->
             [
                 _name(layer),
                 _size(layer),
-                _change(*_slopes(motion, layer, slopes), _scientific),
-                escape(_length(motion, layer)) if moving else "–",
-                _number(motion.length_sparse[at]),
-                _number(motion.final.published[at]) if moving else "–",
-                _number(motion.great_circle[at] if motion.resolved(layer) else math.nan),
-                _change(motion.entropy[0, at], motion.entropy[-1, at], _number),
-                _change(motion.complexity[0, at], motion.complexity[-1, at], _number),
+                _change(slopes[0, at], slopes[1, at], _scientific),
+                escape(length_text(motion, layer)) if moving else "–",
+                number(motion.length_sparse[at]),
+                number(motion.final.published[at]) if moving else "–",
+                number(motion.great_circle[at] if motion.resolved(layer) else math.nan),
+                _change(motion.entropy[0, at], motion.entropy[-1, at]),
+                _change(motion.complexity[0, at], motion.complexity[-1, at]),
                 _percent(float(motion.outside[:, at].max())),
                 f"{motion.nan[-1, at]:,}",
             ]
@@ -87,7 +86,7 @@ def layer_table(motion: Motion, layers: Sequence[Layer], what: str = "layer") ->
     return table(header, rows)
 
 
-def grid_table(motion: Motion) -> str:
+def grid_table(motion: MotionCurves) -> str:
     """The grid behind H and C of each layer, and when the recorded grid changed."""
     rows = []
     for layer in motion.layers:
@@ -99,7 +98,7 @@ def grid_table(motion: Motion) -> str:
     return table(header, rows, "words")
 
 
-def config_table(curves: Curves) -> str:
+def config_table(curves: RunCurves) -> str:
     """The run's configuration, one row per value, nested names joined by dots."""
     rows = [
         [f"<code>{escape(name)}</code>", _config_value(value)]
@@ -110,15 +109,8 @@ def config_table(curves: Curves) -> str:
     return table([("name", ""), ("value", "")], rows, "words")
 
 
-def _slopes(motion: Motion, layer: Layer, slopes: Float) -> tuple[float, float]:
-    """Slopes of L in the first and the last window, NaN where no motion is resolved."""
-    if not motion.resolved(layer):
-        return math.nan, math.nan
-    first, last = (float(slopes[row, layer.column]) for row in (0, -1))
-    return first if first > 0 else math.nan, last if last > 0 else math.nan
-
-
-def _length(motion: Motion, layer: Layer) -> str:
+def length_text(motion: MotionCurves, layer: Layer) -> str:
+    """L ± its standard error, the upper limit of an L that is not resolved, or a dash."""
     if not motion.resolved(layer):
         return upper_limit(motion.limit(layer))
     final = motion.final
@@ -155,10 +147,17 @@ def _title(text: str) -> str:
     return f' title="{escape(text)}"' if text else ""
 
 
-def _number(value: float) -> str:
-    if not math.isfinite(value):
-        return "–"
-    return three_digits(value)
+def number(value: float) -> str:
+    """Three digits, or a dash where there is no value."""
+    return three_digits(float(value)) if math.isfinite(value) else "–"
+
+
+def change(
+    first: float, last: float, form: Callable[[float], str] = number, arrow: str = "→"
+) -> str:
+    """The first and the last value; one where both read the same."""
+    before, after = form(first), form(last)
+    return before if before == after else f"{before} {arrow} {after}"
 
 
 def _scientific(value: float) -> str:
@@ -175,9 +174,5 @@ def _percent(fraction: float) -> str:
     return f"{fraction:.1%}" if fraction >= 0.001 else "&lt; 0.1%"
 
 
-def _change(first: float, last: float, form: Any) -> str:
-    if not (math.isfinite(first) or math.isfinite(last)):
-        return "–"
-    if form(first) == form(last):
-        return str(form(first))
-    return f'{form(first)} <span class="quiet">→</span> {form(last)}'
+def _change(first: float, last: float, form: Callable[[float], str] = number) -> str:
+    return change(first, last, form, '<span class="quiet">→</span>')

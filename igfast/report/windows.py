@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from igfast.report.collect import Motion
+from igfast.report.collect import MotionCurves
 from igfast.report.counted import Float, Int
 
 PER_DECADE = 10
@@ -44,7 +44,7 @@ class Windows:
     floor: Float
 
 
-def average(motion: Motion) -> Windows:
+def average(motion: MotionCurves) -> Windows:
     """Averages of a motion of at least two records."""
     ends = window_ends(motion.steps)
     borders = motion.steps[ends].astype(np.float64)
@@ -66,6 +66,18 @@ def average(motion: Motion) -> Windows:
         squared_error=np.sqrt(mean(motion.velocity_squared_error**2, 2)),
         floor=np.sqrt(mean(motion.noise_floor**2)),
     )
+
+
+def end_slopes(motion: MotionCurves) -> Float:
+    """(2, L) slope of L in the first and the last window, in 1/step.
+
+    NaN where it is not above zero, and for layers whose length is not resolved.
+    """
+    if len(motion.steps) < 2:
+        return np.full((2, len(motion.rows)), np.nan)
+    found = average(motion).slope[[0, -1]]
+    clear = np.array([motion.resolved(row) for row in motion.rows])
+    return np.where(clear & (found > 0), found, np.nan)
 
 
 def window_ends(steps: Int) -> Int:

@@ -53,8 +53,8 @@ class Handover:
             else:
                 if self._waiting and not self._fits(job.size):
                     self._changed.wait_for(lambda: self._ended or self._fits(job.size))
-                    if self._ended:
-                        return False
+                    if self._ended:  # since it began to wait
+                        return False  # type: ignore[unreachable]
                 self._waiting += job.size
             self._jobs.append(job)
             pressing = self._asked > 0 or self._waiting > GATHERED

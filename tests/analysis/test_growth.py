@@ -84,3 +84,35 @@ def test_why_a_length_is_unresolved():
     error[:] = 10
     with pytest.raises(UnresolvedLength, match="at 35 it is not yet"):
         local_exponent(t, length, error)
+
+
+T = np.arange(1.0, 41)
+RISING = T**0.5
+
+
+@pytest.mark.parametrize(
+    ("times", "length", "error", "message"),
+    [
+        (
+            T[::-1],
+            RISING,
+            None,
+            r"times must strictly increase, got times\[1\] = 39 after 40; sort",
+        ),
+        (np.r_[T[:20], T[19:39]], RISING, None, r"got times\[20\] = 20 after 20; .* one of each"),
+        (
+            np.where(T == 30, np.nan, T),
+            RISING,
+            None,
+            r"times must be finite, got times\[29\] = nan",
+        ),
+        (T[1:], RISING, None, r"times and length must be of one shape \(T,\), got \(39,\) and"),
+        (T[:, None], RISING[:, None], None, r"must be of one shape \(T,\), got \(40, 1\)"),
+        (T, RISING, np.ones(39), r"error must be \(T,\) .* for T = 40, got shape \(39,\)"),
+        (T, RISING, 0.1, r"error must be \(T,\) .* for T = 40, got shape \(\)"),
+    ],
+)
+def test_records_that_are_none_of_a_length(times, length, error, message):
+    with pytest.raises(ValueError, match=message) as raised:
+        local_exponent(times, length, error)
+    assert raised.type is ValueError  # not UnresolvedLength

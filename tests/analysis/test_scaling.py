@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from igfast.analysis import collapse, scaling
+from igfast.analysis.scaling_curves import checked_curves
 
 A, B = -0.4, -0.7
 SIZES = [32, 64, 128, 256, 512]
@@ -86,7 +87,7 @@ def test_a_power_law_does_not_fix_both_exponents():
 def test_points_drawn_twice_count_twice():
     """Left out, errors were three quarters of the scatter of refits to other noise."""
     sizes, x, y = curves(0, points=20)
-    given, _ = scaling._checked(sizes, x, y, None)
+    given, _ = checked_curves(sizes, x, y, None)
     drawn = scaling._redrawn(given, "points", np.random.default_rng(0))
     assert [times.sum() for times in drawn.times] == [20] * len(sizes)
     assert all(times.max() > 1 for times in drawn.times)
@@ -143,16 +144,22 @@ def test_the_figure_shows_both():
         ({"sizes": [64, 64]}, "two different positive sizes"),
         ({"x": [[1, 2, 3]]}, "one curve for each of the 2 sizes"),
         ({"x": [[1, 2], [1, 2]], "y": [[1, 2], [1, 2]]}, "T ≥ 3"),
-        ({"y": [[1, 2, -3], [1, 2, 3]]}, "must be positive"),
+        ({"y": [[1, 2, -3], [1, 2, 3]]}, "y of curve 0 must be positive and finite, got -3"),
         ({"y": [[1, 2, np.inf], [1, 2, 3]]}, "must be positive and finite"),
-        ({"x": [[1, 2, np.inf], [1, 2, 3]]}, "must be positive and finite"),
+        ({"x": [[1, 2, np.inf], [1, 2, 3]]}, "x of curve 0 must be positive and finite, got inf"),
         ({"sizes": [64, np.inf]}, "two different positive sizes"),
         ({"start": (np.nan, 0)}, "start must be two finite numbers"),
         ({"start": 0.0}, "start must be two finite numbers"),
         ({"resample": "blocks"}, "resample must be"),
+        ({"draws": -1}, "draws must be 0 bootstrap samples or more, got -1"),
     ],
 )
 def test_bad_input(change, message):
     arguments = {"sizes": [64, 128], "x": [[1, 2, 3]] * 2, "y": [[1, 2, 3]] * 2, **change}
     with pytest.raises(ValueError, match=message):
         collapse(**arguments)
+
+
+def test_draws_are_counted():
+    with pytest.raises(TypeError, match=r"draws must be an integer, got 2\.5"):
+        collapse(*curves(0), draws=2.5)

@@ -1,12 +1,14 @@
 """Transitions are found where they were planted, and nowhere else; onsets and lags."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import igfast
 from igfast.analysis import (
+    Transition,
     find_transitions,
     lag,
     local_exponent,
@@ -89,6 +91,23 @@ def test_only_second_derivatives():
         find_transitions(log_differentiate(t, t**0.5))
 
 
+@pytest.mark.parametrize(
+    ("threshold", "error", "message"),
+    [
+        (math.nan, ValueError, "threshold must be 0 standard errors or more, got nan"),
+        (-1.0, ValueError, r"threshold must be 0 standard errors or more, got -1\.0"),
+        ("a", TypeError, "threshold must be a number of standard errors, got 'a'"),
+        (True, TypeError, "threshold must be a number of standard errors, got True"),
+    ],
+)
+def test_thresholds_that_tell_no_minimum(threshold, error, message):
+    t = np.geomspace(1, 100, 30)
+    curve = log_differentiate(t, t**0.5, order=2)
+    assert find_transitions(curve, threshold=math.inf) == ()
+    with pytest.raises(error, match=message):
+        find_transitions(curve, threshold=threshold)
+
+
 def u_shaped(steps, bottom, curvature=0.05):
     return 0.1 * np.exp(curvature * np.log(steps / bottom) ** 2)
 
@@ -165,13 +184,32 @@ def test_lag_holds_every_pair_of_times():
     assert falling.low > 1.5  # the loss fell until step 10,000
 
 
+def test_lag_of_a_transition_at_the_origin_of_time():
+    """One of d²y/dt² may be found there: nothing precedes it by a number of decades."""
+    onset = overfitting_onset(range(1, 10), (np.arange(1, 10) - 5.0) ** 2 + 1)
+    transition = Transition(0.0, 0.0, 1.0, -1.0, 0.1, 1.0, 0.1, 0.0, 2.0)
+    with pytest.raises(
+        ValueError, match=r"transition\.time must be positive .* got 0; count steps"
+    ):
+        lag(transition, onset)
+    found = lag(replace(transition, time=0.5), onset)
+    assert found.high == math.inf
+    assert found.low == math.log10(onset.start)
+
+
 @pytest.mark.parametrize(
     ("steps", "loss", "message"),
     [
-        ([0, 1, 2, 3, 4], np.ones(5), "5 evaluations or more at positive, increasing steps, got 4"),
+        ([0, 1, 2, 3, 4], np.ones(5), "5 finite evaluations or more at positive steps, got 4"),
         (range(1, 10), np.full(9, np.nan), "steps and loss must hold .* got 0"),
-        (range(9, 0, -1), np.ones(9), "increasing"),
-        (range(1, 10), -np.ones(9), "loss must be positive"),
+        (range(9, 0, -1), np.ones(9), r"steps must increase, got steps\[1\] = 8 after 9; sort"),
+        (
+            [0, 1, 2, 2, 3, 4, 5],
+            np.ones(7),
+            r"must increase, got steps\[3\] = 2 after 2; .*keep one",
+        ),
+        ([1, 2, 3, np.nan, 5, 6], np.ones(6), r"steps must be finite, got steps\[3\] = nan"),
+        (range(1, 10), np.r_[np.ones(8), -1], "loss must be positive .* least is -1 at step 9"),
         (range(1, 10), np.ones(8), "one shape"),
     ],
 )

@@ -47,6 +47,13 @@ def test_failed_download_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> Non
         (["report", "nowhere.igf"], "nowhere.igf"),
         (["info", "nowhere.igf"], "nowhere.igf"),
         (["export", "nowhere.igf"], "nowhere.igf"),
+        (["info", "--sampling"], "sampling=True: there is no run to look at"),
+        (["info", "--groups", "3"], "groups=3: there is no run to look at"),
+        (["report", "nowhere.igf", "--port", "9000"], "port=9000: a report in a file has none"),
+        (
+            ["compare", "nowhere.igf", "b.igf", "--no-page", "--output", "x.html"],
+            "output='x.html': --no-page writes no file; leave --output out",
+        ),
         (["data", "imagenet"], "data set 'imagenet': choose one of mnist"),
     ],
 )

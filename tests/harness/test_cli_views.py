@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
+from rich.console import Console
 
 import igfast
-from igfast.cli.summary import length_text
-from igfast.report.collect import collect
+from igfast.cli.errors import friendly
+from igfast.cli.summary import layer_table
+from igfast.cli.terminal import print_table
+from igfast.report.collect import MotionCurves, collect, moved
+from igfast.report.style import three_digits
+from igfast.report.tables import length_text
 from igfast.report.windows import average
 from igfast.store import RunWriter
 
@@ -131,6 +140,15 @@ def test_compare_prints_a_table_and_writes_a_page(run: Path, tmp_path: Path) -> 
     assert table.stdout.splitlines()[: len(lines) - 1] == lines[:-1]
 
 
+def rows_of(motion: MotionCurves) -> dict[str, list[str]]:
+    """Cells of the table by layer, as they are printed."""
+    console = Console(file=io.StringIO(), width=120)
+    print_table(layer_table(motion), console)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    return {line.split()[0]: line.split()[1:] for line in lines if "→" in line}
+
+
 @pytest.mark.parametrize(
     ("length", "error", "numel", "text"),
     [
@@ -139,12 +157,48 @@ def test_compare_prints_a_table_and_writes_a_page(run: Path, tmp_path: Path) -> 
         (0.1, 0.01, 10, "0.100±0.010"),
         (0.1, 0.1, 10, "–"),
         (0.0, 0.0, 1000, "–"),
-        (0.5, np.nan, 199, "–"),
-        (0.5, np.nan, 200, "0.500"),
+        (np.nan, np.nan, 1000, "–"),
+        (0.5, np.nan, 10, "0.500"),
     ],
 )
 def test_unresolved_lengths(length: float, error: float, numel: int, text: str) -> None:
-    assert length_text(length, error, numel) == text
+    x = np.linspace(-1, 1, numel)
+    records = [igfast.histogram({"w": x + t / 9}, bins=32, splits=4) for t in range(3)]
+    motion = moved(igfast.Trajectory.from_histograms(range(3), records), "param")
+    ended = {"length": length, "length_error": error}
+    changed = {name: np.full_like(motion.length, value) for name, value in ended.items()}
+    shown = rows_of(replace(motion, **changed))["w"]
+    assert " ".join(shown[1:-2]) == text
+    assert (shown[0] == "–") == (text == "–" or "<" in text)
+
+
+def test_info_and_report_tell_the_same_of_a_layer(tmp_path: Path) -> None:
+    """Ten elements, one split: the published estimate, which has no error, is shown as it is."""
+    x = np.linspace(-1, 1, 10)
+    records = [igfast.histogram({"few": x * (1 + t)}, bins=32, splits=1) for t in range(12)]
+    run = igfast.Trajectory.from_histograms(range(12), records)
+    motion = moved(run, "param")
+    length = run.length("few", "hellinger")[-1]
+    assert length > 1
+    assert three_digits(length) == length_text(motion, motion.layers[0])
+    slopes = run.velocity("few", "hellinger")[[0, -1]]
+    assert rows_of(motion)["few"][:2] == [
+        "→".join(f"{slope:.1e}" for slope in slopes),
+        f"{length:.3f}",
+    ]
+
+
+def test_info_shows_parameters_where_there_are_any(tmp_path: Path) -> None:
+    x, path = np.random.default_rng(0).normal(size=5000), tmp_path / "both.igf"
+    with RunWriter(path, config={}) as writer:
+        for quantity in ("grad", "param"):
+            writer.define_layers(quantity, ["w"], [(50, 100)], ["float64"])
+        for step in range(12):
+            grad, param = (igfast.histogram({"w": x + s}, splits=4) for s in (0.0, step / 10))
+            writer.write_record(step, 0.0, {"grad": (grad, None), "param": (param, None)})
+    length, error = igfast.open(path).length("w", error=True)
+    assert length[-1] > 1
+    assert f"{length[-1]:.3f}±{error[-1]:.3f}" in call("info", path).stdout
 
 
 def test_run_without_records(tmp_path: Path) -> None:
@@ -178,8 +232,36 @@ def test_errors_of_the_system_say_what_to_do(run: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     (tmp_path / "file").write_text("")
     said = error_of("report", run, "--output", tmp_path / "file" / "page.html")
-    assert "choose another place" in said
+    assert said.rstrip().endswith("; choose another place")
     assert str(tmp_path / "file") in said
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.EACCES, "choose another place, or change its permissions"),
+        (errno.EROFS, "choose another place"),
+        (errno.ENOENT, "check its name, and that its folder exists"),
+        (errno.ENOSPC, "free some space, or choose another place"),
+    ],
+)
+def test_advice_fits_the_error(
+    number: int, advice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @friendly
+    def write() -> None:
+        raise OSError(number, os.strerror(number), "page.html")
+
+    with pytest.raises(typer.Exit):
+        write()
+    said = capsys.readouterr().err
+    assert said == f"Error: page.html: {os.strerror(number).lower()}; {advice}\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_disk_that_is_full_while_a_file_is_written(run: Path) -> None:
+    said = error_of("export", run, "--format", "json", "--output", "/dev/full", "--overwrite")
+    assert said == "Error: no space left on device; free some space, or choose another place\n"
 
 
 def test_runs_are_not_written_over(run: Path, tmp_path: Path) -> None:

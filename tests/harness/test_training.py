@@ -13,6 +13,7 @@ import torch
 import igfast
 from igfast.harness import models
 from igfast.harness.data import Dataset
+from igfast.harness.devices import find_device
 from igfast.harness.settings import OPTIMIZERS, Settings
 from igfast.harness.training import (
     batch_loss,
@@ -20,7 +21,6 @@ from igfast.harness.training import (
     build_optimizer,
     evaluate,
     evaluation_steps,
-    find_device,
     record_schedule,
     train,
 )

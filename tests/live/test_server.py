@@ -114,6 +114,9 @@ def test_only_this_machine_and_only_its_files(tmp_path):
         for path in ("nothing", "../secret.html", "%2e%2e/secret.html", "etc/passwd"):
             with pytest.raises(urllib.error.HTTPError, match="404"):
                 get(live.url + path)
+        for path in ("a%00b", "x" * 5000, "report_data/%2e%2e/%2e%2e/secret.html"):
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                get(live.url + path)
         with pytest.raises(urllib.error.HTTPError, match="403"):
             get(live.url, host="rebound.example")
         port = int(live.url.rsplit(":", 1)[1].strip("/"))

@@ -268,7 +268,9 @@ def test_groups_are_shown_after_the_layers(tmp_path):
     assert [line.split()[:3] for line in lines if line.startswith("b ")] == [
         ["b", "9,036", "noise"]
     ]
-    assert "noise: too small to stand out" in lines[-1]
+    assert lines[-1] == (
+        "noise: no motion above the noise (Γ: between two records; L: since the first)."
+    )
     flagged = replace(state, flags=(Flag(20, "param", "b.3", "nan", 1.0),))
     assert state.layers[table.shown_layers(flagged, 2)[0]] == "b.3"  # before groups
     shown = console()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import decimal
+import itertools
 import math
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import igfast
@@ -89,6 +93,66 @@ def test_one_count_in_1e15(from_counts):
     h0 = from_counts([[10**15, 10**15, 10**15]])
     h1 = from_counts([[10**15 - 1, 10**15, 10**15 + 1]])
     assert igfast.wasserstein_distance(h0, h1)[0] == pytest.approx(2 / 3e15, rel=1e-14)
+
+
+def exact(edges: list[float], p: list[int], q: list[int], order: int) -> float:
+    """W_p^p by rational numbers, of cells with under- and overflow; its root to all digits."""
+    place = [Fraction(edge) for edge in edges]
+    start, end = [place[0], *place], [*place, place[-1]]
+    f, g = ([Fraction(n, sum(c)) for n in itertools.accumulate([0, *c])] for c in (p, q))
+
+    def value(below: list[Fraction], low: Fraction, level: Fraction) -> Fraction:
+        cell = max(k for k in range(len(start)) if below[k] <= low)
+        share = (level - below[cell]) / (below[cell + 1] - below[cell])
+        return start[cell] + share * (end[cell] - start[cell])
+
+    total = Fraction(0)
+    for low, high in itertools.pairwise(sorted({*f, *g})):
+        a, b = (value(f, low, level) - value(g, low, level) for level in (low, high))
+        if order == 2:
+            total += (high - low) * (a * a + a * b + b * b) / 3
+        elif a * b < 0:
+            total += (high - low) * (a * a + b * b) / (abs(a) + abs(b)) / 2
+        else:
+            total += (high - low) * abs(a + b) / 2
+    with decimal.localcontext(decimal.Context(prec=40)):
+        found = decimal.Decimal(total.numerator) / decimal.Decimal(total.denominator)
+        return float(found.sqrt() if order == 2 else found)
+
+
+@pytest.mark.parametrize("n", [10**6, 10**9, 10**12, 10**18])
+@pytest.mark.parametrize("other", [(1, -1), (0, 1)])
+def test_one_count_in_many(from_counts, n, other):
+    p, q = (n, 3 * n), (n + other[0], 3 * n + other[1])
+    for order in (1, 2):
+        found = igfast.wasserstein_distance(from_counts([p]), from_counts([q]), p=order)[0]
+        wanted = exact([0.0, 1.0, 2.0], [0, *p, 0], [0, *q, 0], order)
+        assert found == pytest.approx(wanted, rel=4e-15, abs=0)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    p=st.lists(st.integers(0, 10**16), min_size=CELLS, max_size=CELLS).filter(any),
+    steps=st.lists(st.integers(-2, 2), min_size=CELLS, max_size=CELLS),
+)
+def test_nearly_equal_histograms_keep_their_digits(p, steps):
+    q = [max(n + step, 0) for n, step in zip(p, steps, strict=True)]
+    assume(any(q))
+    edges = np.linspace(-0.1, 0.3, CELLS - 1)
+    h0, h1 = (on_edges(edges, cells) for cells in (p, q))
+    for order in (1, 2):
+        wanted = exact(edges.tolist(), p, q, order)
+        found = igfast.wasserstein_distance(h0, h1, p=order)[0]
+        assert found == pytest.approx(wanted, rel=4e-15, abs=0)
+        assert igfast.wasserstein_distance(h1, h0, p=order)[0] == pytest.approx(found, rel=1e-15)
+
+
+def on_edges(edges: np.ndarray, cells: list[int]) -> igfast.Histogram:
+    h = igfast.histogram(np.zeros(0), bins=len(edges) - 1, range=(edges[0], edges[-1]))
+    counts = np.array(cells)
+    return replace(
+        h, split_counts=counts[None, None, 1:-1], split_outside=counts[None, None, [0, -1]]
+    )
 
 
 def test_each_layer_on_its_own_common_grid():

@@ -82,6 +82,15 @@ def test_dt_divides(estimator):
     np.testing.assert_allclose(squared, each**2, rtol=1e-14)
 
 
+def test_squares_of_times_beyond_float64(from_counts):
+    n = 10**12
+    h0, h1 = from_counts([[n, n]]), from_counts([[n + 1, n - 1]])
+    squared = information_velocity_squared(h0, h1, dt=1e-165, estimator="hellinger")[0]
+    assert squared == pytest.approx(1e306, rel=1e-9)  # Σ(Δp)²/p = 1/n²
+    assert information_velocity_squared(h0, h0, dt=1e-200, estimator="hellinger")[0] == 0
+    assert information_velocity_squared(h0, h1, dt=1e-200, estimator="hellinger")[0] == np.inf
+
+
 def test_the_trap_and_the_way_out():
     """Motion far below a bin: the published estimate goes as √δ, offsets and splits do not."""
     x = np.random.default_rng(1).normal(size=200_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -280,3 +281,36 @@ def test_parameters_given_to_the_optimizer_later_are_named():
             train(model, optimizer, steps=1)
         train(model, optimizer, steps=1)  # said once
         assert monitor.last["update"].names == (next(iter(names)),)
+
+
+def test_what_two_optimizers_change_is_the_step_of_both():
+    """Two losses with a trunk in common: Δθ from before the first optimizer to after the last."""
+    model = Net()
+    trunk = model.first.weight
+    last = torch.optim.SGD(model.parameters(), lr=0.01)
+    other = torch.optim.SGD([trunk], lr=1.0)
+    with igfast.Monitor(model, [last, other], every=1, quantities=("update",)) as monitor:
+        for _ in range(3):
+            model.zero_grad()
+            model(torch.randn(8, 12)).square().mean().backward()
+            before = trunk.detach().clone()
+            other.step()
+            last.step()
+            update = monitor.last["update"]
+            taken = trunk.detach() - before
+            mean = update.edges[0] @ np.append(update.counts[0], 0) / taken.numel()
+            width = float(np.diff(update.edges[0])[0])
+            assert abs(mean - float(taken.mean())) < width
+
+
+def test_gradients_made_in_inference_mode_are_copied():
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with igfast.Monitor(model, optimizer, every=1, quantities=("update",)) as monitor:
+        with torch.inference_mode():
+            gradients = [torch.ones_like(p) for p in model.parameters()]
+        for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+    assert monitor.step == 1
+    assert monitor.last["update"]["first.weight"].counts.sum() == model.first.weight.numel()

@@ -104,6 +104,26 @@ def test_modules_are_compared_too(tmp_path):
     assert {tuple(line.split(",")[:2]) for line in lines if ",b," in line} == {("fast", "b")}
 
 
+def test_a_loss_without_values_is_not_drawn():
+    runs = [moving(0.5, records=5), moving(1.0, records=5)]
+    empty = {"test_loss": (np.zeros(0, np.int64), np.zeros(0)), "val_loss": ([100], [0.5])}
+    runs.append(Trajectory.from_histograms(runs[0].steps, list(runs[0].histograms()), empty))
+    found = compare(runs, ["a", "b", "c"])
+    assert [sorted(one) for one in found.scalars] == [["test_loss"], ["test_loss"], ["val_loss"]]
+    (panel,) = overlay.losses(found).axes
+    assert len(panel.lines) == 2
+
+
+def test_a_run_is_not_written_over(pair, tmp_path):
+    with igfast.Monitor({"w": np.ones(3)}, store=tmp_path / "run.igf") as monitor:
+        monitor.record(0)
+    before = (tmp_path / "run.igf").read_bytes()
+    with pytest.raises(ValueError, match="holds a run, or another database"):
+        write_comparison(pair, tmp_path / "run.igf")
+    assert (tmp_path / "run.igf").read_bytes() == before
+    assert not (tmp_path / "run_data").exists()
+
+
 def test_names_are_unique_and_mistakes_are_told(tmp_path):
     paths = [tmp_path / "a" / "run.igf", tmp_path / "b" / "run.igf"]
     assert unique_names(paths) == ["a/run", "b/run"]

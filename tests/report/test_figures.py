@@ -105,6 +105,26 @@ def test_ridges_follow_the_resolved_path_only(drift):
     assert chosen.tolist() == [0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 50]
 
 
+def test_ridges_follow_the_path_where_a_layer_is_lost_on_it():
+    """Both move evenly; one is NaN from step 60 of 100 on, and has arrived there."""
+    steps, lost = range(0, 101, 2), np.full_like(X, np.nan)
+    records = [
+        igfast.histogram(
+            {"a": X + t / 100, "b": X + t / 100 if t < 60 else lost}, grid=GRID, splits=4
+        )
+        for t in steps
+    ]
+    motion = collect(Trajectory.from_histograms(steps, records)).main
+    assert motion.final.record.tolist()[:2] == [50, 29]
+    chosen = ridge_records(motion)
+    assert len(chosen) == 12
+    # the mean of t/100 and t/58 until step 58, then that of t/100 and 1
+    place = np.arange(51) / 50
+    place = (place + np.minimum(np.arange(51) / 29, 1)) / 2
+    even = np.abs(place[:, None] - np.linspace(0, 1, 12)).argmin(axis=0)
+    assert np.abs(chosen - even).max() <= 2
+
+
 def test_unresolved_lengths_say_so_in_their_panels(drift):
     curves = collect(drift)
     length, error = curves.main.length.copy(), curves.main.length_error.copy()

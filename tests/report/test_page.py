@@ -94,9 +94,8 @@ def test_unresolved_lengths_are_upper_limits(drift):
 def test_caveats_say_what_the_error_leaves_out(drift_page):
     text = " ".join(drift_page.text.split())
     assert "L depends on the bins. A layer that starts uniform" in text
-    assert (
-        "half of it is in the error: with finer bins L is surer. Compare L on equal bins." in text
-    )
+    assert "finer bins usually make L more certain. Compare L on equal bins." in text
+    assert "combines the spread between groups with the uncertainty of what bins, arcs" in text
     assert "which stands under Grids" in text
 
 

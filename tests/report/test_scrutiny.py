@@ -11,6 +11,7 @@ from igfast.analysis import Sampling, Transition, overfitting_onset
 from igfast.report import figures, sections
 from igfast.report.collect import collect
 from igfast.report.curves import write_curves
+from igfast.report.growth import growth_shown
 from igfast.report.headline import notes, summary
 from igfast.report.scrutiny import held_out_loss, onset_sentence
 
@@ -103,6 +104,29 @@ def test_transitions_are_looked_for_at_other_strengths(tmp_path):
     alone = replace(found.growth, persistence={"model": ((True, False),), "w": ((False, False),)})
     assert "slows down" in " ".join(summary(found))
     assert "slows down" not in " ".join(summary(replace(found, growth=alone)))
+
+
+def test_what_the_figure_of_growth_leaves_out_is_counted():
+    """Two matrices are drawn beside the model; the curves of two biases are in the file."""
+    x, steps = np.random.default_rng(0).normal(size=(50, 60)), range(0, 101, 2)
+    moving = ("a.weight", "a.bias", "b.weight", "b.bias")
+    records = [
+        igfast.histogram(
+            dict.fromkeys(moving, x + t / 50), grid=igfast.Grid.dyadic(64, exponent=-3), splits=4
+        )
+        for t in steps
+    ]
+    found = collect(igfast.Trajectory.from_histograms(steps, records))
+    assert list(found.growth.curvatures) == [*moving, "model"]
+    assert growth_shown(found) == ["model", "a.weight", "b.weight"]
+    told = "Drawn are 2 of 4 layers whose L is resolved; the table holds the transitions of all"
+    assert told in sections.growth(found)
+    three = {name: found.growth.curvatures[name] for name in ("a.weight", "b.weight", "b.bias")}
+    without_model = replace(found, growth=replace(found.growth, curvatures=three))
+    assert "Drawn are 2 of 3 layers" in sections.growth(without_model)
+    two = {name: three[name] for name in ("a.weight", "b.weight")}
+    drawn = replace(found, growth=replace(found.growth, curvatures=two))
+    assert "Drawn are" not in sections.growth(drawn)
 
 
 def test_onset_is_told_with_its_interval_or_denied(curves):

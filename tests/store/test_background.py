@@ -137,7 +137,8 @@ def test_closing_refuses_what_waits_for_room(tmp_path, record, monkeypatch):
     go_on.set()
     closing.join()
     assert stored(tmp_path / "run.igf") == [0]
-    assert len(refused) == 1 and "it was closed before" in refused[0]
+    assert len(refused) == 1
+    assert "it was closed before" in refused[0]
 
 
 def test_what_cannot_be_stored_is_counted_and_said(tmp_path, record, monkeypatch):

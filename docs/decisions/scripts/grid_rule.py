@@ -7,6 +7,7 @@ the exact minimum and maximum, so the outcome does not depend on the order of an
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,7 @@ class Rule:
 
 
 RULE = Rule()
-K_MIN, K_MAX = -1000, 1000
+K_MIN = -1000
 
 
 def edge(index, k):
@@ -42,11 +43,15 @@ def magnitude(x):
     return math.frexp(x)[1] - 1 if x else 0
 
 
-def clamp(k, low, high, precision):
-    """No bin below the spacing of the dtype at the far end of [low, high], nor |o| near 2^44."""
+def clamp(k, low, high, bins, precision):
+    """No bin below the spacing of the dtype at the far end of [low, high], nor |o| near 2^44.
+
+    At most, bins span what lies within ±2^1023, and twice that where more is needed.
+    """
     far = max(abs(low), abs(high))
     floor = magnitude(far) - min(precision - 1, 40) if far else K_MIN
-    return min(max(k, floor, K_MIN), K_MAX)
+    most = min(1024 + (far >= 2.0**1023) - (bins.bit_length() - 1), 1023)
+    return min(max(k, floor, K_MIN), most)
 
 
 def centered(k, low, high, bins, rule=RULE):
@@ -59,10 +64,11 @@ def centered(k, low, high, bins, rule=RULE):
 def exponent(low, high, bins, precision, rule=RULE):
     """The least k with bins * 2^k >= margin * (high - low)."""
     width = (high / 2 - low / 2) * (2 * rule.margin / bins)  # halved first: the range may overflow
+    width = min(width, sys.float_info.max)
     if width <= 0:
-        return clamp(K_MIN, low, high, precision)
+        return clamp(K_MIN, low, high, bins, precision)
     mantissa, e = math.frexp(width)
-    return clamp(e - 1 if mantissa == 0.5 else e, low, high, precision)
+    return clamp(e - 1 if mantissa == 0.5 else e, low, high, bins, precision)
 
 
 def start_grid(low, high, bins, precision, rule=RULE):
@@ -71,7 +77,7 @@ def start_grid(low, high, bins, precision, rule=RULE):
         low = high = 0.0
     if low == high:
         k = magnitude(low) - rule.constant - (bins.bit_length() - 1)
-        return centered(clamp(k, low, high, precision), low, high, bins, rule)
+        return centered(clamp(k, low, high, bins, precision), low, high, bins, rule)
     return centered(exponent(low, high, bins, precision, rule), low, high, bins, rule)
 
 
@@ -114,7 +120,7 @@ def next_grid(grid, counts, under, over, zeros, low, high, precision, refine=Non
     if inside and best > k - (refine or rule.refine):
         return grid
     if best in (k - 1, k) and refine is None:
-        best = clamp(k, a, b, precision)
+        best = clamp(k, a, b, bins, precision)
     return centered(best, a, b, bins, rule)
 
 
