@@ -98,6 +98,12 @@ class Memory:
                 f"the histogram of step {step} has {record.bins} bins, that of step "
                 f"{self.steps[0]} {first.bins}; record all of a run with as many"
             )
+        covered = [None if h.covered is None else h.covered.tolist() for h in (record, first)]
+        if covered[0] != covered[1]:
+            raise ValueError(
+                f"the histogram of step {step} covers {covered[0] or 'all'} of its layers' bins, "
+                f"that of step {self.steps[0]} {covered[1] or 'all'}; sum shards on one grid"
+            )
 
     def _known(self, quantity: str) -> None:
         if quantity not in self.quantities:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import igfast
 from igfast import Grid
 from igfast.histograms import align
+from igfast.store import RunWriter
 
 VALUES = np.random.default_rng(8).normal(0, 2, (3, 2, 400))  # of three shards and two layers
 
@@ -172,3 +173,17 @@ def test_sum_of_shards_and_what_is_none():
         1 + h
     with pytest.raises(TypeError, match=r"merge takes Histograms, got 5 \(int\)"):
         h.merge(h, 5)
+
+
+def test_sums_on_different_numbers_of_bins_are_neither_stored_nor_mixed(tmp_path):
+    """What a padded row is cut to would be lost."""
+    x, y = ({"a": VALUES[0, 0], "b": factor * VALUES[0, 1]} for factor in (1, 4))
+    total = igfast.histogram(x) + igfast.histogram(y)
+    assert total.covered is not None
+    with RunWriter(tmp_path / "run.igf", config={}) as writer:
+        writer.define_layers("param", ("a", "b"), [(400,), (400,)], ["float64", "float64"])
+        with pytest.raises(ValueError, match="cannot be stored, got covered="):
+            writer.write_record(0, 0.0, {"param": (total, None)})
+    plain = igfast.histogram(x, bins=total.bins)
+    with pytest.raises(ValueError, match=r"of step 1 covers \[\d+, \d+\] of its layers' bins"):
+        igfast.Trajectory.from_histograms([0, 1], [plain, total])

@@ -15,7 +15,7 @@ Float = NDArray[np.float64]
 METHODS = ("tikhonov", "total_variation")
 # Of exact values of e^t, sin 6t and e^(−10t) at 200 even times from 0 to 1 the sixth derivative is
 # off by 5, 9 and 13 % of its largest and inside ± 2 errors; the eighth by 15, 18 and 55 %, at a
-# tenth of times outside; the twelfth by 0.3 to 3 times.
+# tenth of times of one curve outside; the twelfth by 0.3 to 3 times.
 HIGHEST_ORDER = 6
 _KINDS = {
     "c": "real numbers, and of these the imaginary part would be lost",

@@ -24,6 +24,11 @@ INTEGER_FIELDS, FLOAT_FIELDS = FIELDS[:4], FIELDS[4:]
 def to_cells(histogram: Histogram) -> Cells:
     """The integers of a histogram; offsets become exact 256ths."""
     h = histogram.to_numpy()
+    if h.covered is not None:
+        raise ValueError(
+            "a sum whose layers have different numbers of bins cannot be stored, got covered="
+            f"{h.covered.tolist()}; count all shards on one grid"
+        )
     units = None
     if h.offsets is not None:
         units = _core.units(np.ascontiguousarray(h.offsets))
