@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .files import replacing
 from .summary import FIELDS, pool
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ def write_json(run: Trajectory, path: Path, quantity: str, estimator: str) -> No
         },
         "config": _nested(run.config),
     }
-    path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
 
 
 def write_npz(run: Trajectory, path: Path, quantity: str, estimator: str) -> None:
@@ -153,7 +155,8 @@ def write_npz(run: Trajectory, path: Path, quantity: str, estimator: str) -> Non
     for name, (at, values) in run.scalars().items():
         # told apart by how they begin: another number may be called "loss_steps"
         arrays |= {f"steps_{name}": at, f"scalar_{name}": values}
-    with path.open("wb") as stream:  # a name without .npz stays as it is
+    # a name without .npz stays as it is
+    with replacing(path) as unfinished, unfinished.open("wb") as stream:
         np.savez_compressed(stream, **arrays)
 
 
@@ -197,11 +200,15 @@ def write_parquet(run: Trajectory, path: Path, quantity: str, estimator: str) ->
     )
     if "edges" in counted:
         metadata["edges"] = json.dumps(counted["edges"].tolist())
-    parquet.write_table(pa.table(data).replace_schema_metadata(metadata), path)
     every = rows(run.recorded_steps(quantity), numbers(run, quantity), slice(layers))
-    parquet.write_table(pa.table(every), path.with_suffix(".records.parquet"))
     pooled = rows(steps, columns, slice(layers, None))
-    parquet.write_table(pa.table(pooled), path.with_suffix(".pooled.parquet"))
+    for target, table in (
+        (path, pa.table(data).replace_schema_metadata(metadata)),
+        (path.with_suffix(".records.parquet"), pa.table(every)),
+        (path.with_suffix(".pooled.parquet"), pa.table(pooled)),
+    ):
+        with replacing(target) as unfinished:
+            parquet.write_table(table, unfinished)
 
 
 WRITERS: dict[str, Callable[[Trajectory, Path, str, str], None]] = {
@@ -250,7 +257,10 @@ def _rows(
 
 def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A CSV file of values as `plain` makes them, where None is an empty field."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
+    with (
+        replacing(path) as unfinished,
+        unfinished.open("w", newline="", encoding="utf-8") as stream,
+    ):
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(map(plain, row) for row in rows)

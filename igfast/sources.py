@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,6 +49,7 @@ class Source(Protocol):
         layers: Sequence[str | int] | None = None,
     ) -> dict[str, Float]: ...
     def scalars(self) -> dict[str, tuple[Int, Float]]: ...
+    def held(self) -> AbstractContextManager[bool]: ...
     def close(self) -> None: ...
 
 
@@ -165,6 +167,10 @@ class Memory:
             name: (np.asarray(steps, dtype=np.int64), np.asarray(values, dtype=np.float64))
             for name, (steps, values) in self._scalars.items()
         }
+
+    def held(self) -> AbstractContextManager[bool]:
+        """Nothing changes."""
+        return nullcontext(False)
 
     def close(self) -> None:
         """Nothing is open."""

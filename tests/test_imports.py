@@ -42,6 +42,7 @@ ROOMS = [
     "health",
     "groups",
     "printing",
+    "files",
     "store",
     "sources",
     "records",

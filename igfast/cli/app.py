@@ -117,10 +117,11 @@ def export(
         raise FileExistsError(
             f"{there[0]} exists: replace it with --overwrite, or choose another --output"
         )
-    if quantity in opened.quantities and not len(opened.steps_of(quantity)):
-        raise ValueError(f"{run}: the run holds no record yet")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    WRITERS[chosen](opened, target, quantity, estimator)
+    with opened.held():
+        if quantity in opened.quantities and not len(opened.steps_of(quantity)):
+            raise ValueError(f"{run}: the run holds no record yet")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        WRITERS[chosen](opened, target, quantity, estimator)
     console_for().print(f"{chosen}: {escape(str(target))}", highlight=False, soft_wrap=True)
 
 
@@ -193,7 +194,8 @@ def info(
         from igfast.cli.summary import print_summary, versions_of
 
         opened = open_run(run, groups)
-        print_summary(opened, console, sampling=sampling)
+        with opened.held():
+            print_summary(opened, console, sampling=sampling)
         if versions_of(opened.config).get("igfast") == found["igfast"]:
             del found["igfast"]  # the summary has named it
         console.print("\ninstalled here:")

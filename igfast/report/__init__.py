@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from igfast.files import replacing
 from igfast.printing import Tell, silent
 
 if TYPE_CHECKING:
@@ -73,11 +74,13 @@ def write_report(run: Trajectory, path: str | Path, tell: Tell = silent) -> Path
     run.check_target(target)
     if target.is_dir():
         raise ValueError(f"path={str(path)!r} is a folder; name the HTML file to write in it")
-    curves = collect(run, tell)
+    with run.held():
+        curves = collect(run, tell)
     tell("drawing")
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = target.with_name(f"{target.stem}_data")
     page = render_page(curves, curve_files(folder))  # whoever stops this keeps the last report
     write_curves(curves, folder)
-    target.write_text(page, encoding="utf-8")
+    with replacing(target) as unfinished:
+        unfinished.write_text(page, encoding="utf-8")
     return target

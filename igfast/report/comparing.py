@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from igfast.files import replacing
 from igfast.report import overlay, prose
 from igfast.report.comparison import COLUMNS, Comparison, write_comparison_csv
 from igfast.report.document import data_links, document
@@ -51,7 +52,8 @@ def write_comparison(found: Comparison, path: str | Path) -> Path:
             ("data", "Data and versions", _data(file)),
         ],
     )
-    target.write_text(text, encoding="utf-8")
+    with replacing(target) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
     return target
 
 

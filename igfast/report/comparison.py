@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -91,6 +92,15 @@ def compare(
     """
     if len(runs) < 2:
         raise ValueError(f"a comparison needs two runs or more, got {len(runs)}")
+    with ExitStack() as held:
+        for run in runs:
+            held.enter_context(run.held())
+        return _compare(runs, names, quantity, tell)
+
+
+def _compare(
+    runs: Sequence[Trajectory], names: Sequence[str], quantity: str, tell: Tell
+) -> Comparison:
     for name, run in zip(names, runs, strict=True):
         if quantity not in run.quantities or not len(run.histograms(quantity)):
             recorded = [one for one in run.quantities if len(run.steps_of(one))]

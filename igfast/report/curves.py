@@ -15,6 +15,7 @@ from typing import Any
 
 from igfast.analysis import Lag
 from igfast.export import plain, write_rows
+from igfast.files import replacing
 from igfast.report.collect import MotionCurves, RunCurves
 from igfast.report.ridges import ridge_densities, ridge_records
 from igfast.report.scrutiny import Growth
@@ -177,7 +178,8 @@ def write_curves(curves: RunCurves, folder: Path) -> list[Path]:
         },
         "tables": found,
     }
-    (folder / JSON).write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
+    with replacing(folder / JSON) as unfinished:
+        unfinished.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
     return curve_files(folder)
 
 

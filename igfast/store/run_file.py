@@ -53,8 +53,29 @@ class RunFile:
         with self._snapshot():
             self._load()
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[bool]:
+        """Reading of one state, however the writer goes on; whether it is newer than the last one.
+
+        The write-ahead log grows as long as this lasts. Without one a writer would wait for its
+        reader, and nothing is held.
+        """
+        if self._db.in_transaction or not self.has_log():
+            yield False
+            return
+        with self._snapshot():
+            newer = self._state() != self._loaded
+            if newer:
+                self._load()
+            yield newer
+
+    def _state(self) -> int:
+        """A number that is another one after each change of the file."""
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
     def _load(self) -> None:
         db = self._db
+        self._loaded = self._state()
         meta = {key: json.loads(text) for key, text in rows.read(db, "meta")}
         self.config: dict[str, Any] = meta["config"]
         self.info = {key: meta[key] for key in ("igfast", "created")}
@@ -200,12 +221,18 @@ class RunFile:
     @contextlib.contextmanager
     def _snapshot(self) -> Iterator[None]:
         """Reading of several tables in one state."""
-        with self._reading():
-            self._db.execute("BEGIN")
+        with self._lock:
+            if self._db.in_transaction:
+                yield
+                return
+            with self._reading():
+                self._db.execute("BEGIN")
+                self._db.execute("SELECT 1 FROM meta LIMIT 1")  # it begins with the first reading
             try:
                 yield
             finally:
-                self._db.execute("ROLLBACK")
+                with self._reading():
+                    self._db.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def _decoding(self, quantity: str, step: int) -> Iterator[None]:

@@ -31,6 +31,11 @@ class Motion(Recorded):
         self._estimates: dict[tuple[str, str, str | Estimator, int], PathEstimate] = {}
         self._splits: dict[tuple[str, str], SplitEstimate] = {}
 
+    def _forget(self) -> None:
+        super()._forget()
+        self._estimates.clear()
+        self._splits.clear()
+
     def velocity_squared(
         self,
         layer: str | None = None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +34,21 @@ class Recorded:
         steps = self.steps
         span = f", steps {steps[0]:,} to {steps[-1]:,}" if len(steps) else ""
         return f"Trajectory({len(steps):,} records of {len(self.layers)} layers{span})"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Measure one state of a run that is being written: the newest, as long as this lasts.
+
+        A writer that thins its histograms meanwhile takes none of those that are read.
+        """
+        with self._source.held() as newer:
+            if newer:
+                self._forget()
+            yield
+
+    def _forget(self) -> None:
+        """What was read of an earlier state."""
+        self._records = Records(self._source, self._groups)
 
     def close(self) -> None:
         """Close the run file, as the end of a ``with`` block does; nothing to do in memory.

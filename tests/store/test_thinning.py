@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import igfast
-from igfast.store import RunReader, RunWriter
+from igfast.report import write_report
+from igfast.store import RunReader, RunWriter, StoreError
 from igfast.store.encoding import moment_arrays
 from igfast.store.thinning import TICKS, Kept, Place, budget_of, distance, place_after, places_of
 
@@ -242,3 +243,35 @@ def test_moments_at_some_records_only(tmp_path):
         writer.write_record(0, 0.0, {"param": record(0)})
         with pytest.raises(ValueError, match="moments of 'param' must be given at every record"):
             writer.write_record(1, 0.0, {"param": (record(1)[0], None)})
+
+
+def test_a_run_is_reported_while_its_writer_thins_it(tmp_path):
+    """The state that is measured stays as it is; what was opened before is read anew first."""
+    rng, path = np.random.default_rng(0), tmp_path / "run.igf"
+    layers = {"w": rng.normal(size=(40, 50))}
+    with igfast.Monitor(layers, store=path, histograms=16) as monitor:
+
+        def go(steps):
+            for step in steps:
+                layers["w"] += 0.05
+                monitor.record(step)
+            monitor.flush()
+
+        go(range(16))
+        run = igfast.open(path)
+        go(range(16, 24))
+        with pytest.raises(StoreError, match="no longer holds step"):
+            run.length("w")
+        with run.held():
+            steps = run.steps.tolist()
+            assert steps[-1] == 23
+            go(range(24, 60))
+            length = run.length("w")
+            assert len(length) == len(run.steps_of())
+            assert run.steps.tolist() == steps
+        with run.held():
+            assert run.steps.tolist()[-1] == 59
+            assert run.length("w")[-1] > length[-1]
+        go(range(60, 70))
+        assert write_report(run, tmp_path / "run.html").exists()
+        assert run.steps.tolist()[-1] == 69
