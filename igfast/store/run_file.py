@@ -60,14 +60,18 @@ class RunFile:
         The write-ahead log grows as long as this lasts. Without one a writer would wait for its
         reader, and nothing is held.
         """
-        if self._db.in_transaction or not self.has_log():
-            yield False
-            return
-        with self._snapshot():
-            newer = self._state() != self._loaded
-            if newer:
-                self._load()
-            yield newer
+        with self._lock:
+            with self._reading():
+                held = self._db.in_transaction or not self.has_log()
+            if held:
+                yield False
+                return
+            with self._begun():  # what fails in the block is no damage of the file
+                with self._reading():
+                    newer = self._state() != self._loaded
+                    if newer:
+                        self._load()
+                yield newer
 
     def _state(self) -> int:
         """A number that is another one after each change of the file."""
@@ -221,18 +225,25 @@ class RunFile:
     @contextlib.contextmanager
     def _snapshot(self) -> Iterator[None]:
         """Reading of several tables in one state."""
-        with self._lock:
+        with self._reading():
             if self._db.in_transaction:
                 yield
                 return
-            with self._reading():
-                self._db.execute("BEGIN")
-                self._db.execute("SELECT 1 FROM meta LIMIT 1")  # it begins with the first reading
-            try:
+            with self._begun():
                 yield
-            finally:
-                with self._reading():
-                    self._db.execute("ROLLBACK")
+
+    @contextlib.contextmanager
+    def _begun(self) -> Iterator[None]:
+        """A transaction that reads."""
+        with self._reading():
+            self._db.execute("BEGIN")
+        try:
+            with self._reading():
+                self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1")  # from here the state stays
+            yield
+        finally:
+            with self._reading():
+                self._db.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def _decoding(self, quantity: str, step: int) -> Iterator[None]:

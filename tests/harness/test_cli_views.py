@@ -261,7 +261,9 @@ def test_advice_fits_the_error(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_disk_that_is_full_while_a_file_is_written(run: Path) -> None:
     said = error_of("export", run, "--format", "json", "--output", "/dev/full", "--overwrite")
-    assert said == "Error: no space left on device; free some space, or choose another place\n"
+    assert said == (
+        "Error: /dev/full: no space left on device; free some space, or choose another place\n"
+    )
 
 
 def test_runs_are_not_written_over(run: Path, tmp_path: Path) -> None:
