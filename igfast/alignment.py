@@ -19,7 +19,7 @@ MAX_SHIFT = 62  # beyond it every index (|index| <= 2^44) is -1 or 0, as it is a
 
 
 @dataclass(frozen=True)
-class Bins:
+class BinCounts:
     """Counts of L layers on grids that may have fewer than B bins in some layers.
 
     ``counts`` (L, G, B) int64, ``outside`` (L, G, 2) int64, ``offsets`` (L, G, B) float64 or None.
@@ -56,8 +56,8 @@ def common_dyadic(exponents: Int, origins: Int, ends: Int) -> CommonGrid:
 
 
 def to_dyadic(
-    bins: Bins, exponents: Int, origins: Int, target: CommonGrid, width: int | None = None
-) -> Bins:
+    bins: BinCounts, exponents: Int, origins: Int, target: CommonGrid, width: int | None = None
+) -> BinCounts:
     """Merge bins to a coarser dyadic grid; rows are padded with empty bins to ``width``."""
     size = bins.counts.shape[2]
     width = int(target.bins.max(initial=0)) if width is None else width
@@ -74,7 +74,7 @@ def to_dyadic(
 class Widened:
     """Layers on one grid that spans all of theirs; ``origin`` is its first bin."""
 
-    bins: Bins
+    bins: BinCounts
     origin: int
 
 
@@ -89,7 +89,7 @@ def spanning_exponent(exponents: Int, origins: Int, size: int, most: int) -> int
 
 
 def widen(
-    bins: Bins, exponents: Int, origins: Int, exponent: int, *, pool: bool = False
+    bins: BinCounts, exponents: Int, origins: Int, exponent: int, *, pool: bool = False
 ) -> Widened:
     """Bins of every row on the union of the rows' ranges, partly filled end bins included.
 
@@ -116,7 +116,7 @@ def widen(
             moved = (held * distance + bins.offsets[row:end]) * 0.5**by
             offsets[added_to, :, to] += _summed(np.add.reduceat(moved, starts, axis=2), pool)
     outside = bins.outside.sum(axis=0, keepdims=True) if pool else bins.outside
-    return Widened(Bins(counts, outside, offsets), first)
+    return Widened(BinCounts(counts, outside, offsets), first)
 
 
 def _summed(rows: NDArray[Any], pool: bool) -> NDArray[Any]:
@@ -129,7 +129,9 @@ def _union(exponents: Int, origins: Int, size: int, exponent: int) -> tuple[int,
     return int((origins >> shift).min()), int((-((-(origins + size)) >> shift)).max())
 
 
-def merge(bins: Bins, bounds: Int, edges: NDArray[np.float64], widths: NDArray[np.float64]) -> Bins:
+def merge(
+    bins: BinCounts, bounds: Int, edges: NDArray[np.float64], widths: NDArray[np.float64]
+) -> BinCounts:
     """Sum the bins between ``bounds``.
 
     Parameters
@@ -147,14 +149,14 @@ def merge(bins: Bins, bounds: Int, edges: NDArray[np.float64], widths: NDArray[n
     outside[:, :, 0] += _pick(total, bounds[:, :1])[:, :, 0]
     outside[:, :, 1] += total[:, :, -1] - _pick(total, bounds[:, -1:])[:, :, 0]
     if bins.offsets is None:
-        return Bins(counts, outside, None)
+        return BinCounts(counts, outside, None)
     edges = np.broadcast_to(edges, (len(bins.counts), edges.shape[1]))
     from_first = (edges[:, :-1] - edges[:, :1])[:, None, :]
     fine = np.diff(edges)[:, None, :]
     distance = _between(bins.counts * from_first + bins.offsets * fine, bounds)
     starts = (np.take_along_axis(edges, bounds[:, :-1], axis=1) - edges[:, :1])[:, None, :]
     offsets = (distance - counts * starts) / widths[:, None, :]
-    return Bins(counts, outside, np.where(counts > 0, offsets, 0.0))
+    return BinCounts(counts, outside, np.where(counts > 0, offsets, 0.0))
 
 
 def log_bounds(

@@ -20,6 +20,7 @@ from . import _core
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
+Bins = tuple[Int, Int]  # exponents and origins, (L,) each
 
 MAX_PASSES = 64
 
@@ -69,7 +70,7 @@ def precisions(dtypes: tuple[str, ...]) -> Int:
     return bits
 
 
-def start(low: Float, high: Float, bins: int, precision: Int) -> tuple[Int, Int]:
+def start(low: Float, high: Float, bins: int, precision: Int) -> Bins:
     """Grids from minimum and maximum alone: exponents and origins, (L,) each."""
     exponents, origins = _core.start_bins(
         np.ascontiguousarray(low), np.ascontiguousarray(high), bins, precision
@@ -79,7 +80,7 @@ def start(low: Float, high: Float, bins: int, precision: Int) -> tuple[Int, Int]
 
 def follow(
     exponents: Int, origins: Int, seen: Observed, precision: Int, *, first: bool = False
-) -> tuple[Int, Int]:
+) -> Bins:
     """Grids for the next record, given what this one looked like on its own grids.
 
     ``first`` refines at once, for the repeated counting of a first record.

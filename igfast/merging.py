@@ -7,6 +7,7 @@ counted as overflow, so that padding must never be taken for bins that were look
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _arrays, alignment
-from .alignment import Bins, CommonGrid
+from .alignment import BinCounts, CommonGrid
 from .grids import Grid
 
 if TYPE_CHECKING:
@@ -52,6 +53,19 @@ def align(h0: Histogram, h1: Histogram) -> tuple[Histogram, Histogram, NDArray[n
         grid = _common_log(h0.grid, h1.grid)
         h0, h1 = to_log(h0, grid), to_log(h1, grid)
     return h0, h1, np.ones(len(h0), dtype=bool)
+
+
+def align_all(records: Sequence[Histogram]) -> list[Histogram]:
+    """Records of one layer on the coarsest log grid among them; uniform grids must be equal.
+
+    Dyadic ones stay as they are: how far those are merged depends on what they are wanted for.
+    """
+    head = records[0]
+    if head.grid.kind == "dyadic":
+        return list(records)
+    for record in records:
+        head = align(head, record)[0]
+    return [align(head, record)[1] for record in records]
 
 
 def cells(h0: Histogram, h1: Histogram) -> tuple[Int, Int, NDArray[np.bool_]]:
@@ -99,12 +113,12 @@ def _common(h0: Histogram, h1: Histogram) -> CommonGrid:
     exponents, origins = (
         np.stack(pair) for pair in zip(h0.dyadic_bins(), h1.dyadic_bins(), strict=True)
     )
-    sizes = np.stack([_covered(h0), _covered(h1)])
+    sizes = np.stack([covered_bins(h0), covered_bins(h1)])
     return alignment.common_dyadic(exponents, origins, origins + sizes)
 
 
-def _covered(h: Histogram) -> Int:
-    """(L,) bins of each layer that are no padding."""
+def covered_bins(h: Histogram) -> Int:
+    """(L,) bins of each layer that are no padding: B, or fewer where merging left it fewer."""
     return np.full(len(h), h.bins) if h.covered is None else h.covered
 
 
@@ -115,12 +129,12 @@ def _common_log(a: Grid, b: Grid) -> Grid:
     return Grid.log(min(a.mantissa_bits, b.mantissa_bits), low, high)
 
 
-def bins_of(h: Histogram) -> Bins:
+def bins_of(h: Histogram) -> BinCounts:
     h = h.to_numpy()
-    return Bins(h.split_counts, h.split_outside, h.offsets)
+    return BinCounts(h.split_counts, h.split_outside, h.offsets)
 
 
-def with_bins(h: Histogram, bins: Bins, **changes: Any) -> Histogram:
+def with_bins(h: Histogram, bins: BinCounts, **changes: Any) -> Histogram:
     home = _arrays.home_of(h.split_counts)
     return replace(
         h,
@@ -173,7 +187,7 @@ def equally_wide(records: list[Histogram]) -> list[Histogram]:
         bins = bins_of(record)
         added = ((0, 0), (0, 0), (0, most - record.bins))
         offsets = None if bins.offsets is None else np.pad(bins.offsets, added)
-        wide = Bins(np.pad(bins.counts, added), bins.outside, offsets)
+        wide = BinCounts(np.pad(bins.counts, added), bins.outside, offsets)
         return with_bins(record, wide, grid=Grid("dyadic", most))
 
     return [widened(record) for record in records]
@@ -259,7 +273,7 @@ def rebin(h: Histogram, factor: int) -> Histogram:
             raise ValueError(f"factor must be at most {2**bits}, the bins per octave, got {factor}")
         return to_log(h, Grid.log(bits - octaves, low, high))
     exponents, origins = h.dyadic_bins()
-    sizes = _covered(h)
+    sizes = covered_bins(h)
     shift = min(octaves, alignment.MAX_SHIFT)
     first = -((-origins) >> shift)
     bins = ((origins + sizes) >> shift) - first

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import measures
-from ..histograms import Histogram, align
+from ..histograms import Histogram
+from ..merging import align_all
 
 Float = NDArray[np.float64]
 
@@ -91,11 +92,8 @@ def stack(records: Sequence[Histogram]) -> Histogram:
 
     Splits are summed. Log grids are first merged to the coarsest among them.
     """
+    records = align_all(records)
     head = records[0]
-    if head.grid.kind != "dyadic":
-        for record in records:
-            head = align(head, record)[0]
-        records = [align(head, record)[1] for record in records]
     return replace(
         head,
         split_counts=np.concatenate([r.split_counts.sum(1, keepdims=True) for r in records]),

@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import alignment
-from ..alignment import Bins, CommonGrid
+from ..alignment import BinCounts, CommonGrid
 from ..grids import MAX_BINS, dyadic_edges
-from ..histograms import Histogram, align
-from ..measures.binned import HALF_DIGIT, mean_and_variance
+from ..histograms import Histogram
+from ..measures.binned import centered_offsets, mean_and_variance
 from ..measures.operands import centered
+from ..merging import align_all
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -168,7 +169,7 @@ def common(records: Sequence[Histogram]) -> Common:
     """All records of one layer on the finest grid that spans every record's own."""
     head = records[0]
     if head.grid.kind != "dyadic":
-        same = _aligned(records)
+        same = align_all(records)
         head = same[0]
         counts = np.concatenate([record.counts for record in same])
         edges = head.edges if head.edges.ndim == 1 else head.edges[0]
@@ -182,7 +183,7 @@ def common(records: Sequence[Histogram]) -> Common:
         exponents, origins, size, min(MAX_WIDER * size, MAX_BINS)
     )
     outside = np.stack([_total(records, "underflow"), _total(records, "overflow")], axis=-1)
-    narrow = Bins(counts[:, None], outside[:, None], None)
+    narrow = BinCounts(counts[:, None], outside[:, None], None)
     wide = alignment.widen(narrow, exponents, origins, coarsest)
     counts = wide.bins.counts[:, 0]
     edges = dyadic_edges(np.array([coarsest]), np.array([wide.origin]), counts.shape[1])[0]
@@ -227,13 +228,13 @@ def _series(
     if part[0].grid.kind == "dyadic":
         stacked, exponents, origins = _stack(part)
         if stacked.offsets is not None:  # as `centered` does, of all records at once
-            stacked = replace(stacked, offsets=stacked.offsets + HALF_DIGIT * stacked.counts)
+            stacked = replace(stacked, offsets=centered_offsets(stacked.offsets, stacked.counts))
         target = _target(stacked, exponents, origins)
         bins = _on_common(stacked, exponents, origins)
         edges = dyadic_edges(target.exponents, target.origins, bins.counts.shape[2])[0]
         own_edges = dyadic_edges(exponents, origins, stacked.counts.shape[2])
     else:
-        part = _aligned([centered(record) for record in part])
+        part = align_all([centered(record) for record in part])
         stacked = bins = _concatenate(part)
         edges = own_edges = np.ravel(part[0].edges)
     inside = None if stacked.offsets is None else stacked.offsets.sum(axis=1)
@@ -250,17 +251,9 @@ def _series(
     )
 
 
-def _aligned(records: Sequence[Histogram]) -> list[Histogram]:
-    """Records on the coarsest log grid among them; uniform grids must be equal."""
-    head = records[0]
-    for record in records:
-        head = align(head, record)[0]
-    return [align(head, record)[1] for record in records]
-
-
 def alike(records: Sequence[Histogram]) -> Sequence[Histogram]:
     """Records whose arrays have one shape: as few splits as any has, log grids on the coarsest."""
-    same = records if records[0].grid.kind == "dyadic" else _aligned(records)
+    same = align_all(records)
     splits = min(record.splits for record in same)
     return [record if record.splits == splits else _with_splits(record, splits) for record in same]
 
@@ -274,7 +267,7 @@ def _with_splits(record: Histogram, splits: int) -> Histogram:
     )
 
 
-def _on_common(bins: Bins, exponents: Int, origins: Int) -> Bins:
+def _on_common(bins: BinCounts, exponents: Int, origins: Int) -> BinCounts:
     """Records merged to the finest grid that all of them cover."""
     rows = len(bins.counts)
     if (exponents == exponents[0]).all() and (origins == origins[0]).all():
@@ -288,13 +281,13 @@ def _on_common(bins: Bins, exponents: Int, origins: Int) -> Bins:
     return alignment.to_dyadic(bins, exponents, origins, repeated)
 
 
-def _target(bins: Bins, exponents: Int, origins: Int) -> CommonGrid:
+def _target(bins: BinCounts, exponents: Int, origins: Int) -> CommonGrid:
     """The one dyadic grid of several records, as a batch of one."""
     ends = origins + bins.counts.shape[2]
     return alignment.common_dyadic(exponents[:, None], origins[:, None], ends[:, None])
 
 
-def _stack(records: Sequence[Histogram]) -> tuple[Bins, Int, Int]:
+def _stack(records: Sequence[Histogram]) -> tuple[BinCounts, Int, Int]:
     return _concatenate(records), *_dyadic_bins(records)
 
 
@@ -304,12 +297,12 @@ def _dyadic_bins(records: Sequence[Histogram]) -> tuple[Int, Int]:
     return found[:, 0, 0], found[:, 1, 0]
 
 
-def _concatenate(records: Sequence[Histogram]) -> Bins:
+def _concatenate(records: Sequence[Histogram]) -> BinCounts:
     splits = min(record.splits for record in records)
     offsets = None
     if all(record.offsets is not None for record in records):
         offsets = _joined([record.offsets for record in records], splits)
-    return Bins(
+    return BinCounts(
         _joined([record.split_counts for record in records], splits),
         _joined([record.split_outside for record in records], splits),
         offsets,

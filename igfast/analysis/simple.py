@@ -123,8 +123,8 @@ def gaussian(series: LayerSeries) -> PathEstimate:
     elif series.binned_moments is not None:
         mean, variance = series.binned_moments.T
     else:
-        counts = series.cells()[:, 1:-1]
-        mean, variance = binned.mean_and_variance(counts, _inside(series), series.edges)
+        rows = _rows(series)
+        mean, variance = binned.mean_and_variance(rows.counts, rows.inside, series.edges)
     squared = binned.gaussian_squared(mean[:-1], variance[:-1], mean[1:], variance[1:])
     return _path(squared, series)
 
@@ -151,19 +151,12 @@ def node(series: LayerSeries) -> PathEstimate:
     ValueError
         If the records hold no offsets.
     """
-    inside = _inside(series)
-    if inside is None:
+    if series.offsets is None:
         raise ValueError(
             'estimator="node" needs offsets, which these records lack; record them with '
             'offsets=True on a dyadic grid, or use estimator="split"'
         )
-    cells = series.cells()
-    counts = cells[:, 1:-1]
-    masses = np.zeros((len(counts), counts.shape[1] + 1))
-    masses[:, :-1] += counts - inside
-    masses[:, 1:] += inside
-    masses[:, 0] += cells[:, 0]
-    masses[:, -1] += cells[:, -1]
+    masses = binned.node_masses(_rows(series))
     squared = 4.0 * np.square(np.diff(np.sqrt(_probabilities(masses)), axis=0)).sum(axis=1)
     return _path(_known(squared, series), series)
 
@@ -204,17 +197,19 @@ def kde(series: LayerSeries, bandwidth: str | float = "silverman") -> PathEstima
     """
     binned.require_bandwidth(bandwidth)
     width = binned.require_equal_bins(series.edges)
-    cells = series.cells()
-    if not cells.shape[1] > 2:
-        return _path(np.full(max(len(cells) - 1, 0), np.nan), series)
-    rows = binned.Rows(cells[:, 1:-1], _inside(series), cells[:, [0, -1]])
+    rows = _rows(series)
+    pairs = max(len(rows.counts) - 1, 0)
+    if not rows.counts.shape[1]:
+        return _path(np.full(pairs, np.nan), series)
     first, second = rows.part(slice(None, -1)), rows.part(slice(1, None))
-    wanted = None if isinstance(bandwidth, str) else np.full(len(cells) - 1, bandwidth / width)
+    wanted = None if isinstance(bandwidth, str) else np.full(pairs, bandwidth / width)
     return _path(binned.kde_squared(first, second, wanted), series)
 
 
-def _inside(series: LayerSeries) -> Float | None:
-    return None if series.offsets is None else series.offsets.sum(axis=1)
+def _rows(series: LayerSeries) -> binned.Rows:
+    cells = series.cells()
+    inside = None if series.offsets is None else series.offsets.sum(axis=1)
+    return binned.Rows(cells[:, 1:-1], inside, cells[:, [0, -1]])
 
 
 def _probabilities(masses: Float) -> Float:

@@ -40,6 +40,25 @@ class Rows:
         return Rows(self.counts[rows], inside, self.outside[rows])
 
 
+def centered_offsets(offsets: Float, counts: NDArray[Any]) -> Float:
+    """Offsets with half a digit added for every element, whose position was rounded down.
+
+    To be done before bins are merged: a digit of a coarser bin is larger.
+    """
+    return np.asarray(offsets + HALF_DIGIT * counts)
+
+
+def node_masses(rows: Rows) -> Float:
+    """(R, B+1) cloud-in-cell masses at the bin edges, N_b = n_b − s_b + s_{b−1}.
+
+    Underflow joins the first, overflow the last. Rows with positions only.
+    """
+    masses = _edge_masses(rows)
+    masses[:, 0] += rows.outside[:, 0]
+    masses[:, -1] += rows.outside[:, 1]
+    return masses
+
+
 def mean_and_variance(counts: Float, inside: Float | None, edges: Float) -> tuple[Float, Float]:
     """(R,) mean and variance of elements in range, each at its bin's mean position or center."""
     edges = np.broadcast_to(edges, (len(counts), counts.shape[1] + 1))
@@ -119,7 +138,10 @@ def kde_squared(first: Rows, second: Rows, bandwidth: Float | None) -> Float:
             "it in the unit of the values?"
         )
     linear = first.inside is not None and second.inside is not None
-    p, q = (_smooth(_masses(rows, linear), bandwidth) for rows in (first, second))
+    p, q = (
+        _smooth(_edge_masses(rows) if linear else rows.counts, bandwidth)
+        for rows in (first, second)
+    )
     with np.errstate(invalid="ignore"):
         total = [rows.counts.sum(1) + rows.outside.sum(1) for rows in (first, second)]
         p, q = p / total[0][:, None], q / total[1][:, None]
@@ -128,10 +150,9 @@ def kde_squared(first: Rows, second: Rows, bandwidth: Float | None) -> Float:
     return np.asarray(4.0 * (inside + np.square(np.sqrt(a) - np.sqrt(b)).sum(1)))
 
 
-def _masses(rows: Rows, linear: bool) -> Float:
-    """Masses at the bin edges where positions are known (linear binning), else at the centers."""
-    if not linear or rows.inside is None:
-        return rows.counts
+def _edge_masses(rows: Rows) -> Float:
+    """(R, B+1) masses in range at the bin edges: linear binning."""
+    assert rows.inside is not None
     masses = np.zeros((len(rows.counts), rows.counts.shape[1] + 1))
     masses[:, :-1] = rows.counts - rows.inside
     masses[:, 1:] += rows.inside

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from .. import _arrays, _core
 from ..histograms import Histogram
+from ..merging import covered_bins
 from . import on_device
-from .operands import bins_of_layers, home_of, require_histogram
+from .operands import home_of, require_histogram
 
 Float = NDArray[np.float64]
 
@@ -69,7 +70,7 @@ def shannon_entropy(h: Histogram, normalized: bool = False, correction: str | No
     require_histogram(h, "h")
     entropy = _entropy("shannon", h) + _correction(h, correction)
     if normalized:
-        bins = bins_of_layers(h)
+        bins = covered_bins(h)
         entropy = np.where(bins > 1, entropy / np.log(np.maximum(bins, 2)), np.nan)
     return _arrays.like(home_of(h), entropy)
 
@@ -197,7 +198,7 @@ def statistical_complexity(h: Histogram, correction: str | None = None) -> Any:
 
 def _corrected(complexity: Float, entropy: Float, lacking: Float, h: Histogram) -> Float:
     """(L,) Q₀ (JS − its bias)(H + what it lacks)/ln B, from C and H of the frequencies."""
-    counts, bins = _arrays.to_numpy(h.counts), bins_of_layers(h)
+    counts, bins = _arrays.to_numpy(h.counts), covered_bins(h)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = (bins + 1) / bins * np.log(bins + 1) - 2 * np.log(2 * bins) + np.log(bins)
         n = counts.sum(1)

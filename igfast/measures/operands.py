@@ -7,11 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import _arrays
 from ..histograms import Histogram, align
-from .binned import HALF_DIGIT
+from .binned import centered_offsets
 
 
 def require_histogram(value: Any, argument: str) -> None:
@@ -30,14 +29,11 @@ def require_number(value: Any, argument: str) -> None:
 
 
 def centered(h: Histogram) -> Histogram:
-    """Offsets with half a digit added to every position, which was rounded down to 1/256 bin.
-
-    To be done before bins are merged: a digit of a coarser bin is larger.
-    """
+    """With :func:`~igfast.measures.binned.centered_offsets`."""
     if h.offsets is None:
         return h
     h = h.to_numpy()
-    return replace(h, offsets=h.offsets + HALF_DIGIT * h.split_counts)
+    return replace(h, offsets=centered_offsets(h.offsets, h.split_counts))
 
 
 def aligned_layers(h0: Histogram, h1: Histogram) -> Iterator[tuple[int, Histogram, Histogram]]:
@@ -49,11 +45,6 @@ def aligned_layers(h0: Histogram, h1: Histogram) -> Iterator[tuple[int, Histogra
     for row in np.flatnonzero(comparable).tolist():
         one, other, _ = align(h0[row], h1[row])
         yield row, one, other
-
-
-def bins_of_layers(h: Histogram) -> NDArray[np.int64]:
-    """(L,) bins of each layer: B, or fewer where merging has left it fewer than others."""
-    return np.full(len(h), h.bins) if h.covered is None else h.covered
 
 
 def home_of(h: Histogram) -> str:

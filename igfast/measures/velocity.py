@@ -256,12 +256,7 @@ def _nodes(h: Histogram) -> NDArray[np.int64]:
     In a unit that is a power of two, so that scaling rounds only below 2^-53 of the whole; the
     kernel normalizes.
     """
-    counts, inside = h.counts.astype(np.float64), h.offsets.sum(1)
-    mass = np.zeros((1, h.bins + 1))
-    mass[:, :-1] = counts - inside
-    mass[:, 1:] += inside
-    mass[:, 0] += h.underflow
-    mass[:, -1] += h.overflow
+    mass = binned.node_masses(_rows(h))
     _, exponent = np.frexp(mass.sum())
     return np.asarray(np.rint(np.ldexp(mass, 61 - exponent)), dtype=np.int64)
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import _arrays
-from ..automatic import FirstBins
+from ..automatic import Bins, FirstBins
 from ..counted import Counted
 from ..grids import Grid
 from ..histograms import Histogram
@@ -19,7 +18,6 @@ from ..plan import Plan
 from .sharding import Layout, local_of
 
 Tensors = Mapping[str, Any]
-Bins = tuple[NDArray[np.int64], NDArray[np.int64]]  # exponents and origins
 
 
 @dataclass(frozen=True)

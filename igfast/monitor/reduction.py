@@ -34,7 +34,7 @@ CHECKS = 4  # step and bins, each twice: the largest, and the largest of the neg
 PER_LAYER = 3  # least, greatest, number of elements
 
 
-class FirstBins:
+class OtherRanks:
     """What the choice of a first record's automatic bins asks of the other ranks."""
 
     def __init__(self, group: Group) -> None:
@@ -76,7 +76,7 @@ def record(group: Group, step: int, measurements: Mapping[str, Measurement]) -> 
     ValueError
         On all ranks, if the parts of a parameter are not its whole.
     """
-    first = FirstBins(group)
+    first = OtherRanks(group)
     counted: dict[str, tuple[Outputs, bool]] = {}
     try:
         for quantity, measurement in measurements.items():

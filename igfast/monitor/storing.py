@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..automatic import Bins
 from ..store import BackgroundWriter, RunReader
 from ..summary import Moments
-from .measuring import Bins, Measurement
+from .measuring import Measurement
 
 Layers = Mapping[str, tuple[tuple[str, ...], list[tuple[int, ...]], list[str]]]
 Earlier = tuple[Moments, Bins | None]  # of the last record, and the bins that follow

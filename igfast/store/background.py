@@ -17,9 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from ..automatic import Bins
 from ..counted import Counted
 from .encoding import int64
-from .given import Bins, Measured, Pending, size_of
+from .given import Measured, Pending, size_of
 from .handover import Handover, Question, finish, work
 from .processes import check_process
 from .schema import StoreError, StoreWarning

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis.online import Counts
+from ..automatic import Bins
 from ..counted import Counted
 from ..histograms import Histogram
 from ..summary import Moments
@@ -20,7 +21,6 @@ from .encoding import grid_json, moment_arrays, to_cells
 
 LEAST_SIZE = 512  # bytes that a record or log counts for at least
 
-Bins = tuple[NDArray[np.int64], NDArray[np.int64]]
 Measured = Counted | tuple[Histogram, Moments | None]
 HistogramRow = tuple[int, str, int, bytes, bytes]  # quantity, grid, splits, directory, segments
 ColumnsRow = tuple[int, bytes, bytes]  # quantity, running, data

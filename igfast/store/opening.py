@@ -208,7 +208,7 @@ def check_target(path: Path, resume: bool) -> bool:
         raise StoreError(f"{str(path)!r} is a directory; give the path of a file")
     if path.exists():
         if not resume:
-            raise exists(path)
+            raise in_the_way(path)
         if not _may(path, os.W_OK):
             raise StoreError(f"{str(path)!r} is read-only; make it writable to resume it")
     if not _may(directory, os.W_OK):
@@ -264,7 +264,7 @@ def _may(path: Path, what: int) -> bool:
     return os.access(path, what, effective_ids=os.access in os.supports_effective_ids)
 
 
-def exists(path: Path) -> FileExistsError:
+def in_the_way(path: Path) -> FileExistsError:
     """The error for a file that is in the way."""
     return FileExistsError(
         f"{str(path)!r} exists; pass resume=True to continue that run, or choose another path"

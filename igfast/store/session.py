@@ -15,7 +15,7 @@ from typing import Any
 from ..config import __version__
 from . import rows
 from .encoding import config_json
-from .opening import check_target, connect, exists, remove_empty, set_journal
+from .opening import check_target, connect, in_the_way, remove_empty, set_journal
 from .processes import check_process, keep_inherited, living, new_mark
 from .schema import StoreError, database_errors
 
@@ -72,7 +72,7 @@ class Session:
             if not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
                 rows.create(db, self.totals, config)
             elif not self.continues:  # another process was faster
-                raise exists(self.path)
+                raise in_the_way(self.path)
             else:
                 self._resumed_with = config
                 self.totals.load(db)

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+from ..automatic import Bins
 from ..counted import Counted
 from . import rows
 from .encoding import int64
-from .given import Bins, Entry, Given, Measured, Pending, Quantity
+from .given import Entry, Given, Measured, Pending, Quantity
 from .opening import other_layers
 from .progress import Progress
 from .schema import StoreError
