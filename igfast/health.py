@@ -15,7 +15,8 @@ exploding  the root mean square of parameters or gradients exceeds a multiple of
            value is the ratio to that beginning
 ========== ====================================================================================
 
-Parameters that are frozen on purpose are neither zero nor unchanging.
+Parameters that are frozen on purpose are neither zero nor unchanging; where they are trained later,
+records are counted from there.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ KINDS = ("nan", "inf", "zero", "unchanging", "exploding")
 PREFIX = "health/"
 TOTAL = PREFIX + "flags"  # number of flags that hold, for a logger's charts
 _ORDER = ("nan", "inf", "unchanging", "zero", "exploding")  # as compiled code numbers them
+_STILL = (2, 3)  # of them, what parameters may be while they are frozen
 _FIELDS = ("count", "nan", "inf", "zeros", "min", "max", "sum", "sum_squares")
 
 
@@ -162,7 +164,7 @@ class Examiner:
     ----------
     rule : Rule
     frozen : collection of str
-        Layers that are not trained, whose parameters may stay as they are.
+        Layers that are not trained at first, whose parameters may stay as they are.
 
     Examples
     --------
@@ -178,13 +180,31 @@ class Examiner:
     def __init__(self, rule: Rule, frozen: Collection[str] = ()) -> None:
         self._rule, self._frozen = rule, frozenset(frozen)
         self._past: dict[str, _Past] = {}
+        self._records = 0  # of parameters
+        self._thawed: dict[str, int] = {}  # layers, and how many of these they were frozen for
 
-    def examine(self, step: int, moments: Mapping[str, Moments]) -> Examination:
-        """Findings of the next record; quantities that it lacks keep their flags."""
-        return self.examine_counted(step, {q: _OfMoments(m) for q, m in moments.items()})
+    def examine(
+        self,
+        step: int,
+        moments: Mapping[str, Moments],
+        frozen: Collection[str] | None = None,
+    ) -> Examination:
+        """Findings of the next record; quantities that it lacks keep their flags.
 
-    def examine_counted(self, step: int, counted: Mapping[str, Examined]) -> Examination:
+        ``frozen``: layers that are not trained now, by default those of the record before.
+        """
+        return self.examine_counted(step, {q: _OfMoments(m) for q, m in moments.items()}, frozen)
+
+    def examine_counted(
+        self,
+        step: int,
+        counted: Mapping[str, Examined],
+        frozen: Collection[str] | None = None,
+    ) -> Examination:
         """As :meth:`examine`, without moments as objects."""
+        if frozen is not None and frozen != self._frozen:
+            self._thawed |= dict.fromkeys(self._frozen.difference(frozen), self._records)
+            self._frozen = frozenset(frozen)
         raised: list[Flag] = []
         cleared: list[Flag] = []
         for quantity, one in counted.items():
@@ -192,6 +212,10 @@ class Examiner:
             if past is None:
                 past = self._past[quantity] = _Past(self._begin(quantity, one.names))
             found = one.examined_by(past.state)
+            if quantity == "param":
+                self._records += 1
+                if found is not None and (self._frozen or self._thawed):
+                    found = self._of_trained(found, one.names)
             if found is None and not past.held:
                 continue
             names = one.names
@@ -209,8 +233,23 @@ class Examiner:
         held = tuple(flag for past in self._past.values() for flag in past.held.values())
         return Examination(held, tuple(raised), tuple(cleared))
 
+    def _of_trained(
+        self, found: list[tuple[int, int, float]], names: Sequence[str]
+    ) -> list[tuple[int, int, float]]:
+        """What holds, without what parameters are while they are frozen."""
+        kept = []
+        for kind, row, value in found:
+            if kind in _STILL:
+                if names[row] in self._frozen:
+                    continue
+                value = min(value, self._records - self._thawed.get(names[row], 0))
+                if value < self._rule.patience:
+                    continue
+            kept.append((kind, row, value))
+        return kept
+
     def _begin(self, quantity: str, names: Sequence[str]) -> _core.Health:
-        free = np.array([name not in self._frozen for name in names], dtype=bool)
+        free = np.ones(len(names), dtype=bool)  # what is frozen may change, and is known here
         rule = self._rule
         growth, parameters = rule.growth(quantity), quantity == "param"
         return _core.Health(free, rule.patience, growth, rule.window, parameters)

@@ -13,7 +13,7 @@ import numpy as np
 from ..choices import choose_grid
 from ..config import __version__
 from ..grids import Grid, check_splits
-from ..health import Examiner, Rule
+from ..health import Rule
 from ..store.encoding import grid_json, int64
 from .measuring import Settings
 from .selection import Patterns, is_text
@@ -134,14 +134,10 @@ def settings_of(grid: Grid | None, bins: int | None, splits: int, offsets: bool)
     return Settings(chosen, check_splits(splits), bool(offsets))
 
 
-def examiner_of(rule: Any, tensors: Mapping[str, Any]) -> Examiner | None:
-    """What flags layers."""
-    if rule is None:
-        return None
-    if not isinstance(rule, Rule):
+def check_health(rule: Any) -> None:
+    """Refuse what says nothing of when to flag layers."""
+    if rule is not None and not isinstance(rule, Rule):
         raise TypeError(f"health must be an igfast.health.Rule or None, got {rule!r}")
-    frozen = [name for name, tensor in tensors.items() if not getattr(tensor, "requires_grad", 1)]
-    return Examiner(rule, frozen)
 
 
 def start_step(step: int | None, resume: bool, store: Any) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from ..config import get_num_threads
 from ..grids import Grid
 from ..groups import Groups, group_layers
-from ..health import Rule
+from ..health import Examiner, Rule
 from ..schedules import Schedule, resolve
 from ..sinks.outlets import Outlets
 from . import arguments, parts, reduction, sharding, storing
@@ -20,6 +20,7 @@ from .quantities import Quantities
 from .recording import Recorder
 from .replacing import Replaced
 from .selection import Patterns, named_tensors, select
+from .trained import Trained
 from .updates import Updates
 
 
@@ -101,7 +102,7 @@ def make(
         arguments.check_masters(optimizers, tensors)
         stepped_by = [arguments.names_in(one, tensors) for one in optimizers]
         outlets = Outlets(sinks)
-        examiner = arguments.examiner_of(health, tensors)
+        arguments.check_health(health)
         begun_at = arguments.start_step(step, resume, path)
         if group is not None:
             shares = (
@@ -117,7 +118,7 @@ def make(
     source = Quantities(tensors, optimizers, stepped, adapter, group, layout)
     measurements = {name: source.measurement(name, settings) for name in chosen}
     if group is not None:
-        reduction.make_room(group, measurements)
+        reduction.make_room(group, measurements, len(layout.names))
     begun = storing.Begun()
     with together(group):
         names = layout.names if layout is not None else tuple(tensors)
@@ -133,7 +134,9 @@ def make(
     writer, known = begun.writer, begun.known
     if group is not None and resume:
         known = group.from_first(known)
-    recorder = Recorder(measurements, outlets, examiner, writer, group, layout)
+    examiner = None if health is None else Examiner(health)
+    trained = Trained(names, tensors)
+    recorder = Recorder(measurements, outlets, examiner, trained, writer, group, layout)
     if known is not None:
         recorder.resume(*known)
         if path is not None and writer is not None:

@@ -20,6 +20,7 @@ from . import reduction, sharding
 from .group import Group
 from .measuring import Measurement
 from .storing import Earlier
+from .trained import Trained
 
 P = ParamSpec("P")
 _LOG = logging.getLogger("igfast")
@@ -34,6 +35,7 @@ class Recorder:
         By quantity.
     sinks : Outlets
     examiner : Examiner, optional
+    trained : Trained
     writer : BackgroundWriter, optional
         On the rank that writes.
     group, layout : Group, Layout, optional
@@ -52,11 +54,13 @@ class Recorder:
         measurements: Mapping[str, Measurement],
         sinks: Outlets,
         examiner: Examiner | None,
+        trained: Trained,
         writer: BackgroundWriter | None,
         group: Group | None,
         layout: sharding.Layout | None,
     ) -> None:
         self._measurements, self._sinks, self._examiner = measurements, sinks, examiner
+        self._trained = trained
         self._writer, self._group, self._layout = writer, group, layout
         self._failure: Exception | None = None
         self._process = os.getpid()
@@ -102,8 +106,10 @@ class Recorder:
             if self._failure is not None:
                 self._group.fail(self._failure)
             measured = {q: self._measurements[q] for q in quantities if q in self._measurements}
-            self._pass_on(step, now, reduction.record(self._group, step, measured))
+            trained, counted = reduction.record(self._group, step, self._trained.here(), measured)
+            self._pass_on(step, now, counted, self._trained.frozen(trained))
             return
+        frozen = self._trained.frozen()
         here: dict[str, Counted] = {}
         later: dict[str, Callable[[], Counted]] = {}
         for quantity in quantities:
@@ -114,11 +120,11 @@ class Recorder:
             elif found is not None:
                 later[quantity] = found
         if not later:
-            self._pass_on(step, now, here)
+            self._pass_on(step, now, here, frozen)
             return
         self.recorded = step
         self._waiting = lambda: self._pass_on(
-            step, now, here | {quantity: end() for quantity, end in later.items()}
+            step, now, here | {quantity: end() for quantity, end in later.items()}, frozen
         )
 
     def settle(self) -> None:
@@ -127,13 +133,15 @@ class Recorder:
         if waiting is not None:
             waiting()
 
-    def _pass_on(self, step: int, now: float, counted: Mapping[str, Counted]) -> None:
+    def _pass_on(
+        self, step: int, now: float, counted: Mapping[str, Counted], frozen: frozenset[str]
+    ) -> None:
         if not counted:
             return
         found = NOTHING
         scalars: dict[str, float] = {}
         if self._examiner is not None:
-            found = self._examiner.examine_counted(step, counted)
+            found = self._examiner.examine_counted(step, counted, frozen)
             scalars = found.changes if found is not NOTHING else {}
         if self._writer is not None:
             membership = 0 if self._layout is None else self._layout.membership

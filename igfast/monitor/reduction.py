@@ -2,8 +2,8 @@
 
 Three collectives, however many layers, quantities and device meshes there are:
 
-1. MAX, 24 bytes per layer: has a rank failed, do all record the same step on the same bins, which
-   quantities are there; extremes and largest number of elements of every layer.
+1. MAX, 24 bytes per layer, and 8 for whether it is trained: has a rank failed, do all record the
+   same step on the same bins, which quantities are there; extremes and largest number of elements.
 2. SUM, nearly all the bytes: counts, offsets in 256ths, numbers of NaN, infinities and zeros, and
    sums of elements and their squares as fixed-point integers, whose bounds follow from 1.
 3. SUM, 96 bytes per layer: central sums about the mean that follows from 2.
@@ -58,14 +58,16 @@ class OtherRanks:
         return Observed(counts[:, None], outside[:, None], zeros, low, high)
 
 
-def make_room(group: Group, measurements: Mapping[str, Measurement]) -> None:
+def make_room(group: Group, measurements: Mapping[str, Measurement], layers: int) -> None:
     """Let agreements carry what a record of all quantities needs."""
     rows = sum(len(measurement.layers) for measurement in measurements.values())
-    group.make_room(CHECKS + len(measurements) + PER_LAYER * rows)
+    group.make_room(CHECKS + len(measurements) + layers + PER_LAYER * rows)
 
 
-def record(group: Group, step: int, measurements: Mapping[str, Measurement]) -> dict[str, Counted]:
-    """Measure with all ranks; every rank gets the same.
+def record(
+    group: Group, step: int, trained: Int, measurements: Mapping[str, Measurement]
+) -> tuple[Int, dict[str, Counted]]:
+    """Measure with all ranks; every rank gets the same: which layers any rank trains, and counts.
 
     Raises
     ------
@@ -87,25 +89,25 @@ def record(group: Group, step: int, measurements: Mapping[str, Measurement]) -> 
         present = np.array([here for _, here in counted.values()], dtype=np.int64)
         bins = zlib.crc32(b"".join(measurements[quantity].bins() for quantity in counted))
         checks = np.array([step, -step, bins, -bins], dtype=np.int64)
-        brought = np.concatenate([checks, present, *map(_extremes, outputs)])
+        brought = np.concatenate([checks, present, trained, *map(_extremes, outputs)])
     except RankError:
         raise
     except Exception as error:
         group.fail(error)
     agreed = group.agree(brought)
     _check_agreement(agreed[:CHECKS])
-    there = agreed[CHECKS : CHECKS + len(present)] > 0
-    rest = agreed[CHECKS + len(present) :]
+    there, trained, rest = np.split(agreed[CHECKS:], np.cumsum([len(present), len(trained)]))
     merged: dict[str, Outputs] = {}
     extremes: list[Int] = []
-    for (quantity, (found, _)), wanted in zip(counted.items(), there, strict=True):
+    for (quantity, (found, _)), wanted in zip(counted.items(), there > 0, strict=True):
         part_of_rest, rest = np.split(rest, [PER_LAYER * len(found.nan)])
         if wanted:  # on some rank: a quantity that none has is left out
             merged[quantity] = found
             extremes.append(part_of_rest.reshape(PER_LAYER, -1))
     if merged:
         _merge(group, list(merged.values()), np.concatenate(extremes, axis=1))
-    return {quantity: measurements[quantity].finish(found) for quantity, found in merged.items()}
+    done = {quantity: measurements[quantity].finish(found) for quantity, found in merged.items()}
+    return trained, done
 
 
 def ordered(values: Float) -> Int:

@@ -98,6 +98,43 @@ def test_a_layer_that_does_not_move(tmp_path):
     assert sink.records[3].scalars["health/unchanging/param/last.bias"] == 4.0
 
 
+def test_layers_that_are_frozen_and_thawed_while_training_goes_on():
+    """Frozen from record 4 on, one is not unchanging; thawed from 8 on, one that rests is."""
+    torch.manual_seed(0)
+    model, sink = Net(), Keeper()
+    model.first.requires_grad_(False)
+    optimizer = torch.optim.SGD(model.last.parameters(), lr=0.1)
+
+    def freeze(step):
+        if step == 4:
+            model.last.bias.requires_grad_(False).grad = None
+        if step == 8:
+            model.first.weight.requires_grad_(True)  # but no optimizer has it
+
+    with igfast.Monitor(model, optimizer, every=1, sinks=[sink], health=Rule(patience=3)):
+        train(model, optimizer, 12, freeze)
+    still = [(11, "param", "first.weight", "unchanging")]
+    assert [flagged(record) for record in sink.records] == [*[[]] * 11, still, still]
+    assert sink.records[11].scalars["health/unchanging/param/first.weight"] == 3.0
+
+
+def test_a_flag_ends_where_its_layer_is_frozen():
+    examiner, ones = Examiner(Rule(patience=2)), igfast.moments({"w": np.ones(3), "b": np.zeros(2)})
+    found = [
+        examiner.examine(step, {"param": ones}, frozen)
+        for step, frozen in enumerate([(), (), ("b",), ("w", "b"), (), ()])
+    ]
+    assert [[(f.layer, f.kind) for f in one.flags] for one in found] == [
+        [],
+        [("w", "unchanging"), ("b", "zero")],
+        [("w", "unchanging")],
+        [],
+        [],
+        [("w", "unchanging"), ("b", "zero")],
+    ]
+    assert [f.value for f in found[5].raised] == [2.0, 2.0]
+
+
 def test_gradients_that_are_all_zero():
     torch.manual_seed(0)
     model, sink = Net(), Keeper()

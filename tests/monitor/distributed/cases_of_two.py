@@ -11,6 +11,7 @@ from torch.distributed.fsdp import CPUOffloadPolicy, MixedPrecisionPolicy, fully
 from torch.nn.parallel import DistributedDataParallel
 
 import igfast
+from igfast.health import Rule
 from igfast.store import RunReader
 
 from . import cases_of_adapters, cases_of_failures
@@ -162,7 +163,25 @@ def three_collectives(rank, room):
             optimizer.step()
     rows = 2 * len(monitor.last["param"])
     large = rows * (4 * 256 * 2 + 4 * 2 + 1 + 4 + 12)
-    assert sizes == 2 * [1 + 4 + 2 + 3 * rows, large, 12 * rows]
+    layers = rows // 2  # whether each is trained
+    assert sizes == 2 * [1 + 4 + 2 + layers + 3 * rows, large, 12 * rows]
+
+
+def layers_that_another_rank_freezes(rank, room):
+    """Stages of a pipeline: every rank knows of every layer whether it is trained."""
+    stage = torch.nn.Linear(4, 4, bias=False)
+    monitor = igfast.Monitor({f"stage{rank}": stage.weight}, health=Rule(patience=2))
+    if rank == 1:
+        stage.weight.requires_grad_(False)
+    flags = []
+    for step in range(4):
+        monitor.record(step)
+        flags.append([(flag.step, flag.layer, flag.kind) for flag in monitor.health])
+        if rank == 1 and step == 1:
+            stage.weight.requires_grad_(True)
+    monitor.close()
+    first, second = (1, "stage0", "unchanging"), (3, "stage1", "unchanging")
+    assert flags == [[], [first], [first], [first, second]]
 
 
 CASES = [
@@ -175,6 +194,7 @@ CASES = [
     training_is_the_same_bit_for_bit,
     resumed,
     three_collectives,
+    layers_that_another_rank_freezes,
     *cases_of_adapters.CASES,
     *cases_of_failures.CASES,
 ]

@@ -21,6 +21,7 @@ CASES = (
     "a_full_disk_stops_no_rank",
     "adapted",
     "three_collectives",
+    "layers_that_another_rank_freezes",
     "ranks_out_of_step",
     "a_step_that_one_rank_refuses",
     "arguments_that_differ",
