@@ -86,6 +86,17 @@ class BoundTensors:
         same = before.home == self.batch.home
         return not (same and np.array_equal(before.table, self.batch.table))
 
+    def check_capture(self, *, laid_out: bool) -> None:
+        """Refuse what a graph would freeze: a table of tensors that have moved, or no table."""
+        copied = self.batch.copied
+        moved = laid_out and not copied and not self.in_place
+        if not laid_out or copied or moved:
+            why = "reads a copy of a tensor" if copied else "is not laid out"
+            raise RuntimeError(
+                f"{self._operation}: this plan {why if not moved else 'has tensors that moved'}; "
+                "call it once before the capture, with contiguous tensors that stay where they are"
+            )
+
     def _lay_out(self) -> None:
         self.batch = _arrays.batch(
             self._tensors, self._operation, ordered=self._ordered, starts=self._starts

@@ -11,7 +11,7 @@ from . import _arrays, cuda_library
 from ._devices import Copy, Device
 from .grids import Grid
 from .histograms import Histogram
-from .outputs import KINDS, Outputs, Request, Sums, sections
+from .outputs import KINDS, Outputs, Request, Sums, refilled, require_result, sections
 from .summary import Moments
 
 Int = NDArray[np.int64]
@@ -42,18 +42,22 @@ class DeviceOutputs:
     Parameters
     ----------
     out : Histogram, optional
-        An earlier result whose memory, and where that is all its arrays, is used again.
+        An earlier result whose memory is used again, and which then says what that holds.
     """
 
     def __init__(self, device: Device, places: Places, out: Histogram | None = None) -> None:
-        self._device, self._places = device, places
+        self._device, self._places, self._reused = device, places, out
         if out is None:
             self.words = device.empty(places.size)
         else:
-            self.words = out._block
-            shaped = out.split_counts.shape == places.shapes[0]
+            require_result(out)
+            home, self.words = _arrays.home_of(out.split_counts), out._block
+            shaped = out.split_counts.shape == places.shapes[0] and home == device.home
             if self.words is None or len(self.words) != places.size or not shaped:
-                raise ValueError(f"out must be an earlier result of this plan, got {out!r}")
+                raise ValueError(
+                    f"out must be an earlier result of this plan, on {device.home}, got {out!r} "
+                    f"on {home}"
+                )
         self.measures: Any = None
         self._parts: dict[str, Any] | None = None
         if out is not None and not places.more:
@@ -79,7 +83,7 @@ class DeviceOutputs:
     ) -> Histogram:
         """The histogram, on the device."""
         request = self._places.request
-        return Histogram(
+        found = Histogram(
             split_counts=self._part("counts"),
             split_outside=self._part("outside"),
             nan=self._part("nan"),
@@ -92,6 +96,7 @@ class DeviceOutputs:
             uniform_edges=request.edges,
             _block=self.words,
         )
+        return refilled(found, self._reused)
 
     def summary(self, batch: _arrays.Batch) -> Moments:
         """The moments, on the device."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _arrays, _core, automatic, config
+from ._devices import device_of
 from .grids import Grid
 from .histograms import Histogram
 from .summary import Moments
@@ -102,6 +104,24 @@ def sections(request: Request, rows: int) -> Iterator[tuple[str, slice, tuple[in
         first = last
 
 
+def require_result(out: Any) -> None:
+    """Refuse an ``out`` that is no Histogram."""
+    if not isinstance(out, Histogram):
+        raise TypeError(
+            "out must be a Histogram, an earlier result of this plan (of a pair with moments, "
+            f"the first), got {type(out).__name__}"
+        )
+
+
+def refilled(found: Histogram, out: Histogram | None) -> Histogram:
+    """The object whose arrays were filled again, which says what they now hold."""
+    if out is None:
+        return found
+    vars(out).clear()  # sums and edges that it worked out before, too
+    vars(out).update(vars(found))
+    return out
+
+
 class Outputs:
     """Arrays that one kernel call fills."""
 
@@ -128,16 +148,19 @@ class Outputs:
             self.outside = np.empty((rows, request.splits, 2), dtype=np.int64)
             self.nan = np.empty(rows, dtype=np.int64)
             return
-        if not isinstance(out, Histogram):
-            raise TypeError(
-                "out must be a Histogram, an earlier result of this plan (of a pair with moments, "
-                f"the first), got {type(out).__name__}"
-            )
-        if out.split_counts.shape != shape or (out.offsets is not None) != request.offsets:
+        require_result(out)
+        held = [tuple(part.shape) for part in (out.split_counts, out.split_outside, out.nan)]
+        same = held == [shape, (*shape[:2], 2), shape[:1]]
+        if not same or (out.offsets is not None) != request.offsets:
             raise ValueError(
                 f"out must hold counts of shape {shape} with{'' if request.offsets else 'out'} "
                 f"offsets, as results of this plan do, got shape {tuple(out.split_counts.shape)} "
                 f"with{'out' if out.offsets is None else ''}"
+            )
+        if device_of(_arrays.home_of(out.split_counts)) is not None:
+            raise ValueError(
+                f"out must be an earlier result of this plan, on the host, got {out!r} on "
+                f"{_arrays.home_of(out.split_counts)}"
             )
         self.counts = _arrays.to_numpy(out.split_counts)
         self.outside = _arrays.to_numpy(out.split_outside)
@@ -242,11 +265,7 @@ class Outputs:
             origins=origins,
             uniform_edges=self.request.edges,
         )
-        if self._reused is None:
-            return found
-        vars(self._reused).clear()  # sums and edges that it worked out before, too
-        vars(self._reused).update(vars(found))
-        return self._reused
+        return refilled(found, self._reused)
 
     def summary(self, labels: _arrays.Labels) -> Moments:
         assert self.sums is not None

@@ -59,7 +59,6 @@ class Plan:
         moments: bool = False,
         starts: Any = None,
     ) -> None:
-        self._operation = "histogram"
         self.grid = choices.choose_grid(bins, range, grid)
         self.splits = check_splits(splits)
         self.offsets = bool(offsets)
@@ -69,7 +68,7 @@ class Plan:
                 "offsets=True needs a dyadic or log grid: a uniform grid has no exact positions "
                 "within its bins; use Grid.dyadic()"
             )
-        self._bound = BoundTensors(tensors, self._operation, self.splits > 1, starts)
+        self._bound = BoundTensors(tensors, "histogram", self.splits > 1, starts)
         rows = len(self.names)
         edges = choices.uniform_edges(self.grid, rows)
         self._request = Request(self.grid, self.splits, self.offsets, self.moments, edges)
@@ -94,35 +93,53 @@ class Plan:
         Parameters
         ----------
         out : Histogram, optional
-            An earlier result of this plan whose arrays are reused (and overwritten).
+            An earlier result of this plan: its arrays are filled again, and it is returned itself.
+            On a device offsets and moments are new arrays.
 
         Returns
         -------
         Histogram, or (Histogram, Moments) with ``moments=True``
-        """
-        return self._results(self._enqueue(out)) if self.on_device else self.finish(self.count(out))
+            Moments are new in either case.
 
-    def count(self, out: Histogram | None = None, first: FirstBins | None = None) -> Outputs:
+        Raises
+        ------
+        TypeError, ValueError
+            If ``out`` is no result of this plan.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> x = np.zeros(10)
+        >>> plan = igfast.Plan(x, bins=2, range=(0, 2))
+        >>> h = plan()
+        >>> x += 1
+        >>> plan(out=h) is h, h.counts
+        (True, array([[ 0, 10]]))
+        """
+        if self.on_device:
+            return self._results(self._enqueue(out))
+        self._refresh()
+        return self.finish(self._count_in_place(out, None))
+
+    def count(self, first: FirstBins | None = None) -> Outputs:
         """Count now, for :meth:`finish`; ``first`` asks other ranks about a first record's bins.
 
         Counts are on the host, whatever device the tensors are on.
         """
         if self.on_device:
-            return self.begin(out, first)()
+            return self.begin(first)()
         self._refresh()
-        return self._count_in_place(out, first)
+        return self._count_in_place(None, first)
 
-    def begin(
-        self, out: Histogram | None = None, first: FirstBins | None = None
-    ) -> Callable[[], Outputs]:
+    def begin(self, first: FirstBins | None = None) -> Callable[[], Outputs]:
         """Begin to count; call what is returned, once, for the counts.
 
         On a device that waits for their copy to the host, and not for work enqueued since.
         """
         if self._batch.device is None:
-            counted = self.count(out, first)
+            counted = self.count(first)
             return lambda: counted
-        found = self._enqueue(out, first)
+        found = self._enqueue(first=first)
         assert self._counter is not None
         self._seen, seen = None, self._seen or self._counter.copy(found)
         return partial(self._counter.fetched, seen)
@@ -195,8 +212,7 @@ class Plan:
         """The result of a count, to which other ranks' may have been added; moves the bins on."""
         bins = self._exponents, self._origins
         histogram = found.histogram(self._batch.labels, *bins, last=True)
-        if self.grid.automatic:
-            self._use(self._next_bins(found))
+        self._move_on(found)
         if not self.moments:
             return histogram
         return histogram, found.summary(self._batch.labels)
@@ -205,8 +221,7 @@ class Plan:
         """As :meth:`finish`, of what a device or several ranks have counted, for a Monitor."""
         labels = self._batch.labels
         bins = self._exponents, self._origins
-        if self.grid.automatic:
-            self._use(self._next_bins(found))
+        self._move_on(found)
         return Counted(self._request, labels, *bins, self._following(), found)
 
     @property
@@ -250,6 +265,14 @@ class Plan:
         ------
         ValueError
             If names differ from the plan's.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> plan = igfast.Plan({"w": np.zeros(3)}, bins=2, range=(0, 2))
+        >>> plan.rebind({"w": np.ones(5)})
+        >>> plan().counts
+        array([[0, 5]])
         """
         self._bound.rebind(tensors)
 
@@ -273,7 +296,7 @@ class Plan:
         assert device is not None
         capturing = device_counting.capturing(device)
         if capturing:
-            self._check_capture()
+            self._bound.check_capture(laid_out=self._counter is not None)
         else:
             self._refresh()
             self._follow()
@@ -292,25 +315,11 @@ class Plan:
             self._seen = self._counter.copy(found)
         return found
 
-    def _check_capture(self) -> None:
-        """Refuse what a graph would freeze: a table of tensors that have moved, or no table."""
-        laid_out = self._counter is not None
-        copied = self._batch.copied
-        moved = laid_out and not copied and not self._bound.in_place
-        if not laid_out or copied or moved:
-            why = "reads a copy of a tensor" if copied else "is not laid out"
-            raise RuntimeError(
-                f"{self._operation}: this plan {why if not moved else 'has tensors that moved'}; "
-                "call it once before the capture, with contiguous tensors that stay where they are"
-            )
-
     def _comparable(self, previous: Histogram) -> bool:
-        bins = self._exponents, self._origins, self._request.edges
-        return (
-            _arrays.home_of(previous.split_counts) == self._batch.home
-            and (previous.names, previous.splits) == (self.names, self.splits)
-            and device_counting.on_bins(previous, self.grid, *bins)
-        )
+        bins = self.grid, self._exponents, self._origins, self._request.edges
+        same = (previous.names, previous.splits) == (self.names, self.splits)
+        home = _arrays.home_of(previous.split_counts)
+        return same and home == self._batch.home and device_counting.on_bins(previous, *bins)
 
     def _results(self, found: DeviceOutputs) -> Any:
         histogram = found.histogram(self._batch, self._exponents, self._origins)
@@ -320,7 +329,7 @@ class Plan:
         """Move automatic bins on by what a device counted last, one step late."""
         if self._seen is not None and self._counter is not None:
             seen, self._seen = self._seen, None
-            self._use(self._next_bins(self._counter.fetched(seen)))
+            self._move_on(self._counter.fetched(seen))
 
     def _use(self, bins: tuple[Int | None, Int | None]) -> None:
         """Count on these bins from now on; histograms share the arrays."""
@@ -331,16 +340,11 @@ class Plan:
 
     def _settle_bins(self, found: Outputs | None, first: FirstBins | None) -> None:
         """Count until every layer's bins fit it."""
-        batch = self._batch
-        self._use(
-            first_bins(
-                batch.table, batch.device, self._request, self._bound.precision, found, first
-            )
-        )
+        of = self._batch.table, self._batch.device, self._request, self._bound.precision
+        self._use(first_bins(*of, found, first))
 
-    def _next_bins(self, found: Outputs) -> tuple[Int, Int]:
-        assert self._exponents is not None
-        assert self._origins is not None
-        return automatic.follow(
-            self._exponents, self._origins, found.observed(), self._bound.precision
-        )
+    def _move_on(self, found: Outputs) -> None:
+        """Choose automatic bins of the next count."""
+        if self.grid.automatic and self._exponents is not None and self._origins is not None:
+            bins = self._exponents, self._origins
+            self._use(automatic.follow(*bins, found.observed(), self._bound.precision))

@@ -108,8 +108,11 @@ def test_a_plan_reuses_results_and_finds_tensors_that_moved(framework):
     tensors = layers()
     plan = igfast.Plan(on(framework, tensors), bins=8, range=(-1, 1))
     first = plan()
+    block, before = first._block, first.counts
     again = plan(out=first)
-    assert again._block is first._block
+    assert again is first
+    assert again._block is block
+    assert again.counts is not before
     assert_same(again, igfast.histogram(tensors, bins=8, range=(-1, 1)))
     moved = layers(0.5)
     plan.rebind(on(framework, moved))
@@ -119,6 +122,45 @@ def test_a_plan_reuses_results_and_finds_tensors_that_moved(framework):
     for other in (first["a"], same_size):
         with pytest.raises(ValueError, match="out must be an earlier result of this plan"):
             plan(out=other)
+
+
+@pytest.mark.parametrize("options", GRIDS, ids=["uniform", "dyadic", "log", "automatic"])
+def test_a_reused_result_says_what_it_now_holds(framework, options):
+    here = layers()
+    there = on(framework, here)
+    plan = igfast.Plan(there, splits=2, **options)
+    h = plan()
+    assert h.counts.sum() + h.underflow.sum() + h.overflow.sum() + h.nan.sum() == h.numel.sum()
+    before = [h.split_counts, h.edges]
+    for name in here:
+        here[name] *= np.float32(0.25)
+        there[name] *= np.float32(0.25)
+    again = plan(out=h)
+    assert again is h
+    assert h.split_counts.shape == before[0].shape
+    on_its_bins = options
+    if h.exponents is not None:
+        grid = Grid.dyadic(h.bins, exponent=h.exponents, origin=h.origins)
+        on_its_bins = {"grid": grid, "offsets": True}
+    expected = igfast.histogram(here, splits=2, **on_its_bins)
+    assert_same(h, expected)
+    np.testing.assert_array_equal(_arrays.to_numpy(h.counts), expected.counts)
+    np.testing.assert_array_equal(_arrays.to_numpy(h.overflow), expected.overflow)
+    np.testing.assert_array_equal(h.edges, expected.edges)
+
+
+def test_out_that_is_no_result_of_the_plan_is_refused(framework):
+    tensors = layers()
+    options = {"bins": 8, "range": (-1, 1), "moments": True}
+    plan = igfast.Plan(on(framework, tensors), **options)
+    on_host = igfast.Plan(tensors, **options)
+    for wrong in (plan(), 5):  # a pair
+        with pytest.raises(TypeError, match=r"out must be a Histogram.*of a pair with moments"):
+            plan(out=wrong)
+    with pytest.raises(ValueError, match=f"on {home(framework)}, got Histogram.* on numpy"):
+        plan(out=on_host()[0])
+    with pytest.raises(ValueError, match=f"on the host, got Histogram.* on {home(framework)}"):
+        on_host(out=plan()[0])
 
 
 @pytest.mark.parametrize("dt", [1.0, 2.0])
