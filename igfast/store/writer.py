@@ -234,6 +234,8 @@ class RunWriter:
         if not self._rewound:
             self._rewind("step>=?", step)
         elif last is not None and step < last:
+            with self._session.transaction():
+                pass  # where another writer has gone on, that is what is wrong
             raise ValueError(
                 f"step must not go back, got {step} after {last}; call rewind({step}) first"
             )

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import igfast
-from igfast.store import RunReader, RunWriter, StoreError, StoreWarning
+from igfast.store import Pending, RunReader, RunWriter, StoreError, StoreWarning
 from igfast.store.processes import living, new_mark
 
 WRITER = """
@@ -134,3 +134,20 @@ def test_a_process_may_move_to_another_folder(tmp_path, monkeypatch):
     with contextlib.closing(sqlite3.connect(tmp_path / "run.igf")) as db:
         (value,) = db.execute("SELECT value FROM meta WHERE key='writer'").fetchone()
     assert json.loads(value) is None
+
+
+def test_a_run_that_was_taken_over_says_so_of_every_record(tmp_path):
+    """Records that wait are tried together, then one by one, when the other one is steps ahead."""
+    path, record = tmp_path / "run.igf", (igfast.histogram({"w": np.arange(4.0)}), None)
+    layers = ("param", ["w"], [(4,)], ["float64"])
+    with RunWriter(path, config={}) as first:
+        first.define_layers(*layers)
+        with RunWriter(path, config={}, resume=True) as second:
+            second.define_layers(*layers)
+            second.write_record(9, 0.0, {"param": record})
+            waiting = [Pending(step, 0.0, {"param": record}, {}) for step in (1, 2)]
+            for together in (waiting, waiting[:1], waiting[1:]):
+                with pytest.raises(StoreError, match="another writer has resumed"):
+                    first.write_all(together)
+    with RunReader(path) as run:
+        assert run.steps.tolist() == [9]
