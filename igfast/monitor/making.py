@@ -114,14 +114,14 @@ def make(
         interval = "a function" if callable(every) else every
         group.check_same(every=interval, quantities=chosen, resume=bool(resume), **vars(settings))
         layout = sharding.agreed(group, shares)
-    stepped = {name for names in stepped_by for name in names}
+    names = tuple(tensors) if layout is None else layout.names
+    stepped = {name for of_one in stepped_by for name in of_one}
     source = Quantities(tensors, optimizers, stepped, adapter, group, layout)
     measurements = {name: source.measurement(name, settings) for name in chosen}
     if group is not None:
-        reduction.make_room(group, measurements, len(layout.names))
+        reduction.make_room(group, measurements, len(names))
     begun = storing.Begun()
     with together(group):
-        names = layout.names if layout is not None else tuple(tensors)
         grouped = group_layers(groups, names)
         outlets.group(grouped)
         described = arguments.describe(config, every, settings, chosen, include, exclude, grouped)
