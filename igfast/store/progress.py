@@ -78,7 +78,7 @@ class Progress:
         self._passed = [Passed(place, None) for place in places[-2:]]
         self._online = {}
         if places:
-            with RunReader(self._session.path) as reader:
+            with RunReader(self._session.place) as reader:
                 self._resume(reader)
 
     def write(

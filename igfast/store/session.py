@@ -33,13 +33,15 @@ class Session:
     totals : Totals
     continues : bool
         Whether the file held a run already.
+    place : Path
+        Where the file is, wherever the process goes.
     """
 
     def __init__(
         self, path: str | os.PathLike[str], *, config: Mapping[str, Any], resume: bool
     ) -> None:
         self.path = Path(path)
-        self._place = self.path.absolute()  # wherever the process goes
+        self.place = self.path.absolute()
         text = config_json(config)
         self._process = os.getpid()
         self._lock = threading.RLock()
@@ -189,7 +191,7 @@ class Session:
 
     def _file_inode(self) -> int:
         try:
-            return os.stat(self._place).st_ino
+            return os.stat(self.place).st_ino
         except OSError:
             return GONE
 

@@ -126,11 +126,17 @@ def test_a_file_that_is_removed_is_noticed_at_the_next_record(tmp_path, replaced
 def test_a_process_may_move_to_another_folder(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
+    record = (igfast.histogram({"w": np.arange(4.0)}), None)
     with RunWriter("run.igf", config={}) as writer:
+        writer.define_layers("param", ["w"], [(4,)], ["float64"])
         os.chdir(tmp_path / "elsewhere")
+        for step in (0, 1):
+            writer.write_record(step, 0.0, {"param": record})
+        writer.rewind(0)
         writer.write_scalars(1, {"loss": 1.0})
     with RunReader(tmp_path / "run.igf") as run:
         assert run.scalars()["loss"][0].tolist() == [1]
+        assert run.steps.tolist() == [0]
     with contextlib.closing(sqlite3.connect(tmp_path / "run.igf")) as db:
         (value,) = db.execute("SELECT value FROM meta WHERE key='writer'").fetchone()
     assert json.loads(value) is None
