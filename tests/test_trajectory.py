@@ -189,9 +189,24 @@ def test_bad_arguments(call, message):
         call(record({"w": X[:9]}))
 
 
+def test_records_are_histograms_one_by_one():
+    one = record({"w": X[:9]})
+    with pytest.raises(TypeError, match=r"histograms\[1\] must be a Histogram, .* got None"):
+        Trajectory.from_histograms([0, 1], [one, None])
+    for several in (one, None):
+        with pytest.raises(TypeError, match="histograms must be a sequence of a Histogram for"):
+            Trajectory.from_histograms([0], several)
+    assert len(Trajectory.from_histograms([0, 1], (r for r in [one, one])).steps) == 2
+
+
 def test_layers_are_named_and_the_run_file_is_safe(drift, tmp_path):
     with pytest.raises(TypeError, match="layer must be a name, got 0; the layers are w, still"):
         drift.length(layer=0)
+    for method in (drift.running, drift.log_derivative, drift.transitions):
+        with pytest.raises(TypeError, match="layer must be a name, got 0"):
+            method(0)
+    with pytest.raises(KeyError, match="no layer ''"):
+        drift.log_derivative("")
     with pytest.raises(TypeError, match="steps must be integers, got float64"):
         Trajectory.from_histograms([0.5], [record({"w": X[:9]})])
     path = tmp_path / "run.html"

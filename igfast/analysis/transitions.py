@@ -220,6 +220,11 @@ def overfitting_onset(steps: ArrayLike, loss: ArrayLike, *, strength: float | st
             f"loss must be positive for its logarithm, the least is {y.min():.6g} at step "
             f"{s[np.argmin(y)]:.10g}"
         )
+    if isinstance(strength, str) and strength == "risk":
+        raise ValueError(
+            'strength="risk" needs the error of each loss, which is not known here; use '
+            'strength="gcv" or a number'
+        )
     x = np.log(s)
     grid = np.union1d(x, np.linspace(x[0], x[-1], ONSET_POINTS))
     curve = smooth(x, np.log(y), strength=strength, at=grid)

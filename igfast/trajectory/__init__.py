@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,25 @@ class Trajectory(Motion, Distributions):
             Of the same layers.
         scalars : mapping of name to (steps, values), optional
         config : mapping, optional
+
+        Raises
+        ------
+        TypeError, ValueError
+            If steps and histograms are not of that kind, or cannot be compared with each other.
         """
-        return cls(Memory(steps, list(histograms), scalars, config))
+        if isinstance(histograms, Histogram) or not isinstance(histograms, Iterable):
+            raise TypeError(
+                "histograms must be a sequence of a Histogram for each step, got "
+                f"{histograms!r:.80}; put a single one into a list"
+            )
+        records = list(histograms)
+        for number, one in enumerate(records):
+            if not isinstance(one, Histogram):
+                raise TypeError(
+                    f"histograms[{number}] must be a Histogram, as igfast.histogram returns it, "
+                    f"got {one!r:.80}"
+                )
+        return cls(Memory(steps, records, scalars, config))
 
     def grouped(self, groups: Groups) -> Trajectory:
         """The same run with other module groups.

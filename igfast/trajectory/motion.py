@@ -223,14 +223,16 @@ class Motion(Recorded):
         steps = self.steps_of(quantity)
         first = self.histograms(quantity)[:1]
         model = (MODEL,) if all(one.poolable for one in first) else ()
-        names = (layer,) if layer else (*self._source.layers(quantity), *model)
+        if layer is not None:
+            self._check_name(layer)
+        names = (*self._source.layers(quantity), *model) if layer is None else (layer,)
         found = {name: self._estimate(name, quantity, estimator) for name in names}
         lengths = {
             name: (one.length, getattr(one, "independent_error", one.length_error))
             for name, one in found.items()
         }
         curves = analysis.local_exponents(steps - steps[:1], lengths, order=order, **choices)
-        return curves[layer] if layer else curves
+        return curves if layer is None else curves[layer]
 
     def transitions(self, layer: str | None = None, threshold: float = 2.5, **choices: Any) -> Any:
         """Minima of d² ln L/d(ln t)² that are deeper than their band.
@@ -239,7 +241,7 @@ class Motion(Recorded):
         arguments as in :meth:`log_derivative`.
         """
         found = self.log_derivative(layer, 2, **choices)
-        if layer:
+        if layer is not None:
             return analysis.find_transitions(found, threshold=threshold)
         return {k: analysis.find_transitions(v, threshold=threshold) for k, v in found.items()}
 

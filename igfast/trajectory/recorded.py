@@ -20,6 +20,8 @@ Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 Self = TypeVar("Self", bound="Recorded")
 
+NAMED = 8  # layers that an error names
+
 
 class Recorded:
     """T records of L layers, read from a store or held in memory."""
@@ -169,6 +171,7 @@ class Recorded:
         """
         if layer is None:
             return self._source.running(quantity)
+        self._check_name(layer)
         if layer not in self._source.layers(quantity) and (layer in self._groups or layer == MODEL):
             raise ValueError(
                 f"layer={layer!r} pools others: running measures are kept of single layers; take "
@@ -194,10 +197,12 @@ class Recorded:
 
     def _each(self, layer: str | None, quantity: str, one: Callable[[str], Float]) -> Float:
         if layer is not None:
-            if not isinstance(layer, str):
-                raise TypeError(
-                    f"layer must be a name, got {layer!r}; the layers are {', '.join(self.layers)}"
-                )
+            self._check_name(layer)
             return one(layer)
         columns = [one(name) for name in self._source.layers(quantity)]
         return np.stack(columns, axis=1) if columns else np.empty((len(self.steps), 0))
+
+    def _check_name(self, layer: object) -> None:
+        if not isinstance(layer, str):
+            names = ", ".join(self.layers[:NAMED]) + ", ..." * (len(self.layers) > NAMED)
+            raise TypeError(f"layer must be a name, got {layer!r}; the layers are {names}")

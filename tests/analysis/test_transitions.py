@@ -240,3 +240,9 @@ def test_along_a_run():
     assert run.transitions("w") == every["w"]
     with pytest.raises(ValueError, match="layer 'still'"):
         run.log_derivative("still")
+
+
+def test_an_onset_knows_no_errors_to_choose_by():
+    steps = np.arange(1, 41)
+    with pytest.raises(ValueError, match='strength="risk" needs the error of each loss'):
+        overfitting_onset(steps, 1 / steps, strength="risk")
