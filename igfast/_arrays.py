@@ -10,6 +10,7 @@ A *home* says where an array lives: ``"numpy"``, ``"torch"`` (on the CPU), ``"to
 
 from __future__ import annotations
 
+import reprlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from . import _core, _devices
 from ._devices import home_of, is_torch, plain_torch_types
 from ._views import view, view_plain
 
+MAX_START = 2**56  # of the kernels
 _DTYPE_NAMES = {tag: name for name, tag in _core.DTYPES.items()}
 
 __all__ = ["Batch", "Labels", "Signature", "batch", "home_of", "like", "named", "to_numpy"]
@@ -228,10 +230,14 @@ def _is_array(value: Any) -> bool:
 
 
 def _starts(starts: Any, count: int, operation: str) -> NDArray[np.int64]:
-    given = np.asarray(starts)
-    if given.shape != (count,) or not np.issubdtype(given.dtype, np.integer) or (given < 0).any():
+    try:
+        given = np.asarray(starts)
+    except ValueError:  # lists of different lengths
+        given = np.empty(0)
+    right = given.shape == (count,) and np.issubdtype(given.dtype, np.integer)
+    if not right or (given < 0).any() or (given > MAX_START).any():
         raise ValueError(
-            f"{operation}: starts must be {count} non-negative integers, one flat index for each "
-            f"tensor, got {starts!r}"
+            f"{operation}: starts must be {count} integers from 0 to 2^56, one flat index for each "
+            f"tensor, got {reprlib.repr(starts)}"
         )
     return given.astype(np.int64)

@@ -87,7 +87,10 @@ def view_plain(tensor: Any) -> View | None:
     ):
         return None
     dtype = _dtype_name(tensor.dtype)
-    pointer = tensor.data_ptr()
+    try:
+        pointer = tensor.data_ptr()
+    except RuntimeError:
+        return None
     if dtype not in _core.DTYPES or not pointer:
         return None
     return "torch", tensor, pointer, tensor.numel(), dtype
@@ -131,7 +134,13 @@ def _view_torch(tensor: Any, name: str, operation: str, ordered: bool) -> View:
     if not _readable_in_place(source.shape, source.stride(), ordered):
         source = source.detach().contiguous()
     numel = source.numel()
-    pointer = source.data_ptr()
+    try:
+        pointer = source.data_ptr()
+    except RuntimeError:
+        raise ValueError(
+            f"{operation}: tensor {name!r} has no memory of its own, as within a transform of "
+            "torch.func; count outside of it"
+        ) from None
     if numel and not pointer:
         raise ValueError(
             f"{operation}: tensor {name!r} has {numel} elements but no storage (a meta or fake "

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _arrays, automatic
+
+
+def refuse_copy(self: object, _: object) -> NoReturn:
+    """For ``__reduce_ex__``: two copies would find only by turns that tensors have moved."""
+    raise TypeError(
+        f"a {type(self).__name__} is laid out on tensors in memory and cannot be copied or "
+        "pickled; make another of the same tensors"
+    )
 
 
 class BoundTensors:

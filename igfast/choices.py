@@ -45,6 +45,16 @@ def choose_grid(bins: int | None, range: Any, grid: Grid | None) -> Grid:
     return Grid.uniform(count, low=low, high=high)
 
 
+def check_offsets(offsets: Any, grid: Grid) -> bool:
+    """Whether offsets are wanted; refuses them where there are none."""
+    if offsets and grid.kind == "uniform":
+        raise ValueError(
+            "offsets=True needs a dyadic or log grid: a uniform grid has no exact positions "
+            "within its bins; use Grid.dyadic()"
+        )
+    return bool(offsets)
+
+
 def uniform_edges(grid: Grid, rows: int) -> Float | None:
     """Edges of a uniform grid, (B+1,) or (L, B+1); None for the others."""
     if grid.kind != "uniform":

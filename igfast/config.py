@@ -42,8 +42,8 @@ def set_num_threads(threads: int) -> None:
 
     Raises
     ------
-    ValueError
-        If ``threads`` is not from 1 to 1,024.
+    TypeError, ValueError
+        If ``threads`` is not an integer from 1 to 1,024.
 
     Examples
     --------
@@ -55,7 +55,12 @@ def set_num_threads(threads: int) -> None:
     >>> igfast.set_num_threads(before)
     """
     global _threads
-    count = operator.index(threads)
+    try:
+        count = operator.index(threads)
+    except TypeError:
+        raise TypeError(
+            f"threads must be an integer, got {threads!r} ({type(threads).__name__})"
+        ) from None
     if not 1 <= count <= _MAX_THREADS:
         raise ValueError(f"threads must be from 1 to {_MAX_THREADS}, got {threads}")
     _threads = count

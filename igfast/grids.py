@@ -134,8 +134,8 @@ class Grid:
         >>> igfast.Grid.log(mantissa_bits=1, min_exponent=0, max_exponent=1).edges()
         array([-2. , -1.5, -1. ,  1. ,  1.5,  2. ])
         """
-        bits = _integer(mantissa_bits, "mantissa_bits")
-        low, high = _integer(min_exponent, "min_exponent"), _integer(max_exponent, "max_exponent")
+        bits = integer(mantissa_bits, "mantissa_bits")
+        low, high = integer(min_exponent, "min_exponent"), integer(max_exponent, "max_exponent")
         if not 0 <= bits <= 15:
             raise ValueError(f"mantissa_bits must be from 0 to 15, got {bits}")
         if not -1022 <= low < high <= 1023:
@@ -174,7 +174,7 @@ class Grid:
             _linspace(float(a), float(b), self.bins, self.parts)
             for a, b in zip(low.flat, high.flat, strict=True)
         ]
-        return rows[0] if low.ndim == 0 else np.stack(rows)
+        return rows[0] if low.ndim == 0 else np.reshape(rows, (low.size, self.bins + 1))
 
     def __str__(self) -> str:
         if self.kind == "uniform":
@@ -249,13 +249,14 @@ def _log_edges(bits: int, low: int, high: int) -> NDArray[np.float64]:
 
 
 def _bins(bins: Any) -> int:
-    count = _integer(bins, "bins")
+    count = integer(bins, "bins")
     if not 1 <= count <= MAX_BINS:
         raise ValueError(f"bins must be from 1 to {MAX_BINS:,}, got {count}")
     return count
 
 
-def _integer(value: Any, argument: str) -> int:
+def integer(value: Any, argument: str) -> int:
+    """As an int; refuses what is none."""
     try:
         return operator.index(value)
     except TypeError:
@@ -265,11 +266,11 @@ def _integer(value: Any, argument: str) -> int:
 
 
 def _integers(value: Any, argument: str) -> int | tuple[int, ...]:
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
-    if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, (str, bytes)):
-        return tuple(_integer(item, argument) for item in value)
-    return _integer(value, argument)
+    if not isinstance(value, int) and hasattr(value, "tolist"):  # an array of any framework
+        value = value.tolist()
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return tuple(integer(item, argument) for item in value)
+    return integer(value, argument)
 
 
 def _real(value: float, argument: str) -> float:
@@ -287,6 +288,8 @@ def _beyond_float64(value: Any, argument: str) -> ValueError:
 
 def _reals(value: Any, argument: str) -> float | tuple[float, ...]:
     try:
+        if value is None:  # NumPy takes it for NaN
+            raise TypeError
         array = np.asarray(value, dtype=np.float64)
     except OverflowError:
         raise _beyond_float64(value, argument) from None
@@ -303,7 +306,7 @@ def _reals(value: Any, argument: str) -> float | tuple[float, ...]:
 
 def check_splits(splits: Any) -> int:
     """G, one of 1, 2, 4, 8."""
-    count = _integer(splits, "splits")
+    count = integer(splits, "splits")
     if count not in SPLITS:
         raise ValueError(f"splits must be 1, 2, 4 or 8, got {count}")
     return count

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import operator
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _arrays, merging
-from .grids import Grid, dyadic_edges
+from . import _arrays, archives, merging
+from .grids import Grid, dyadic_edges, integer
 from .merging import align, cells
+from .quantiles import quantiles
 
 __all__ = ["Histogram", "align", "cells"]
 
@@ -109,7 +109,7 @@ class Histogram:
         return self.exponents, self.origins
 
     def index(self, layer: str | int) -> int:
-        """Row of a layer, by name or number."""
+        """Row of a layer, by name or number; −1 is the last one."""
         if isinstance(layer, str):
             if layer not in self.names:
                 raise KeyError(f"no layer {layer!r}; the layers are {', '.join(self.names)}")
@@ -128,8 +128,34 @@ class Histogram:
         """The histogram of one layer, still with a leading axis of 1."""
         return self.select([layer])
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    __array_ufunc__ = None  # of NumPy, which would otherwise take the layers apart
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError(
+            "a Histogram is no array; its counts are, h.counts (L, B) or h.split_counts (L, G, B)"
+        )
+
     def select(self, layers: Iterable[str | int]) -> Histogram:
-        """The histogram of some layers, by name or row."""
+        """The histogram of some layers, by name or row, in this order.
+
+        Raises
+        ------
+        TypeError, KeyError, IndexError
+            If ``layers`` is no list, or names or numbers none of the layers.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> h = igfast.histogram({"a": np.zeros(2), "b": np.ones(3)}, bins=2, range=(0, 2))
+        >>> h.select(["b", 0]).counts
+        array([[0, 3],
+               [2, 0]])
+        """
+        if isinstance(layers, str) or not isinstance(layers, Iterable):
+            raise TypeError(f"select takes a list of layers, got {layers!r}; h[{layers!r}] is one")
         rows = [self.index(layer) for layer in layers]
         edges = self.uniform_edges
         chosen = replace(
@@ -202,6 +228,11 @@ class Histogram:
         Uniform grids need ``factor`` to divide B, the others a power of two. Dyadic bins that only
         partly fill a coarser one, at the ends, join under- and overflow, in each layer on its own.
 
+        Raises
+        ------
+        TypeError, ValueError
+            If ``factor`` is no such integer, or leaves a layer without a whole bin.
+
         Examples
         --------
         >>> import numpy as np, igfast
@@ -209,7 +240,7 @@ class Histogram:
         >>> h.rebin(4).counts
         array([[4, 4]])
         """
-        return merging.rebin(self, operator.index(factor))
+        return merging.rebin(self, integer(factor, "factor"))
 
     def quantile(self, q: Any) -> NDArray[np.float64]:
         """Quantiles, linear within a bin.
@@ -231,19 +262,17 @@ class Histogram:
         >>> igfast.histogram(np.arange(100.0), bins=10, range=(0, 100)).quantile(0.25)
         array([25.])
         """
-        wanted = np.asarray(q, dtype=np.float64)
+        try:
+            wanted = np.asarray(q, dtype=np.float64)
+        except (TypeError, ValueError):
+            wanted = np.full((), np.nan)
         if wanted.ndim > 1 or not ((wanted >= 0) & (wanted <= 1)).all():
             raise ValueError(f"q must be a number or a list of numbers in [0, 1], got {q!r}")
-        counts = _arrays.to_numpy(self.counts)
-        below = _arrays.to_numpy(self.underflow)
-        above = _arrays.to_numpy(self.overflow)
+        arrays = [_arrays.to_numpy(part) for part in (self.counts, self.underflow, self.overflow)]
         edges = np.broadcast_to(self.edges, (len(self), self.bins + 1))
         found = np.empty((wanted.size, len(self)))
-        for row in range(len(self)):
-            running = below[row] + np.concatenate([[0], np.cumsum(counts[row])])
-            total = running[-1] + above[row]
-            target = wanted.ravel() * total
-            found[:, row] = _invert(running, edges[row], target) if total else np.nan
+        for row, (counts, below, above) in enumerate(zip(*arrays, strict=True)):
+            found[:, row] = quantiles(counts, below, above, edges[row], wanted.ravel())
         return found.reshape((*wanted.shape, len(self)))
 
     @property
@@ -256,6 +285,18 @@ class Histogram:
 
         What lies outside a layer's own grid stays outside the pooled one. A span of more than
         8,192 bins is given coarser ones. Layers on a uniform grid need one range in common.
+
+        Raises
+        ------
+        ValueError
+            If there is no layer, or layers have uniform ranges of their own.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> h = igfast.histogram({"a": np.zeros(2), "b": np.ones(3)}, bins=2, range=(0, 2))
+        >>> h.pooled().counts
+        array([[2, 3]])
         """
         if not len(self):
             raise ValueError("pooled needs at least one layer, this histogram has none")
@@ -263,19 +304,7 @@ class Histogram:
             raise ValueError(
                 "pooled needs one range for all layers of a uniform grid; pass scalar low and high"
             )
-        whole = self
-        if self.grid.kind == "dyadic":
-            whole = merging.pooled(self)
-        return replace(
-            whole,
-            split_counts=whole.split_counts.sum(0)[None],
-            split_outside=whole.split_outside.sum(0)[None],
-            nan=whole.nan.sum(0)[None],
-            numel=whole.numel.sum(keepdims=True),
-            names=(name,),
-            offsets=None if whole.offsets is None else whole.offsets.sum(0)[None],
-            _block=None,
-        )
+        return merging.pooled(self, name)
 
     def to_numpy(self) -> Histogram:
         """The same with NumPy arrays."""
@@ -291,52 +320,30 @@ class Histogram:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write to a NumPy ``.npz`` archive; :meth:`load` reads it back."""
+        """Write to a NumPy ``.npz`` archive of this very path; :meth:`load` reads it back.
+
+        Examples
+        --------
+        >>> import tempfile, numpy as np, igfast
+        >>> h = igfast.histogram({"w": np.arange(8.0)}, bins=2, range=(0, 8))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     h.save(f"{folder}/h.npz")
+        ...     igfast.Histogram.load(f"{folder}/h.npz").counts
+        array([[4, 4]])
+        """
         plain = self.to_numpy()
-        arrays = {name: getattr(plain, name) for name in _SAVED if getattr(plain, name) is not None}
-        grid = json.dumps(asdict(self.grid))
-        with open(path, "wb") as file:
-            np.savez_compressed(
-                file, names=np.array(self.names, dtype=np.str_), grid=np.array(grid), **arrays
-            )
+        arrays = {name: getattr(plain, name) for name in archives.FIELDS}
+        archives.write(path, self.grid, self.names, arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> Histogram:
-        """Read what :meth:`save` wrote."""
-        with np.load(path, allow_pickle=False) as archive:
-            missing = {"grid", "names", *_SAVED[:4]} - set(archive)
-            if missing:
-                raise ValueError(
-                    f"{path} is not a saved Histogram: it lacks {', '.join(sorted(missing))}"
-                )
-            fields: dict[str, Any] = json.loads(str(archive["grid"]))
-            fields = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
-            arrays = {name: archive[name] for name in _SAVED if name in archive}
-            return cls(**arrays, grid=Grid(**fields), names=tuple(archive["names"].tolist()))
+        """Read what :meth:`save` wrote; its arrays are NumPy's.
 
-
-_SAVED = (
-    "split_counts",
-    "split_outside",
-    "nan",
-    "numel",
-    "offsets",
-    "exponents",
-    "origins",
-    "uniform_edges",
-    "covered",
-)
-
-
-def _invert(
-    running: Int, edges: NDArray[np.float64], target: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Where the running count reaches the target, linear within a bin."""
-    first = np.searchsorted(running, 0, side="right")  # 0 is reached where the elements begin
-    at = np.maximum(np.searchsorted(running, target, side="left"), first)
-    right = np.clip(at, 1, len(edges) - 1)
-    below, above = running[right - 1], running[right]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(above > below, (target - below) / (above - below), 0.0)
-    found = edges[right - 1] + share * (edges[right] - edges[right - 1])
-    return np.where(at == 0, -np.inf, np.where(at == len(edges), np.inf, found))
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        ValueError
+            If it holds no histogram.
+        """
+        return cls(**archives.read(path))

@@ -208,8 +208,23 @@ def to_log(h: Histogram, grid: Grid) -> Histogram:
     return with_bins(h, merged, grid=grid)
 
 
-def pooled(h: Histogram) -> Histogram:
-    """All layers of a dyadic histogram added up, over the union of their ranges."""
+def pooled(h: Histogram, name: str) -> Histogram:
+    """All layers added up: dyadic ones over the union of their ranges."""
+    whole = _spanning(h) if h.grid.kind == "dyadic" else h
+    return replace(
+        whole,
+        split_counts=whole.split_counts.sum(0)[None],
+        split_outside=whole.split_outside.sum(0)[None],
+        nan=whole.nan.sum(0)[None],
+        numel=whole.numel.sum(keepdims=True),
+        names=(name,),
+        offsets=None if whole.offsets is None else whole.offsets.sum(0)[None],
+        _block=None,
+    )
+
+
+def _spanning(h: Histogram) -> Histogram:
+    """The bins of all layers of a dyadic histogram added up, over the union of their ranges."""
     exponents, origins = h.dyadic_bins()
     exponent = alignment.spanning_exponent(exponents, origins, h.bins, MAX_POOLED_BINS)
     whole = alignment.widen(bins_of(h), exponents, origins, exponent, pool=True)

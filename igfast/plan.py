@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from . import _arrays, _core, automatic, choices, config, device_counting
 from ._devices import Copy
 from .automatic import FirstBins
-from .bound import BoundTensors
+from .bound import BoundTensors, refuse_copy
 from .counted import Counted
 from .device_counting import DeviceCounter, DeviceOutputs
 from .first_bins import first_bins
@@ -28,7 +28,7 @@ class Plan:
 
     Reads the tensors in place at each call; a tensor whose storage moved is found again. With an
     automatic grid, each call chooses the next call's bins from what it counted, so that only the
-    first one reads the data more than once.
+    first one reads the data more than once. For one thread at a time; it cannot be copied.
 
     Parameters
     ----------
@@ -47,6 +47,8 @@ class Plan:
     array([[1000,    0,    0,    0]])
     """
 
+    __reduce_ex__ = refuse_copy
+
     def __init__(
         self,
         tensors: Any,
@@ -61,13 +63,8 @@ class Plan:
     ) -> None:
         self.grid = choices.choose_grid(bins, range, grid)
         self.splits = check_splits(splits)
-        self.offsets = bool(offsets)
+        self.offsets = choices.check_offsets(offsets, self.grid)
         self.moments = bool(moments)
-        if self.offsets and self.grid.kind == "uniform":
-            raise ValueError(
-                "offsets=True needs a dyadic or log grid: a uniform grid has no exact positions "
-                "within its bins; use Grid.dyadic()"
-            )
         self._bound = BoundTensors(tensors, "histogram", self.splits > 1, starts)
         rows = len(self.names)
         edges = choices.uniform_edges(self.grid, rows)

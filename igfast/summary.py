@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from . import _arrays, _core
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Moments:
     """Moments of L layers over their finite elements; every field is an (L,) array.
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from igfast import Grid
 
@@ -35,6 +36,17 @@ def test_log_edges():
     assert Grid.log().bins == 2 * 24 * 8 + 1
 
 
+def test_values_of_any_framework_and_of_no_layer():
+    assert Grid.dyadic(4, exponent=torch.tensor([1, 2])).exponent == (1, 2)
+    assert Grid.dyadic(4, exponent=torch.tensor(1), origin=np.array(-2)) == Grid.dyadic(
+        4, exponent=1
+    )
+    assert Grid.uniform(4, low=[], high=[]).edges().shape == (0, 5)
+    assert Grid.dyadic(4, exponent=[]).edges().shape == (0, 5)
+    with pytest.raises(TypeError, match=r"exponent must be an integer, got 1\.0"):
+        Grid.dyadic(4, exponent=np.array([1.0]))
+
+
 def test_automatic():
     assert Grid.dyadic(64).automatic
     assert not Grid.dyadic(64, exponent=0).automatic
@@ -60,6 +72,7 @@ BAD = [
     (lambda: Grid.uniform(4, low=math.nan, high=1), ValueError, "finite, got low=nan"),
     (lambda: Grid.uniform(4, low=-1e308, high=1e308), ValueError, "must be finite"),
     (lambda: Grid.uniform(4, low=1, high=1 + 2e-16), ValueError, "too few float64 numbers for 4"),
+    (lambda: Grid.uniform(4, low=None, high=1), TypeError, "low must be .* got None"),
     (lambda: Grid.uniform(4, low="a", high=1), TypeError, "low must be a number"),
     (lambda: Grid.uniform(4, low=[[0]], high=1), ValueError, r"low .* got shape \(1, 1\)"),
     (

@@ -248,6 +248,73 @@ def test_a_foreign_archive_is_refused(tmp_path):
         igfast.Histogram.load(tmp_path / "x.npz")
 
 
+def archive(path, **changes):
+    """A saved histogram with some arrays changed."""
+    igfast.histogram({"a": np.zeros(3), "b": np.zeros(2)}, bins=2, range=(0, 1)).save(path)
+    with np.load(path) as saved:
+        arrays = dict(saved)
+    np.savez(path, **{**arrays, **changes})
+    return path
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", "half", "array"])
+def test_a_damaged_archive_is_no_histogram(tmp_path, content):
+    path = tmp_path / "h.npz"
+    if content == "array":
+        np.save(tmp_path / "h.npy", np.zeros(3))
+        content = (tmp_path / "h.npy").read_bytes()
+    elif content == "half":
+        whole = archive(path).read_bytes()
+        content = whole[: len(whole) // 2]
+    path.write_bytes(content)
+    with pytest.raises(
+        ValueError, match=r"h\.npz is not a saved Histogram: it is no NumPy archive"
+    ):
+        igfast.Histogram.load(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"nan": np.zeros(1, np.int64)}, r"its arrays do not fit 2 layers: .* nan \(1,\)"),
+        ({"split_counts": np.zeros(2, np.int64)}, r"do not fit 2 layers: split_counts \(2,\)"),
+        ({"names": np.array(["a"])}, "do not fit 1 layers"),
+        ({"grid": np.array('{"kind": "log"}')}, "its grid is"),
+        ({"grid": np.array("grid")}, "its grid is 'grid'"),
+    ],
+)
+def test_an_archive_that_does_not_fit_together_is_refused(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        igfast.Histogram.load(archive(tmp_path / "h.npz", **changes))
+
+
+def test_a_missing_archive_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"gone\.npz"):
+        igfast.Histogram.load(tmp_path / "gone.npz")
+
+
+def test_a_histogram_is_no_array():
+    h = igfast.histogram({"a": np.zeros(3), "b": np.zeros(2)}, bins=2, range=(0, 1))
+    with pytest.raises(TypeError, match=r"a Histogram is no array; its counts are, h\.counts"):
+        np.asarray(h)
+    for add in (lambda: h + np.zeros(3), lambda: np.zeros(3) + h, lambda: np.int64(0) + h):
+        with pytest.raises(TypeError):
+            add()
+
+
+def test_layers_are_looked_up():
+    h = igfast.histogram({"a": np.zeros(3), "b": np.zeros(2)}, bins=2, range=(0, 1))
+    assert "a" in h
+    assert "c" not in h
+    for layers in ("ab", 1):
+        with pytest.raises(TypeError, match=r"select takes a list of layers, got .*; h\["):
+            h.select(layers)
+    with pytest.raises(TypeError, match=r"factor must be an integer, got 2\.0"):
+        h.rebin(2.0)
+    with pytest.raises(ValueError, match=r"q must be a number .*, got 'half'"):
+        h.quantile("half")
+
+
 def test_torch_in_torch_out(sample):
     tensors = {name: torch.from_numpy(x) for name, x in sample.items()}
     h = igfast.histogram(tensors, bins=8, splits=2, offsets=True)

@@ -25,6 +25,8 @@ ROOMS = [
     "alignment",
     "automatic",
     "merging",
+    "archives",
+    "quantiles",
     "histograms",
     "summary",
     "outputs",

@@ -1,7 +1,9 @@
 """Plans: automatic bins, repeated calls, moments, and arguments that are refused."""
 
+import copy
 import importlib.util
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -288,6 +290,17 @@ def test_combs_are_warned_about(options):
         igfast.histogram({"w": x}, **options)
     assert seen[0].filename == __file__
     igfast.histogram({"w": x.float()}, **options)
+
+
+@pytest.mark.parametrize("make", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_plan_cannot_be_copied(make):
+    with pytest.raises(TypeError, match=r"a Plan is laid out on tensors .* make another"):
+        make(igfast.Plan(np.zeros(3), bins=2))
+
+
+def test_threads_are_an_integer():
+    with pytest.raises(TypeError, match=r"threads must be an integer, got 1\.5 \(float\)"):
+        igfast.set_num_threads(1.5)
 
 
 @pytest.mark.parametrize("threads", [0, -1, 2000])

@@ -62,3 +62,10 @@ def test_pooled_equal_values_have_no_spread(value):
     found = igfast.moments({"a": np.full(7, value), "b": np.full(9, value)}).pooled()
     assert found.variance[0] == 0.0
     assert found.mean[0] == value
+
+
+def test_moments_are_equal_to_themselves_alone():
+    m = igfast.moments({"a": np.arange(3.0), "b": np.zeros(2)})
+    assert m == m
+    assert m != igfast.moments({"a": np.arange(3.0), "b": np.zeros(2)})
+    assert len({m, m}) == 1

@@ -82,7 +82,7 @@ def gaussian_squared(m1: Float, v1: Float, m2: Float, v2: Float) -> Float:
 
 def require_bandwidth(bandwidth: Any) -> None:
     """Refuse anything but "silverman" and a positive number."""
-    if bandwidth == "silverman":
+    if isinstance(bandwidth, str) and bandwidth == "silverman":
         return
     number = isinstance(bandwidth, (int, float, np.integer, np.floating))
     if isinstance(bandwidth, bool) or not number:

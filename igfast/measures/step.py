@@ -15,7 +15,7 @@ from .operands import home_of, require_histogram
 from .velocity import information_velocity_squared, times
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StepMeasures:
     """Measures of a step, (L,) float64 each, where the histograms live.
 

@@ -67,7 +67,7 @@ def wasserstein_distance(h0: Histogram, h1: Histogram, p: int = 1) -> Any:
     """
     require_histogram(h0, "h0")
     require_histogram(h1, "h1")
-    if p not in (1, 2):
+    if np.ndim(p) or p not in (1, 2):
         raise ValueError(f"p must be 1 or 2, got {p!r}; other orders are not offered")
     distance = _area if p == 1 else _quadratic
     out = np.full(len(h0), np.nan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
 from typing import Any
 
@@ -59,9 +60,9 @@ def information_velocity(
     Returns
     -------
     (L,) float64
-        Γ ≥ 0 in 1/step, or in 1/(unit of ``dt``). NaN for a layer that is empty on either side;
-        "split": also if one of its splits is; "gaussian": if a variance is 0. "split" clips a
-        negative Γ² at 0; :func:`information_velocity_squared` keeps its sign.
+        Γ ≥ 0 in 1/step, or in 1/(unit of ``dt``); ``inf`` beyond 1.8e308. NaN for a layer that is
+        empty on either side; "split": also if one of its splits is; "gaussian": if a variance is
+        0. "split" clips a negative Γ² at 0; :func:`information_velocity_squared` keeps its sign.
 
     Raises
     ------
@@ -114,7 +115,8 @@ def information_velocity(
     gaussian [0.1]
     """
     squared, step = _squared(h0, h1, dt, estimator, bandwidth)
-    return _arrays.like(_home(h0), np.sqrt(np.maximum(squared, 0.0)) / step)
+    with np.errstate(over="ignore"):
+        return _arrays.like(_home(h0), np.sqrt(np.maximum(squared, 0.0)) / step)
 
 
 def information_velocity_squared(
@@ -183,7 +185,7 @@ def _squared(
     h0: Any, h1: Any, dt: Any, estimator: str, bandwidth: str | float | None
 ) -> tuple[Float, Float]:
     """(L,) squared information length of the step, and (L,) time it took."""
-    if estimator not in _ESTIMATORS:
+    if not isinstance(estimator, str) or estimator not in _ESTIMATORS:
         raise ValueError(
             f"estimator must be one of {', '.join(map(repr, _ESTIMATORS))}, got {estimator!r}"
         )
@@ -205,9 +207,14 @@ def _squared(
 def times(dt: Any, layers: int) -> Float:
     """(L,) times from one record to the next; refuses what is none."""
     try:
-        given = np.asarray(_arrays.to_numpy(dt), dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"dt must be a number or one number for each layer, got {dt!r}") from None
+        given = _arrays.to_numpy(dt)
+        if np.iscomplexobj(given):
+            raise TypeError
+        given = given.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(
+            f"dt must be a number or one number for each layer, got {reprlib.repr(dt)}"
+        ) from None
     if given.shape not in ((), (layers,)):
         raise ValueError(
             f"dt must be a number or one number for each of the {layers} layers, got shape "

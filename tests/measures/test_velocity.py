@@ -309,3 +309,17 @@ def test_layers_must_agree(from_counts, estimator):
         igfast.information_velocity(
             from_counts([[1, 2]]), from_counts([[1, 2], [1, 2]]), estimator=estimator
         )
+
+
+def test_what_is_no_time_or_estimator():
+    h0, h1 = (igfast.histogram(np.full(4, x), bins=2, range=(0, 2)) for x in (0.5, 1.5))
+    assert igfast.information_velocity(h0, h1, dt=5e-324)[0] == np.inf
+    for dt in (1j, 10**400):
+        with pytest.raises(TypeError, match="dt must be a number"):
+            igfast.information_velocity(h0, h1, dt=dt)
+    with pytest.raises(ValueError, match=r"estimator must be one of .*, got \['node'\]"):
+        igfast.information_velocity(h0, h1, estimator=["node"])
+    with pytest.raises(TypeError, match="bandwidth must be 'silverman' or a number"):
+        igfast.information_velocity(h0, h1, estimator="kde", bandwidth=np.array([1.0, 2.0]))
+    with pytest.raises(ValueError, match=r"p must be 1 or 2, got array\(\[1, 2\]\)"):
+        igfast.wasserstein_distance(h0, h1, p=np.array([1, 2]))
