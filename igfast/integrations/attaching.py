@@ -54,7 +54,8 @@ class Attachment:
         self._schedule = None
         if keeps_masters(optimizer):
             optimizer, self._schedule = None, resolve(options.get("every", 10))
-        self.monitor = Monitor(model, optimizer, step=step, **options).start()
+        self.monitor = Monitor(model, optimizer, step=step, **options)
+        self.monitor.__enter__()  # closes it where it cannot start
         self._began = True
         if self._schedule is not None and (not options.get("resume") or self._schedule(step)):
             self.monitor.record(step)

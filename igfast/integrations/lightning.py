@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from ..monitor import Monitor
+from ..monitor.closing import close_after
 from ..sinks import MLflow, TensorBoard, WandB
 from .attaching import Attachment
 
@@ -80,7 +81,7 @@ class MonitorCallback(_callback_class()):  # type: ignore[misc]
         self._attachment.end()
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        self._attachment.end()
+        close_after(exception, self._attachment.end)
 
     def state_dict(self) -> dict[str, Any]:
         return {} if self.monitor is None else {"step": self.monitor.step}

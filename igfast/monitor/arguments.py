@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,10 +17,12 @@ from ..grids import Grid, check_splits
 from ..health import Rule
 from ..store.encoding import grid_json, int64
 from .measuring import Settings
-from .selection import Patterns, is_text
+from .selection import Patterns
 
 # Frameworks whose optimizers hold another one, for masters of the model's parameters.
 KEEP_MASTERS = ("deepspeed", "megatron")
+JOURNAL = len("-journal")  # the longest of what SQLite adds to a file's name
+MOST_NAME, MOST_PATH = 255, 512  # bytes that file systems and SQLite take
 QUANTITIES = ("param", "grad", "update", "second_moment")
 
 
@@ -100,6 +103,21 @@ def names_in(optimizer: Any, tensors: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for name, tensor in tensors.items() if id(tensor) in stepped)
 
 
+def warn_of_strangers(optimizers: Sequence[Any], tensors: Mapping[str, Any]) -> None:
+    """Warn of optimizers that hold none of a model's parameters, unless all of them are frozen."""
+    if not any(getattr(tensor, "requires_grad", False) for tensor in tensors.values()):
+        return
+    for optimizer in optimizers:
+        if not names_in(optimizer, tensors):
+            warnings.warn(
+                f"optimizer {type(optimizer).__name__} holds none of the model's {len(tensors)} "
+                "parameters: its steps are counted, but change other tensors. Make it of this "
+                "model's parameters, after they are moved, sharded or replaced; a model that "
+                "follows another one, such as an average, is to be frozen: requires_grad_(False)",
+                stacklevel=4,
+            )
+
+
 def check_quantities(
     value: Sequence[str], tensors: Mapping[str, Any], stepping: bool
 ) -> tuple[str, ...]:
@@ -148,19 +166,6 @@ def start_step(step: int | None, resume: bool, store: Any) -> int:
     if begun < 0:
         raise ValueError(f"step must not be negative, got {step}")
     return begun
-
-
-def number(name: str, value: Any) -> float:
-    """A scalar to be logged."""
-    if not is_text(name):
-        raise ValueError(f"log: {name!r} is a name that UTF-8 cannot encode; rename it")
-    try:
-        if isinstance(value, (str, bytes, bytearray)):
-            raise TypeError("text, which float() would parse")
-        # a loss with its graph: torch warns of making a number of it
-        return float(value.detach() if hasattr(value, "detach") else value)
-    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise TypeError(f"log: {name}={value!r} is not one number") from error
 
 
 def describe(
@@ -212,14 +217,27 @@ def check_config(config: Any) -> None:
 
 
 def store_path(store: Any) -> str | os.PathLike[str] | None:
-    """A path, or None for no store."""
-    if store is None or isinstance(store, (str, os.PathLike)):
+    """A path that files can have, or None for no store."""
+    if store is None:
         return store
-    raise TypeError(f"store must be a path, got {store!r}")
+    if not isinstance(store, (str, os.PathLike)):
+        raise TypeError(f"store must be a path, got {store!r}")
+    whole = os.fsencode(os.path.abspath(store))
+    for what, given, most in (
+        ("name", os.path.basename(whole), MOST_NAME),
+        ("path", whole, MOST_PATH),
+    ):
+        if len(given) + JOURNAL > most:
+            raise ValueError(
+                f"store={os.fspath(store)!r} has a {what} of {len(given)} bytes, of which "
+                f"{most - JOURNAL} fit beside what SQLite adds to it; choose a shorter one"
+            )
+    return store
 
 
 def step_to_record(step: int | None, last: int, counted: bool) -> int:
     """The step of a record that was asked for, where an optimizer counts them or nobody does."""
+    step = None if step is None else int64("step", step)
     if counted:
         if step is not None and step != last:
             raise ValueError(
@@ -229,7 +247,6 @@ def step_to_record(step: int | None, last: int, counted: bool) -> int:
         return last
     if step is None:
         raise ValueError("record needs step= where no optimizer counts steps")
-    step = int64("step", step)
     if step < last:
         raise ValueError(f"step must not go back, got {step} after {last}")
     return step

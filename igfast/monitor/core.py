@@ -20,6 +20,7 @@ from ..store import DEFAULT_HISTOGRAMS
 from ..store.encoding import int64
 from . import arguments
 from .alone import one_at_a_time
+from .closing import close_after
 from .group import connect
 from .hooks import Hooks, skipped
 from .making import make
@@ -160,6 +161,7 @@ class Monitor:
         self._schedule = made.schedule
         self._optimizers, self._stepped = made.optimizers, made.stepped
         self._recorder, self._updates, self._replaced = made.recorder, made.updates, made.replaced
+        self._logged = made.logged
         self._step, self._resumed = made.step, made.resumed
         self._started = self._closed = False
         self._wanted_next: bool | None = None
@@ -241,19 +243,17 @@ class Monitor:
             )
         if self._unseen is not None:
             self._unseen(self._step)
-        values = {name: arguments.number(name, value) for name, value in scalars.items()}
-        self._recorder.log(int64("step", step), values)
+        self._recorder.log(int64("step", step), self._logged(scalars))
 
     @one_at_a_time
     def flush(self) -> None:
         """Return when everything recorded is committed to the store and the sinks have flushed.
 
         Call it before saving a checkpoint, so that the store reaches as far. What could not be
-        stored is said by a :class:`igfast.store.StoreWarning`, never raised.
+        stored is said by a :class:`igfast.store.StoreWarning`, never raised. A signal handler of
+        the thread that trains may call it at any moment.
         """
-        if self._closed:
-            return
-        if self._unseen is not None:
+        if self._unseen is not None and not self._closed:
             self._unseen(self._step)
         self._recorder.flush()
 
@@ -283,8 +283,8 @@ class Monitor:
     def __enter__(self) -> Monitor:
         try:
             return self.start()
-        except BaseException:
-            self.close()
+        except BaseException as error:
+            close_after(error, self.close)
             raise
 
     def __exit__(
@@ -295,11 +295,8 @@ class Monitor:
     ) -> None:
         if error is None:
             self.close()
-            return
-        try:
-            self.close()
-        except Exception as second:  # must not hide what ended the training
-            warnings.warn(f"closing the monitor failed as well: {second!r}", stacklevel=2)
+        else:
+            close_after(error, self.close)
 
     @one_at_a_time
     def _before_step(

@@ -15,6 +15,7 @@ from ..schedules import Schedule, resolve
 from ..sinks.outlets import Outlets
 from . import arguments, parts, reduction, sharding, storing
 from .group import Group, together
+from .logged import Logged
 from .measuring import check_tensors
 from .quantities import Quantities
 from .recording import Recorder
@@ -36,6 +37,7 @@ class Made:
     stepped : list of tuple of str
         Names of what each of them changes.
     recorder : Recorder
+    logged : Logged
     updates : Updates, optional
         Where updates are measured.
     replaced : Replaced, optional
@@ -50,6 +52,7 @@ class Made:
     optimizers: tuple[Any, ...]
     stepped: list[tuple[str, ...]]
     recorder: Recorder
+    logged: Logged
     updates: Updates | None
     replaced: Replaced | None
     step: int
@@ -90,10 +93,11 @@ def make(
         if adapter is not None:
             parts.check_quantities(quantities, group)
             model = parts.tensors_of(adapter, "param")
-        tensors = select(named_tensors(sharding.unwrapped(model)), include, exclude)
+        whole = sharding.unwrapped(model)
+        everything = named_tensors(whole)
+        tensors = select(everything, include, exclude)
         replaced: Replaced | None = None
         if adapter is None and group is None:  # sharded ones come and go
-            whole = sharding.unwrapped(model)
             replaced = Replaced(whole, tensors, include, exclude)
         dtypes = dict(zip(tensors, check_tensors(tensors), strict=True))
         own = tensors if adapter is None else {}  # an adapter has gradients of its own
@@ -122,6 +126,8 @@ def make(
         reduction.make_room(group, measurements, len(names))
     begun = storing.Begun()
     with together(group):
+        if adapter is None:
+            arguments.warn_of_strangers(optimizers, everything)
         grouped = group_layers(groups, names)
         outlets.group(grouped)
         described = arguments.describe(config, every, settings, chosen, include, exclude, grouped)
@@ -146,6 +152,7 @@ def make(
         optimizers,
         stepped_by,
         recorder,
+        Logged(chosen, {*names, *grouped}),
         source.updates,
         replaced,
         begun_at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Callable
@@ -114,9 +115,12 @@ class Updates:
         if error <= allowed:
             return True
         self._distrusted = True
+        differ = f"they differ by {error:.3g}"
+        if not math.isfinite(error):
+            differ = "that is not finite, and the update is"
         warnings.warn(
-            f"the update of {name!r} is not what its optimizer's state says (they differ by "
-            f"{error:.3g}); from now on the Monitor copies parameters before recorded steps",
+            f"the update of {name!r} is not what its optimizer's state says ({differ}); from "
+            "now on the Monitor copies parameters before recorded steps",
             stacklevel=2,
         )
         return False

@@ -148,6 +148,22 @@ def test_training_that_fails_closes_the_run(tmp_path):
         monitored.monitor.record()
 
 
+def test_what_ended_the_training_is_raised_where_closing_fails_too(tmp_path, monkeypatch):
+    class Failing(Module):
+        def on_train_batch_start(self, batch, index):
+            monkeypatch.setattr(monitored.monitor, "close", lambda: 1 / 0)
+            raise ArithmeticError("diverged")
+
+    monitored = callback(tmp_path / "run.igf")
+    with (
+        pytest.warns(UserWarning, match="closing the monitor failed as well: ZeroDivisionError"),
+        pytest.raises(ArithmeticError, match="diverged"),
+    ):
+        trainer(tmp_path, monitored).fit(Failing(), data())
+    monkeypatch.undo()
+    monitored.monitor.close()
+
+
 def test_the_logger_in_use(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

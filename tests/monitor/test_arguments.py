@@ -140,6 +140,66 @@ def test_a_run_that_could_not_begin_leaves_no_file(tmp_path, monkeypatch, resume
         monitor.record(1)
 
 
+@pytest.mark.parametrize(
+    ("name", "whose"),
+    [
+        ("health/flags", "flags of health"),
+        ("health/nan/param/0.weight", "flags of health"),
+        ("igfast/step", "steps in W&B"),
+        ("param_l2/0.weight", "records, which the sinks get"),
+        ("param_noise_floor/model", "records, which the sinks get"),
+        ("param_histogram/0", "records, which the sinks get"),
+    ],
+)
+def test_names_of_the_monitors_own_are_not_logged(model, name, whose, tmp_path):
+    with igfast.Monitor(model, groups=1, store=tmp_path / "run.igf") as monitor:
+        with pytest.raises(ValueError, match=rf"{name}' is a name of .* {whose}, .*'my_{name}'"):
+            monitor.log(0, loss=1.0, **{name: 2.0})
+        monitor.log(0, **{"health": 1.0, "health/nan": 2.0, "param_l2/all": 3.0, "grad_l2/0": 4.0})
+    logged = igfast.open(tmp_path / "run.igf").scalars()
+    assert sorted(logged) == ["grad_l2/0", "health", "health/nan", "param_l2/all"]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_an_optimizer_of_another_model_is_warned_about(model, optimizer, several):
+    """As one that was made before the parameters were replaced."""
+    other = torch.nn.Linear(2, 2)
+    optimizers = [torch.optim.Adam(other.parameters()), optimizer] if several else optimizer
+    with pytest.warns(UserWarning, match="holds none of the model's . parameters.*Make it") as said:
+        igfast.Monitor(model if several else other, optimizers)
+    assert said[0].filename == __file__
+
+
+def test_optimizers_that_need_not_hold_what_is_measured(model, optimizer):
+    """A part of the model, one that is left out, and an average that is frozen."""
+    igfast.Monitor(model, torch.optim.SGD(model[0].parameters(), lr=0.1), include="2.*")
+    igfast.Monitor(torch.nn.Linear(2, 2).requires_grad_(False), optimizer)
+    igfast.Monitor({"w": np.ones(3)}, optimizer)
+
+
+def test_steps_that_are_text(model, optimizer):
+    with igfast.Monitor(model, optimizer) as monitor:
+        with pytest.raises(TypeError, match="step must be an integer, got '0'"):
+            monitor.record("0")
+        monitor.record(np.int64(0))
+
+
+@pytest.mark.parametrize(
+    ("depth", "name", "message"),
+    [
+        (1, 300, r"store='.*' has a name of 300 bytes, of which 247 fit .* choose a shorter one"),
+        (1, 248, "has a name of 248 bytes"),
+        (4, 200, r"has a path of \d+ bytes, of which 504 fit"),
+    ],
+)
+def test_stores_whose_path_is_too_long(tmp_path, depth, name, message):
+    folder = tmp_path.joinpath(*["d" * 100] * depth)
+    folder.mkdir(parents=True)
+    with pytest.raises(ValueError, match=message):
+        igfast.Monitor({"w": np.ones(3)}, store=folder / ("n" * name))
+    assert list(folder.iterdir()) == []
+
+
 class Keeper:
     """A sink that keeps what it is given."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -55,6 +56,32 @@ def test_a_store_is_finished_where_a_sink_is_interrupted(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         monitor.close()
     assert [file.name for file in tmp_path.iterdir()] == ["run.igf"]  # no log beside it
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_ended_the_training_is_raised_where_closing_fails_too(monkeypatch, strict):
+    monitor = igfast.Monitor({"w": np.ones(4)})
+    monkeypatch.setattr(monitor._recorder, "close", lambda: 1 / 0)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("error" if strict else "always")
+        with pytest.raises(ArithmeticError, match="diverged"), monitor:
+            raise ArithmeticError("diverged")
+    assert ["closing the monitor failed as well" in str(one.message) for one in said] == (
+        [] if strict else [True]
+    )
+
+
+def test_what_kept_a_monitor_from_starting_is_raised_where_closing_fails_too(monkeypatch):
+    model = torch.nn.Linear(2, 2)
+    monitor = igfast.Monitor(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    monkeypatch.setattr(monitor._recorder, "take", lambda *_: [][0])
+    monkeypatch.setattr(monitor._recorder, "close", lambda: 1 / 0)
+    with (
+        pytest.warns(UserWarning, match="closing the monitor failed as well: ZeroDivisionError"),
+        pytest.raises(IndexError),
+        monitor,
+    ):
+        pass
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])

@@ -246,6 +246,24 @@ def test_clipping_that_begins_later_is_noticed():
         assert recorded == pytest.approx(taken, rel=1e-4)
 
 
+def test_a_state_that_is_not_finite_is_said_to_be():
+    """A hook after the step spoils it; parameters have moved as they should."""
+    model = Net()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+
+    def spoil(*_):
+        for state in optimizer.state.values():
+            state["exp_avg"].fill_(torch.nan)
+
+    optimizer.register_step_post_hook(spoil)
+    with (
+        igfast.Monitor(model, optimizer, every=1, quantities=("update",)) as monitor,
+        pytest.warns(UserWarning, match=r"state says \(that is not finite, and the update is\)"),
+    ):
+        train(model, optimizer, 1)
+    assert monitor.last["update"].nan.tolist() == [0] * 4
+
+
 def test_a_parameter_without_gradient_did_not_move():
     torch.manual_seed(0)
     model = Net()
