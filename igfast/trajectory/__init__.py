@@ -61,6 +61,13 @@ class Trajectory(Motion, Distributions):
         ------
         TypeError, ValueError
             If steps and histograms are not of that kind, or cannot be compared with each other.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> h = igfast.histogram({"w": np.zeros(3)}, bins=2, range=(0, 1))
+        >>> igfast.Trajectory.from_histograms([0, 10], [h, h])
+        Trajectory(2 records of 1 layers, steps 0 to 10)
         """
         if isinstance(histograms, Histogram) or not isinstance(histograms, Iterable):
             raise TypeError(
@@ -99,7 +106,10 @@ class Trajectory(Motion, Distributions):
         return Trajectory(self._source, group_layers(groups, self.layers))
 
     def report(self, path: str | Path = "report.html") -> Path:
-        """Write a static HTML report; needs matplotlib (``pip install 'igfast[report]'``)."""
+        """Write a static HTML report; needs matplotlib (``pip install 'igfast[report]'``).
+
+        Returns its path; see :func:`igfast.report.write_report` for errors and an example.
+        """
         from ..report import write_report
 
         return write_report(self, path)
@@ -110,6 +120,7 @@ class Trajectory(Motion, Distributions):
         Raises
         ------
         ValueError
+            Where it would.
         """
         if self.path is not None and Path(path).resolve() == self.path.resolve():
             raise ValueError(f"path={str(path)!r} is the run file itself; choose another name")
@@ -130,6 +141,14 @@ class Trajectory(Motion, Distributions):
         ------
         ModuleNotFoundError
             If pyarrow is not installed (``pip install 'igfast[parquet]'``).
+
+        Examples
+        --------
+        >>> import tempfile, numpy as np, igfast
+        >>> h = igfast.histogram({"w": np.zeros(3)}, bins=2, range=(0, 1), splits=2)
+        >>> run = igfast.Trajectory.from_histograms([0, 10], [h, h])
+        >>> run.to_parquet(f"{tempfile.mkdtemp()}/run.parquet").name
+        'run.parquet'
         """
         from ..export import write_parquet
 

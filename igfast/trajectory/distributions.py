@@ -31,7 +31,26 @@ class Distributions(Recorded):
         -------
         (T, L) or (T,) float64
             Divided by ln(bins) by default, else in nats; ``correction="miller_madow"`` adds
-            (K − 1)/(2n) nats. H depends on the grid: :meth:`common` names it.
+            (K − 1)/(2n) nats. H depends on the grid: :meth:`common` names it. NaN where a record
+            has no element in range.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If there is no such layer, quantity or correction.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> x = np.linspace(0, 1, 800, endpoint=False)
+        >>> records = [igfast.histogram({"w": x * s}, bins=8, range=(0, 1)) for s in (1, 0.5)]
+        >>> run = igfast.Trajectory.from_histograms([0, 10], records)
+        >>> run.entropy("w").round(6)  # 8 of 8 bins, then 4
+        array([1.      , 0.666667])
+        >>> run.complexity("w").round(3)
+        array([0.   , 0.289])
+        >>> str(run.common("w"))
+        '8 bins on [0, 1]'
         """
         return self._of_records(
             layer,
@@ -52,7 +71,16 @@ class Distributions(Recorded):
         Returns
         -------
         (T, L) or (T,) float64
-            Nats, relative to the unit of the values.
+            Nats, relative to the unit of the values. Errors are those of :meth:`entropy`.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> x = np.linspace(0, 1, 800, endpoint=False)
+        >>> records = [igfast.histogram({"w": x * s}, bins=8, range=(0, 1)) for s in (1, 0.5)]
+        >>> run = igfast.Trajectory.from_histograms([0, 10], records)
+        >>> run.differential_entropy("w").round(4) + 0.0  # ln 1, ln ½
+        array([ 0.    , -0.6931])
         """
         return self._of_records(
             layer,
@@ -71,7 +99,7 @@ class Distributions(Recorded):
         -------
         (T, L) or (T,) float64
             With ``correction="miller_madow"`` less what sampling noise adds; see
-            :func:`igfast.statistical_complexity`.
+            :func:`igfast.statistical_complexity`, and :meth:`entropy` for errors and an example.
         """
         return self._of_records(
             layer,
@@ -106,6 +134,22 @@ class Distributions(Recorded):
         Returns
         -------
         (T−1, L) for "previous", else (T, L) float64; without the last axis for one ``layer``
+
+        Raises
+        ------
+        KeyError, IndexError
+            If there is no such layer, quantity or reference.
+        TypeError, ValueError
+            If ``kind``, ``reference`` or a parameter is none of these.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> x = np.linspace(0, 1, 800, endpoint=False)
+        >>> records = [igfast.histogram({"w": x * s}, bins=8, range=(0, 1)) for s in (1, 0.5)]
+        >>> run = igfast.Trajectory.from_histograms([0, 10], records)
+        >>> run.divergence("reverse_kl", "w").round(6)  # KL from the half to the whole: ln 2
+        array([0.693147])
         """
         return self._each(
             layer,
@@ -125,5 +169,5 @@ class Distributions(Recorded):
         return self._each(layer, quantity, one if len(self.steps_of(quantity)) else nothing)
 
     def common(self, layer: str, quantity: str = "param") -> Common:
-        """All records of a layer merged to one grid, for pictures, H and C."""
+        """All records of a layer merged to one grid, for pictures, H and C; see :meth:`entropy`."""
         return self._records.common(layer, quantity)

@@ -48,7 +48,8 @@ class Motion(Recorded):
         Returns
         -------
         (T−1, L) or (T−1,) float64, or (value, standard_error) with ``error=True``
-            Unbiased estimates are negative where noise outweighs motion.
+            Unbiased estimates are negative where noise outweighs motion: average these, not Γ.
+            For parameters, errors and an example see :meth:`velocity`.
         """
         return self._curve(
             layer, estimator, quantity, error, "velocity_squared", "velocity_squared_error"
@@ -75,8 +76,27 @@ class Motion(Recorded):
 
         Returns
         -------
-        (T−1, L) or (T−1,) float64
-            √Γ², 0 where an unbiased Γ² is negative.
+        (T−1, L) or (T−1,) float64, or (value, standard_error) with ``error=True``
+            √Γ², 0 where an unbiased Γ² is negative; NaN where one of the two records is empty.
+
+        Raises
+        ------
+        KeyError
+            If there is no such layer or quantity.
+        TypeError, ValueError
+            If ``layer`` is no name, or the estimator unknown or in want of offsets or splits.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> x = np.random.default_rng(0).normal(size=100_000)
+        >>> grid = igfast.Grid.dyadic(256, exponent=-4)
+        >>> records = [igfast.histogram({"w": x + t / 10}, grid=grid, splits=8) for t in range(4)]
+        >>> run = igfast.Trajectory.from_histograms(range(0, 40, 10), records)
+        >>> run.velocity("w").round(2)  # a tenth of the deviation in ten steps
+        array([0.01, 0.01, 0.01])
+        >>> bool((run.velocity("w", "hellinger") > run.velocity("w")).all())  # noise included
+        True
         """
         squared, spread = self.velocity_squared(layer, estimator, quantity, error=True)
         value = np.sqrt(np.maximum(squared, 0.0))
@@ -111,7 +131,14 @@ class Motion(Recorded):
 
         Examples
         --------
-        >>> length, error = run.length(error=True)  # doctest: +SKIP
+        >>> import numpy as np, igfast
+        >>> x = np.random.default_rng(0).normal(size=100_000)
+        >>> grid = igfast.Grid.dyadic(256, exponent=-4)
+        >>> records = [igfast.histogram({"w": x + t / 10}, grid=grid, splits=8) for t in range(11)]
+        >>> run = igfast.Trajectory.from_histograms(range(11), records)
+        >>> length, error = run.length("w", error=True)
+        >>> length.shape, bool(abs(length[-1] - 1) < 0.03), bool(error[-1] < 0.03)
+        ((11,), True, True)
         """
         return self._curve(layer, estimator, quantity, error, "length", "length_error")
 
@@ -147,7 +174,17 @@ class Motion(Recorded):
         return length_by_scale(self._records.series(layer, quantity), whole)
 
     def sampling(self, layer: str, quantity: str = "param") -> Sampling:
-        """Whether the records of a layer are close enough in time for its length."""
+        """Whether the records of a layer are close enough in time for its length.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> x = np.random.default_rng(0).normal(size=10_000)
+        >>> grid = igfast.Grid.dyadic(256, exponent=-4)
+        >>> records = [igfast.histogram({"w": x + t / 10}, grid=grid, splits=8) for t in range(21)]
+        >>> igfast.Trajectory.from_histograms(range(21), records).sampling("w").coarse
+        False
+        """
         second, fourth = (self._estimate(layer, quantity, "split", every) for every in (2, 4))
         return judge_sampling(self._split(layer, quantity), second, fourth)
 
@@ -219,6 +256,19 @@ class Motion(Recorded):
         ``choices`` (method, strength) go to :func:`igfast.analysis.local_exponent`. A Derivative,
         or by name for ``layer=None``, ``"model"`` included, layers of unresolved length left out.
         Of the error of a split L counts what is not a factor that all of L shares.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> x = np.random.default_rng(0).normal(size=10_000)
+        >>> grid = igfast.Grid.dyadic(256, exponent=-4)
+        >>> records = [igfast.histogram({"w": x + t / 10}, grid=grid, splits=8) for t in range(21)]
+        >>> run = igfast.Trajectory.from_histograms(range(21), records)
+        >>> exponent = run.log_derivative("w")
+        >>> bool(abs(exponent.value[-10:] - 1).max() < 0.1)  # L ∝ t
+        True
+        >>> run.transitions("w")
+        ()
         """
         steps = self.steps_of(quantity)
         first = self.histograms(quantity)[:1]
@@ -238,7 +288,7 @@ class Motion(Recorded):
         """Minima of d² ln L/d(ln t)² that are deeper than their band.
 
         A tuple of :class:`igfast.analysis.Transition`, or tuples by name for ``layer=None``; other
-        arguments as in :meth:`log_derivative`.
+        arguments and an example as in :meth:`log_derivative`.
         """
         found = self.log_derivative(layer, 2, **choices)
         if layer is not None:

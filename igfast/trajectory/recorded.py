@@ -41,7 +41,10 @@ class Recorded:
     def held(self) -> Iterator[None]:
         """Measure one state of a run that is being written: the newest, as long as this lasts.
 
-        A writer that thins its histograms meanwhile takes none of those that are read.
+        A writer that thins its histograms meanwhile takes none of those that are read::
+
+            with run.held():
+                length, velocity = run.length(), run.velocity()
         """
         with self._source.held() as newer:
             if newer:
@@ -130,11 +133,37 @@ class Recorded:
         return tuple(self._source.shapes(quantity))
 
     def histograms(self, quantity: str = "param") -> Sequence[Histogram]:
-        """The T histograms, decoded when they are asked for."""
+        """The T histograms, decoded when they are asked for.
+
+        Raises
+        ------
+        KeyError
+            If there is no such quantity.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> h = igfast.histogram({"a": np.zeros(3), "b": np.ones(2)}, bins=2, range=(0, 2))
+        >>> loss = [0, 10], [2.0, 1.0]
+        >>> run = igfast.Trajectory.from_histograms([0, 10], [h, h], {"loss": loss})
+        >>> run.histograms()[-1].counts
+        array([[3, 0],
+               [0, 2]])
+        >>> run.records("model")[-1].counts
+        array([[3, 2]])
+        >>> run.layers, run.steps, run.scalars()["loss"][1]
+        (('a', 'b'), array([ 0, 10]), array([2., 1.]))
+        """
         return self._source.histogram_series(quantity)
 
     def records(self, layer: str, quantity: str = "param") -> Sequence[Histogram]:
-        """The T histograms of one layer, group or ``"model"``, of one row each."""
+        """The T histograms of one layer, group or ``"model"``, of one row each.
+
+        Raises
+        ------
+        KeyError
+            If there is no such layer, group or quantity.
+        """
         # copies: these are what later measures read
         return [one.select([0]) for one in self._records.histograms(layer, quantity)]
 
@@ -181,7 +210,7 @@ class Recorded:
         return {name: values[:, 0] for name, values in found.items()}
 
     def scalars(self) -> dict[str, tuple[Int, Float]]:
-        """Logged scalars by name: steps and values."""
+        """Logged scalars by name: (N,) steps and (N,) values; see :meth:`histograms`."""
         found = self._source.scalars()
         return {name: series for name, series in found.items() if not is_flag(name)}
 
