@@ -63,6 +63,7 @@ class Recorder:
         self._trained = trained
         self._writer, self._group, self._layout = writer, group, layout
         self._failure: Exception | None = None
+        self._closed = False
         self._process = os.getpid()
         self._waiting: Callable[[], None] | None = None  # a record whose counts are on their way
         self.recorded: int | None = None
@@ -169,6 +170,10 @@ class Recorder:
 
     def flush(self) -> None:
         """Return when everything is committed and the sinks have flushed."""
+        if self._closed:  # or closing, where a signal handler asks
+            if self._writer is not None:
+                self._writer.flush()
+            return
         self.settle()
         if self._failure is not None:
             raise self._failure
@@ -187,6 +192,7 @@ class Recorder:
             self._close()
 
     def _close(self) -> None:
+        self._closed = True
         try:
             if self._leads:
                 self._sinks.close()

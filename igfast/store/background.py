@@ -159,14 +159,20 @@ class BackgroundWriter:
         """Return when everything handed over is committed; warns if something was lost since."""
         if os.getpid() != self._process or not self._finish.alive:
             return
-        self._ask(lambda writer: writer.flush())
+        question = Question(RunWriter.flush)
+        if self._handover.put(question):
+            question.wait()
+        else:  # in a signal handler that interrupts close(), or beside another thread's
+            self._handover.wait_for_the_end()
         self._warn_of(*self._handover.lost_since_flush())
 
     def close(self) -> None:
         """Write what waits and close the file; warns if anything was lost."""
         if os.getpid() != self._process or not self._finish.alive:
             return
-        self._finish()
+        self._handover.end()
+        self._handover.wait_for_the_end()
+        self._finish()  # not before: where waiting is interrupted, the interpreter's exit does it
         self._warn_of(self._handover.lost, self._handover.lost_since_flush()[1])
 
     def __enter__(self) -> BackgroundWriter:
@@ -182,10 +188,10 @@ class BackgroundWriter:
 
     def _ask(self, question: Callable[[RunWriter], T]) -> T:
         check_process(self.path, self._process)
-        answer: Future[T] = Future()
-        if not self._handover.put(Question(question, answer)):
+        asked = Question(question)
+        if not self._handover.put(asked):
             raise self._closed()
-        return answer.result()
+        return asked.wait()
 
     def _closed(self) -> StoreError:
         return StoreError(f"writing {str(self.path)!r} failed: it was closed before; open it again")

@@ -28,7 +28,7 @@ ColumnsRow = tuple[int, bytes, bytes]  # quantity, running, data
 Numbers = tuple[NDArray[np.int64] | None, NDArray[np.float64] | None, NDArray[np.int64] | None, int]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # found in a queue by being the same
 class Pending:
     """A record, or without quantities only named numbers, as it was handed over.
 
