@@ -97,6 +97,11 @@ def moments(tensors: Any) -> Moments:
     Moments
         (L,) fields, over the finite elements of each tensor.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a tensor is none that :func:`histogram` takes.
+
     Examples
     --------
     >>> import numpy as np, igfast

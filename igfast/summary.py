@@ -20,6 +20,11 @@ class Moments:
     fixed order, the same on any number of threads. A layer without finite elements has
     ``count = 0`` and NaN where a mean would be.
 
+    Fourth powers are summed as they are. So in float64 data ``kurtosis`` loses digits, or is inf or
+    NaN, where deviations are below 1e-73 or above 1e74, ``skewness`` below 1e-97 or above 1e99, and
+    squares above 1e150; no other dtype holds such values. Where the mean is more than 1e8 standard
+    deviations away from 0, both lose digits.
+
     Attributes
     ----------
     count : finite elements
@@ -30,6 +35,13 @@ class Moments:
     kurtosis : fourth standardized moment − 3 (excess; 0 for a normal distribution)
     l2 : Euclidean norm, √Σx²
     names : names of the layers
+
+    Examples
+    --------
+    >>> import numpy as np, igfast
+    >>> m = igfast.moments({"a": np.array([1.0, 3.0, np.nan])})
+    >>> m.names, m.count, m.nan, m.mean, m.variance
+    (('a',), array([2]), array([1]), array([2.]), array([1.]))
     """
 
     count: Any

@@ -70,6 +70,19 @@ def divergence_along(
     Returns
     -------
     (T−1,) float64 for "previous", else (T,)
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        If kind, parameters or reference are none of these, or there is no record.
+
+    Examples
+    --------
+    >>> import numpy as np, igfast
+    >>> from igfast import analysis
+    >>> records = [igfast.histogram(np.full(3, x), bins=2, range=(0, 2)) for x in (0.5, 1.5)]
+    >>> analysis.divergence_along(records, "js", "previous", {}).round(6)  # ln 2
+    array([0.693147])
     """
     found = DIVERGENCES.get(kind)
     if found is None:
@@ -91,6 +104,20 @@ def stack(records: Sequence[Histogram]) -> Histogram:
     """Records of one layer as the rows of one histogram, each on its own grid where it can be.
 
     Splits are summed. Log grids are first merged to the coarsest among them.
+
+    Raises
+    ------
+    ValueError
+        If the edges of uniform grids differ, or log grids have no octave in common.
+
+    Examples
+    --------
+    >>> import numpy as np, igfast
+    >>> from igfast import analysis
+    >>> records = [igfast.histogram(np.full(3, x), bins=2, range=(0, 2)) for x in (0.5, 1.5)]
+    >>> analysis.stack(records).counts
+    array([[3, 0],
+           [0, 3]])
     """
     records = align_all(records)
     head = records[0]

@@ -166,7 +166,23 @@ def recorded_moments(
 
 
 def common(records: Sequence[Histogram]) -> Common:
-    """All records of one layer on the finest grid that spans every record's own."""
+    """All records of one layer on the finest grid that spans every record's own.
+
+    Raises
+    ------
+    ValueError
+        If the edges of uniform grids differ, or log grids have no octave in common.
+
+    Examples
+    --------
+    >>> import numpy as np, igfast
+    >>> from igfast import analysis
+    >>> x, grids = np.array([0.5, 1.5]), [igfast.Grid.dyadic(4, exponent=k) for k in (-1, 0)]
+    >>> found = analysis.common([igfast.histogram(x, grid=grid) for grid in grids])
+    >>> found.counts, str(found)
+    (array([[0, 0, 1, 0],
+           [0, 0, 1, 1]]), '4 dyadic bins of 2^0 on [-2, 2)')
+    """
     head = records[0]
     if head.grid.kind != "dyadic":
         same = align_all(records)

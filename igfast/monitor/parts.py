@@ -44,7 +44,20 @@ class Part:
 
 @runtime_checkable
 class Parts(Protocol):
-    """An adapter: passed to the Monitor in place of a model."""
+    """An adapter: passed to the Monitor in place of a model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igfast.monitor import Part, Parts
+    >>> class Halves:
+    ...     def parts(self, quantity):
+    ...         if quantity != "param":
+    ...             return None
+    ...         return {"w": Part(np.zeros(50), shape=(10, 10), start=50)}
+    >>> isinstance(Halves(), Parts)
+    True
+    """
 
     def parts(self, quantity: str) -> Mapping[str, Part] | None:
         """This rank's parts by parameter name, now; None where it has none of this quantity.
