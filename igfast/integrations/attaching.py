@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,8 @@ class Attachment:
                     f"{name}= comes from the trainer, got {options[name]!r}; leave it out"
                 )
         self._options = dict(options)
+        if isinstance(self._options.get("store"), (str, os.PathLike)):
+            self._options["store"] = os.path.abspath(self._options["store"])  # wherever it trains
         self._adapter: Callable[[Any], Any] | None = self._options.pop("adapter", None)
         self._schedule: Schedule | None = None  # where the Monitor sees no step by itself
         self._began = False

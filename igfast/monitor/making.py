@@ -147,6 +147,8 @@ def make(
         recorder.resume(*known)
         if path is not None and writer is not None:
             outlets.resume(path)
+    if (known is not None or begun_at > 0) and (group is None or group.rank == 0):
+        outlets.rewind(begun_at + (recorder.recorded == begun_at))
     return Made(
         schedule,
         optimizers,

@@ -48,8 +48,9 @@ class JSONL:
     def __init__(
         self, path: str | os.PathLike[str], *, histograms: bool = False, resume: bool = False
     ) -> None:
-        self._records, self._histograms = Lines(Path(path)), histograms
-        self._scalars = Lines(beside(Path(path)), again=True)
+        path = Path(path).absolute()  # wherever the process goes
+        self._records, self._histograms = Lines(path), histograms
+        self._scalars = Lines(beside(path), again=True)
         for lines in (self._records, self._scalars):
             if lines.path.exists() and not resume:
                 raise FileExistsError(

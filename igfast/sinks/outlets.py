@@ -59,6 +59,12 @@ class Outlets:
             for sink in self._sinks:
                 sink.write_scalars(step, scalars)
 
+    def rewind(self, step: int) -> None:
+        """Tell sinks that care that steps from this one on are about to be made again."""
+        with self._lock:
+            for sink in self._sinks:
+                sink.rewind(step)
+
     def resume(self, path: str | os.PathLike[str]) -> None:
         """Take up the curves of a run file that is continued.
 
@@ -126,6 +132,11 @@ class Guarded:
         take = getattr(self._sink, "write_scalars", None)
         if take is not None:
             self._hand(self._logs, "write_scalars", step, lambda: take(step, scalars))
+
+    def rewind(self, step: int) -> None:
+        note = getattr(self._sink, "rewind", None)
+        if note is not None:
+            self._try("rewind", lambda: note(step))
 
     def flush(self) -> None:
         if not (self._records.pause or self._logs.pause):

@@ -59,8 +59,9 @@ class Parquet:
         if every < 1:
             raise ValueError(f"every must be at least 1, got {every}")
         self._every, self._histograms = every, histograms
-        self._records = Files(Path(folder))
-        self._scalars = Files(beside(Path(folder)), again=True)
+        folder = Path(folder).absolute()  # wherever the process goes
+        self._records = Files(folder)
+        self._scalars = Files(beside(folder), again=True)
         for files in (self._records, self._scalars):
             if any(files.folder.glob("*.parquet")) and not resume:
                 raise FileExistsError(

@@ -77,7 +77,8 @@ class Sink(Protocol):
     """Anything with these three methods.
 
     A sink that also has ``write_scalars(step, scalars)`` gets the numbers of ``monitor.log``, at
-    once.
+    once. One that has ``rewind(step)`` is told, before anything is written, that training goes on
+    from a checkpoint: what it got of this step and later ones is about to be made again.
 
     Examples
     --------

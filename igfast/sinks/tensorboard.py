@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .libraries import require
 from .numbers import MEASURES, Bars, Numbers, bars_of
 from .record import Record
+
+SUFFIX = ".igfast"  # of the event files that this sink writes
+_writing: weakref.WeakSet[TensorBoard] = weakref.WeakSet()  # sinks with an open file
 
 
 class TensorBoard:
@@ -18,7 +22,8 @@ class TensorBoard:
     ----------
     target : str, Path or SummaryWriter
         Folder of the event files, opened at the first record, or a writer in use, which is flushed
-        and left open.
+        and left open. In a folder that holds nothing but files of this sink, a run that is resumed
+        shows each step once; a writer in use has a ``purge_step`` of its own.
     scalars : sequence of str
         Among ``igfast.sinks.MEASURES``; tags are ``param_velocity/layer``.
     histograms : bool
@@ -47,11 +52,19 @@ class TensorBoard:
         if isinstance(target, (str, os.PathLike)):
             require("tensorboard", "tensorboard")
             self._folder = os.fspath(target)
+            if "://" not in self._folder:  # else not of this machine
+                self._folder = os.path.abspath(self._folder)
         elif hasattr(target, "add_histogram_raw"):
             self._writer = target
         else:
             raise TypeError(f"target must be a folder or a SummaryWriter, got {target!r}")
         self._numbers, self._histograms = Numbers(scalars), histograms
+        self._rewound: int | None = None
+
+    def rewind(self, step: int) -> None:
+        if self._folder is not None:
+            self.close()
+            self._rewound = step
 
     def write(self, step: int, record: Record) -> None:
         writer = self._open()
@@ -64,7 +77,11 @@ class TensorBoard:
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(self._folder)
+            again, self._rewound = self._rewound, None
+            if again is not None and not self._is_alone():  # others' later steps would be hidden
+                again = None
+            self._writer = SummaryWriter(self._folder, purge_step=again, filename_suffix=SUFFIX)
+            _writing.add(self)
         return self._writer
 
     def _draw(self, bars: Bars, step: int, record: Record) -> None:
@@ -99,3 +116,12 @@ class TensorBoard:
     def close(self) -> None:
         if self._writer is not None and self._folder is not None:
             self._writer.close()
+            self._writer = None
+            _writing.discard(self)
+
+    def _is_alone(self) -> bool:
+        """Whether the folder holds nobody else's event files, and no other sink writes to it."""
+        assert self._folder is not None
+        names = os.listdir(self._folder) if os.path.isdir(self._folder) else []
+        ours = all(name.endswith(SUFFIX) for name in names if "tfevents" in name)
+        return ours and all(sink._folder != self._folder for sink in _writing)

@@ -201,3 +201,17 @@ def test_a_step_that_is_recorded_again_replaces_its_rows(tmp_path):
         assert table["mean"].tolist() == [1.5, 2.5, 4.5, 6.5]
     logged = pandas.read_json(tmp_path / "run.scalars.jsonl", lines=True)
     assert logged["step"].tolist() == [0, 1, 2, 2, 3, 3]
+
+
+@pytest.mark.parametrize("make", [JSONL, Parquet])
+def test_files_are_where_they_were_when_the_sink_was_made(tmp_path, monkeypatch, make):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    sink = make("run.out")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with igfast.Monitor({"w": np.ones(3)}, sinks=[sink]) as monitor:
+        monitor.record(0)
+        monitor.log(0, loss=1.0)
+    made = sorted(path.name for path in tmp_path.iterdir())
+    assert made == ["elsewhere", "run.out", "run.scalars.out"]
+    assert not list((tmp_path / "elsewhere").iterdir())

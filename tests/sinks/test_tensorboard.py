@@ -133,6 +133,85 @@ def test_a_writer_in_use_stays_open(tmp_path):
     assert len(events.Scalars("param_length/moving")) == 3
 
 
+@pytest.fixture
+def in_order(monkeypatch):
+    """TensorBoard reads files in the order of their names: seconds, then text of a count."""
+    from tensorboard.summary.writer import event_file_writer
+
+    count = event_file_writer.AtomicCounter(0)
+    monkeypatch.setattr(event_file_writer, "_global_uid", count)
+
+
+def resumed(folder, store, other=None):
+    """A run to step 10 of which a checkpoint at step 4 is taken up; the sinks log too."""
+    array = np.arange(100.0)
+    for begin, again in ((0, {}), (4, {"resume": True, "step": 4})):
+        if other is not None:
+            other.flush()
+        sinks, options = [TensorBoard(folder)], {"store": store, **again} if store else {}
+        options |= {"step": begin} if begin else {}
+        with igfast.Monitor({"w": array}, sinks=sinks, **options) as monitor:
+            for step in range(begin + (begin > 0 and store is not None), 11):
+                array[0] = step + begin
+                monitor.record(step)
+                monitor.log(step, loss=begin)
+                if other is not None:
+                    other.add_scalar("own", begin, step)
+    return read(folder)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_resumed_run_shows_each_step_once(tmp_path, in_order, stored):
+    events = resumed(tmp_path / "runs", tmp_path / "run.igf" if stored else None)
+    begun = 5 if stored else 4  # the store says that step 4 is recorded
+    for name in ("param_l2/w", "loss"):
+        assert [e.step for e in events.Scalars(name)] == list(range(11))
+    assert [e.value for e in events.Scalars("loss")] == [0.0] * begun + [4.0] * (11 - begun)
+    assert [e.step for e in events.Histograms("param_histogram/w")] == list(range(11))
+    assert len(list((tmp_path / "runs").iterdir())) == 2  # nothing is deleted
+
+
+def test_files_of_others_in_the_folder_are_not_hidden(tmp_path, in_order):
+    with SummaryWriter(tmp_path / "runs") as other:
+        events = resumed(tmp_path / "runs", None, other)
+    assert [e.step for e in events.Scalars("own")] == [*range(11), *range(4, 11)]
+    assert [e.step for e in events.Scalars("loss")] == [*range(11), *range(4, 11)]
+
+
+def test_two_resumed_models_in_one_folder_do_not_hide_each_other(tmp_path, in_order):
+    monitors = [
+        igfast.Monitor({name: np.arange(4.0)}, sinks=[TensorBoard(tmp_path)], step=7)
+        for name in ("one", "two")
+    ]
+    for monitor in monitors:
+        monitor.record(7)
+        monitor.record(8)
+    for monitor in monitors:
+        monitor.close()
+    events = read(tmp_path)
+    for name in ("one", "two"):
+        assert [e.step for e in events.Scalars(f"param_l2/{name}")] == [7, 8]
+
+
+def test_a_sink_that_is_used_again_goes_on(tmp_path, in_order):
+    sink = TensorBoard(tmp_path)
+    for begin in (0, 2):
+        with igfast.Monitor({"w": np.arange(4.0)}, sinks=[sink], step=begin) as monitor:
+            for step in range(begin, 5):
+                monitor.record(step)
+    assert [e.step for e in read(tmp_path).Scalars("param_l2/w")] == list(range(5))
+
+
+def test_the_folder_is_where_it_was_when_the_sink_was_made(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    sink = TensorBoard("runs")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    record(sink)
+    assert list((tmp_path / "runs").iterdir())
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
 def test_refusals(tmp_path):
     with pytest.raises(TypeError, match="target must be a folder or a SummaryWriter, got 3"):
         TensorBoard(3)
