@@ -40,11 +40,11 @@ from analysis.known_processes import KNOWN  # noqa: E402
 from analysis.last_processes import LAST  # noqa: E402
 from analysis.later_processes import LATER  # noqa: E402
 from analysis.processes import Process  # noqa: E402
-from analysis.sceptical_processes import SCEPTICAL  # noqa: E402
+from analysis.skeptical_processes import SKEPTICAL  # noqa: E402
 from analysis.unseen_processes import UNSEEN  # noqa: E402
 
-EVERY = {**KNOWN, **HELD_OUT, **UNSEEN, **FRESH, **UNTOUCHED, **LATER, **LAST, **SCEPTICAL, **BLIND}
-SHOWED = (*FRESH, *UNTOUCHED, *LATER, *SCEPTICAL, *BLIND)
+EVERY = {**KNOWN, **HELD_OUT, **UNSEEN, **FRESH, **UNTOUCHED, **LATER, **LAST, **SKEPTICAL, **BLIND}
+SHOWED = (*FRESH, *UNTOUCHED, *LATER, *SKEPTICAL, *BLIND)
 MARKS = {**dict.fromkeys(SHOWED, "*"), **dict.fromkeys(LAST, "†")}
 FEW = ("shift", "relaxation", "return", "Laplace scale", "circle", "far shift")
 SOME = (*FEW, "scale", "diffusion", "Student shift", "modes part", "half zeros", "beta drift")

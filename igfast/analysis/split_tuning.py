@@ -2,7 +2,7 @@
 
 They were chosen on the processes of ``known_processes.py``, ``held_out_processes.py`` and
 ``unseen_processes.py`` in ``tests/analysis``; those of ``fresh_processes.py``,
-``later_processes.py`` and ``sceptical_processes.py`` showed what was wrong; those of
+``later_processes.py`` and ``skeptical_processes.py`` showed what was wrong; those of
 ``last_processes.py`` changed nothing, those of ``blind_processes.py`` showed again what was wrong
 (``docs/length.md``).
 """
@@ -99,6 +99,8 @@ TELLS_ONE_VALUE = 8
 # Half of the loss is its standard error.
 LOSS_OF_PAIRS = (1.5, 4.0)
 LOST_IN_CELLS_ERROR = 0.5
+# Share of all elements in one cell, up to which a density over decades of width counts as resolved.
+FULLEST_CELL = 1 / 128
 # Records, about, from which the loss is measured.
 RECORDS_FOR_CELLS = 64
 MOST_LOST = 0.5

@@ -17,7 +17,7 @@ from .known_processes import KNOWN
 from .last_processes import LAST
 from .later_processes import LATER
 from .processes import simulate
-from .sceptical_processes import SCEPTICAL
+from .skeptical_processes import SKEPTICAL
 from .unseen_processes import UNSEEN
 
 N = 100_000
@@ -54,10 +54,10 @@ def test_lengths_within_five_percent(name):
     assert abs(found.length[-1] - process.truth) < 0.05 * (process.truth or 0.5)
 
 
-@pytest.mark.parametrize("name", [*LATER, *LAST, *SCEPTICAL])
+@pytest.mark.parametrize("name", [*LATER, *LAST, *SKEPTICAL])
 def test_later_lengths_within_their_errors(name):
     """Of 20,000 elements: within 3 errors, and these are no more than 15 %."""
-    process = {**LATER, **LAST, **SCEPTICAL}[name]
+    process = {**LATER, **LAST, **SKEPTICAL}[name]
     found = split_length(*simulate(process, 20_000, 20))
     assert abs(found.length[-1] - process.truth) < 3 * found.standard_error[-1]
     assert found.standard_error[-1] < 0.15 * process.truth
@@ -317,7 +317,7 @@ def test_a_lattice_of_one_bin_a_value_loses_nothing_in_cells():
 
 @pytest.mark.parametrize("splits", [2, 4, 8])
 def test_the_order_of_splits_does_not_matter(splits):
-    records = simulate(SCEPTICAL["apex moves"], 2_000 * splits, 15, splits=splits)
+    records = simulate(SKEPTICAL["apex moves"], 2_000 * splits, 15, splits=splits)
     found = split_length(*records)
     order = np.random.default_rng(0).permutation(splits)
     turned = split_length(records.steps, records.counts[:, order], records.outside[:, order])

@@ -23,7 +23,7 @@ from igfast.analysis.split_remainder import measure_remainder
 
 from .known_processes import KNOWN
 from .processes import simulate
-from .sceptical_processes import SCEPTICAL
+from .skeptical_processes import SKEPTICAL
 from .unseen_processes import UNSEEN
 
 
@@ -253,7 +253,7 @@ def test_a_kink_that_moves_is_seen_beyond_the_modes():
         cells = first_cells(records.counts.sum(axis=1).max(axis=0), 100)
         return find_modes(roots(np.add.reduceat(records.counts.astype(float), cells, axis=-1))).seen
 
-    assert np.median([seen(SCEPTICAL["apex moves"], seed) for seed in range(5)]) > 0.01
+    assert np.median([seen(SKEPTICAL["apex moves"], seed) for seed in range(5)]) > 0.01
     assert np.median([seen(KNOWN["shift"], seed) for seed in range(5)]) < 0.001
 
 

@@ -132,7 +132,7 @@ def _three_speeds_below(x: Array, t: float) -> Array:
     )  # fmt: skip
 
 
-def _sceptical() -> list[Process]:
+def _skeptical() -> list[Process]:
     swap = lambda t: 0.5 - 0.3 * math.cos(2 * math.pi * t)  # noqa: E731
     shape = lambda t: 0.3 + 0.4 * math.sin(math.pi * t)  # noqa: E731
     ringing = lambda t: 0.8 * math.exp(-2 * t) * math.sin(14 * t)  # noqa: E731
@@ -221,4 +221,4 @@ def _sceptical() -> list[Process]:
     ]  # fmt: skip
 
 
-SCEPTICAL = {process.name: process for process in _sceptical()}
+SKEPTICAL = {process.name: process for process in _skeptical()}
