@@ -162,6 +162,14 @@ assert not {set(EXTRAS)!r} & set(sys.modules)
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+def test_contributing_names_every_room():
+    page = PACKAGE.parent / "CONTRIBUTING.md"
+    if not page.exists():
+        pytest.skip("installed without the repository")
+    text = page.read_text()
+    assert [room for room in ROOMS if f"`{room}`" not in text] == []
+
+
 def test_no_forbidden_room_names():
     for path, _ in modules():
         assert path.stem not in {"utils", "helpers", "common", "manager"}, path
