@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,12 @@ def optimizers(value: Any) -> tuple[Any, ...]:
     if value is None:
         return ()
     several = tuple(value) if isinstance(value, Sequence) else (value,)
-    return tuple(inner for optimizer in several for inner in _stepping(optimizer))
+    if not several:
+        raise ValueError(
+            f"optimizer={value!r} holds none; pass one, or None and call monitor.record(step)"
+        )
+    found = [inner for optimizer in several for inner in _stepping(optimizer)]
+    return tuple({id(one): one for one in found}.values())
 
 
 def _stepping(optimizer: Any) -> tuple[Any, ...]:
@@ -124,10 +129,13 @@ def check_quantities(
     """Known quantities, each once, that these tensors and optimizers can give."""
     if isinstance(value, str):
         raise TypeError(f"quantities must be a sequence of names, got {value!r}; use ({value!r},)")
-    chosen = tuple(dict.fromkeys(value))
-    for quantity in chosen:
+    if not isinstance(value, Iterable):
+        raise TypeError(f"quantities must be a sequence of names, got {value!r}")
+    given = tuple(value)
+    for quantity in given:
         if quantity not in QUANTITIES:
             raise ValueError(f"quantities must be among {', '.join(QUANTITIES)}, got {quantity!r}")
+    chosen = tuple(dict.fromkeys(given))
     if not chosen:
         raise ValueError(f"quantities needs at least one of {', '.join(QUANTITIES)}, got none")
     # of the type: a tensor with a history warns when it is asked

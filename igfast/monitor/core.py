@@ -316,9 +316,11 @@ class Monitor:
             if self._updates is not None:
                 self._updates.drop()
             return
+        try:
+            wanted = self._wanted()
+        finally:  # the step is made, whatever the schedule or a sink does
+            self._step, self._wanted_next = self._step + 1, None
         self._recorder.settle()
-        wanted, self._wanted_next = self._wanted(), None
-        self._step += 1
         if wanted:
             self._measure(self._recorder.quantities)
         elif self._updates is not None:

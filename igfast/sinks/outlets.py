@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,7 +31,7 @@ class Outlets:
     """
 
     def __init__(self, sinks: Sequence[Any]) -> None:
-        if isinstance(sinks, Sink):
+        if isinstance(sinks, Sink) or not isinstance(sinks, Iterable):
             raise TypeError(f"sinks must be a sequence of them, got {sinks!r}; pass sinks=[...]")
         self._sinks = [Guarded(sink) for sink in sinks]
         self._lock = threading.RLock()

@@ -78,6 +78,9 @@ def test_tied_arrays_in_a_mapping():
         ),
         ({"store": 5}, TypeError, "store must be a path, got 5"),
         ({"sinks": [print]}, TypeError, "a sink needs write, flush and close"),
+        ({"sinks": None}, TypeError, "sinks must be a sequence of them, got None"),
+        ({"quantities": None}, TypeError, "quantities must be a sequence of names, got None"),
+        ({"quantities": [["param"]]}, ValueError, r"second_moment, got \['param'\]"),
         ({"step": 1.5}, TypeError, "step must be an integer, got 1.5"),
     ],
 )
@@ -91,6 +94,8 @@ def test_models_and_optimizers_that_cannot_work(model, optimizer, tmp_path):
         igfast.Monitor([1, 2])
     with pytest.raises(ValueError, match="no parameters to measure"):
         igfast.Monitor(torch.nn.ReLU())
+    with pytest.raises(ValueError, match=r"optimizer=\[\] holds none; pass one, or None and call"):
+        igfast.Monitor(model, [])
     with pytest.raises(TypeError, match=r"optimizer must be a torch\.optim\.Optimizer.*got str"):
         igfast.Monitor(model, ["adam"])
     with pytest.raises(ValueError, match=r"'weight' is a meta or fake tensor.*materialize"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 
 import numpy as np
@@ -137,6 +138,34 @@ def test_a_schedule_is_asked_once_for_each_step(model, tmp_path):
         quantities=BOTH,
     )
     assert asked == [1, 2, 3, 4]
+
+
+def test_a_step_is_counted_whatever_the_schedule_or_a_sink_does(model):
+    """As where a cell is interrupted and run again."""
+
+    class Interrupted:
+        def write(self, step, record):
+            if step == 4:
+                raise KeyboardInterrupt
+
+        def flush(self): ...
+        def close(self): ...
+
+    asked, optimizer = [], sgd(model)
+
+    def every(step):
+        asked.append(step)
+        if step == 2:
+            raise LookupError("no such step")
+        return True
+
+    with igfast.Monitor(model, optimizer, every=every, sinks=[Interrupted()]) as monitor:
+        for step in range(1, 7):
+            kinds = {2: LookupError, 4: KeyboardInterrupt}
+            with pytest.raises(kinds[step]) if step in kinds else contextlib.nullcontext():
+                train(model, optimizer, 1)
+            assert monitor.step == step
+    assert asked == [1, 2, 3, 4, 5, 6]
 
 
 def test_tied_and_frozen_parameters(tmp_path):
