@@ -69,7 +69,8 @@ class Trajectory(Motion, Distributions):
         >>> igfast.Trajectory.from_histograms([0, 10], [h, h])
         Trajectory(2 records of 1 layers, steps 0 to 10)
         """
-        if isinstance(histograms, Histogram) or not isinstance(histograms, Iterable):
+        given: object = histograms
+        if isinstance(given, Histogram) or not isinstance(given, Iterable):
             raise TypeError(
                 "histograms must be a sequence of a Histogram for each step, got "
                 f"{histograms!r:.80}; put a single one into a list"
