@@ -62,8 +62,9 @@ class Replaced:
         now = named_tensors(self._model)
         gone = [name for name, tensor in self._tensors.items() if now.get(name) is not tensor]
         if gone:
+            what = "replaced" if gone[0] in now else "removed"
             return (
-                f"parameter {gone[0]!r} (of {len(gone)}) was replaced since this Monitor was made, "
+                f"parameter {gone[0]!r} (of {len(gone)}) was {what} since this Monitor was made, "
                 "which still measures the tensors that it was given; make a new Monitor after "
                 "replacing parameters"
             )

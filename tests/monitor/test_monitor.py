@@ -356,3 +356,12 @@ def test_replaced_parameters_are_warned_about():
         ):
             monitor.record(1)
         monitor.record(2)
+
+
+def test_removed_parameters_are_warned_about():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    with igfast.Monitor(model) as monitor:
+        monitor.record(0)
+        del model[1]
+        with pytest.warns(UserWarning, match=r"'1.weight' \(of 2\) was removed since"):
+            monitor.record(1)
