@@ -7,6 +7,7 @@ from .derivative import Derivative, differentiate, log_differentiate, smooth
 from .divergences import DIVERGENCES, divergence_along, stack
 from .growth import UnresolvedLength, local_exponent, local_exponents
 from .paths import ESTIMATORS, Estimator, estimate
+from .resolution import Resolution
 from .sampling import Sampling
 from .scales import LengthByScale
 from .scaling import Collapse, collapse
@@ -26,6 +27,7 @@ __all__ = [
     "LengthByScale",
     "Onset",
     "PathEstimate",
+    "Resolution",
     "Sampling",
     "Transition",
     "UnresolvedLength",

@@ -35,12 +35,21 @@ class SplitEstimate(PathEstimate):
         Angle per record in radians; NaN where single records do not resolve the motion.
     added : float
         Relative length added for arcs against chords.
+    lost_in_bins : float
+        Relative length that bins lose: it is added, and half of it is in the error.
+    hidden_in_bins : float
+        Relative length that ever narrower bins may show beyond it: it is in the error.
+    outside : float
+        Largest share of elements outside the bins in a record.
     """
 
     independent_error: Float
     noise_floor: Float
     turning: Float
     added: float
+    lost_in_bins: float
+    hidden_in_bins: float
+    outside: float
 
 
 def split(series: LayerSeries) -> SplitEstimate:
@@ -59,6 +68,9 @@ def split(series: LayerSeries) -> SplitEstimate:
         found.noise_floor,
         found.turning,
         found.added,
+        found.lost_in_cells,
+        found.hidden_in_cells,
+        found.outside,
     )
 
 
@@ -99,10 +111,12 @@ def split_estimate(series: Sequence[LayerSeries], records: int) -> SplitEstimate
     for part, one in zip(series, found, strict=True):
         here = slice(part.first + part.counted.start, part.first + part.counted.stop)
         floor[here], turning[here] = one.noise_floor[part.counted], one.turning[part.counted]
-    lengths = np.nan_to_num([one.length[-1] for one in found])
-    added = 0.0
-    if lengths.sum() > 0:
-        added = float(np.average([one.added for one in found], weights=lengths))
+    shares = np.zeros(3)
+    moved = [one for one in found if one.length[-1] > 0]
+    if moved:
+        each = [(one.added, one.lost_in_bins, one.hidden_in_bins) for one in moved]
+        shares = np.average(each, axis=0, weights=[one.length[-1] for one in moved])
+    added, lost, hidden = shares.tolist()
     return SplitEstimate(
         whole.velocity_squared,
         whole.velocity_squared_error,
@@ -112,6 +126,9 @@ def split_estimate(series: Sequence[LayerSeries], records: int) -> SplitEstimate
         floor,
         turning,
         added,
+        lost,
+        hidden,
+        max((one.outside for one in found), default=0.0),
     )
 
 

@@ -71,6 +71,8 @@ class SplitLength:
         Modes of the path above noise.
     lost_in_cells : float
         Relative length that cells lose: it is added, and half of it is in the error.
+    hidden_in_cells : float
+        Relative length that ever narrower cells may show beyond it: it is in the error.
     outside : float
         Largest share of elements outside the bins in a record.
     """
@@ -88,6 +90,7 @@ class SplitLength:
     unresolved: float
     rank: int
     lost_in_cells: float
+    hidden_in_cells: float
     outside: float
 
 
@@ -166,7 +169,7 @@ def _measured(
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)
     path = np.concatenate([[0.0], np.cumsum(np.maximum(chords, 0.0))])
-    lost = lost_in_cells(merged, seen.apart, modes, seen.weights)
+    lost, beyond = lost_in_cells(merged, seen.apart, modes, seen.weights)
     blind = _together(  # modes that noise shows, but too little of to be followed, may be missing
         modes.seen,
         tuning.TANGENT_ERROR * followed.straightened,
@@ -193,7 +196,7 @@ def _measured(
     grown = np.maximum.accumulate(np.maximum(lengths.mean(axis=0)[ends], 0.0))
     mean = lengths[:, ends].mean(axis=0)
     statistical = variance_of_lengths(lengths[:, ends], pairs[..., ends])
-    share = _together(blind, *_later_errors(known, modes, remainder, corner))
+    share = _together(blind, beyond, *_later_errors(known, modes, remainder, corner))
     scaled = remainder.variance.times(tuning.REMAINDER_ERROR)
     statistical += scaled.times(mean)
     error = np.hypot(statistical.error, share * mean)
@@ -214,6 +217,7 @@ def _measured(
         float(still[-1]),
         modes.rank,
         lost,
+        beyond,
         outside,
     )
 
@@ -282,6 +286,7 @@ def _unmeasured(squared: tuple[Float, Float, Float], total: Float, outside: floa
         0.0,
         float("nan"),
         0,
+        float("nan"),
         float("nan"),
         outside,
     )

@@ -85,7 +85,7 @@ def corners(
     bend, uneven = _bend(chords, before, after)
     if straight:
         bend, uneven = np.full_like(bend, np.nan), np.full_like(uneven, tuning.END_ERROR)
-    within = np.minimum(chords * np.nan_to_num(bend), tuning.MOST_WITHIN)
+    within = np.clip(chords * np.nan_to_num(bend), 0.0, tuning.MOST_WITHIN)
     uneven = np.maximum(uneven, (within / tuning.MOST_WITHIN) ** tuning.SURE_OF_BENDS)
     least, half = (np.maximum(h, _SMALL_ANGLE) for h in (circle, np.maximum(within / 2, circle)))
     gain = half / np.sin(half)
@@ -184,13 +184,16 @@ def _reversals(
     for at, (smooth, sudden) in within.items():
         alone = within.keys().isdisjoint(at + apart for apart in (-3, -2, 2, 3))
         share, error = tuning.SUDDEN if alone else tuning.SUDDEN_OF_MANY
-        fall = _fall(speeds, at, alone)
-        share *= float(np.clip(1 - fall / tuning.FALL_OF_SUDDEN, 0.0, 1.0))
+        fall, at_least = _fall(speeds, at, alone)
+        most, share = (
+            share * float(np.clip(1 - down / tuning.FALL_OF_SUDDEN, 0.0, 1.0))
+            for down in (at_least, fall)
+        )
         around = slice(max(at - 1, 0), at + 2)
         hidden = smooth + share * sudden
         believed = min((1 + fall) / tuning.FEWEST_BEYOND, 1.0)
         added[around] += believed * hidden / positive[around].sum()
-        doubt += (1 - believed) * hidden
+        doubt += (1 - believed) * hidden + (most - share) * sudden / 2
         doubt += error * sudden * float(np.clip(1 - fall / tuning.FALL_OF_SMOOTH, 0.0, 1.0))
         doubt += tuning.CHORD_ERROR * smooth
     return added, doubt
@@ -223,22 +226,26 @@ def _hidden(start: float, stop: float, around: float, chord: float) -> tuple[flo
     return smooth, max(around - max(chord, 0.0) - smooth, 0.0)
 
 
-def _fall(speeds: Float, at: int, alone: bool) -> float:
+def _fall(speeds: Float, at: int, alone: bool) -> tuple[float, float]:
     """How much faster it is two intervals from ``at`` than in the next ones, relatively.
 
-    Less what it goes on rising to the third, if no other reversal is near: so speed changes along
-    the path, without a turn. −1 where it rests there, so that all is in two jumps.
+    And the same less what it goes on rising to the third, if no other reversal is near: so speed
+    changes along the path, without a turn. It is less where that is little; where it is much, the
+    fall may be one that is seen from further off. −1 where it rests there, so that all is in two
+    jumps.
     """
     near, outer, far = (
         [float(speeds[i]) for i in (at - apart, at + apart) if 0 <= i < len(speeds)]
         for apart in (1, 2, 3)
     )
     if not outer:
-        return 0.0
+        return 0.0, 0.0
     fall = float(np.mean(outer) / np.mean(near) - 1)
-    if alone and far and fall > 0 and np.mean(outer) > 0:
-        fall = max(fall - max(float(np.mean(far) / np.mean(outer) - 1), 0.0), 0.0)
-    return fall
+    if not (alone and far and fall > 0 and np.mean(outer) > 0):
+        return fall, fall
+    goes_on = max(float(np.mean(far) / np.mean(outer) - 1), 0.0)
+    least = max(fall - goes_on, 0.0)
+    return (least if goes_on < tuning.FALL_OF_SUDDEN else fall), least
 
 
 def _angles(chords: Float, turned: Float, single: Bool) -> tuple[Float, Float]:

@@ -17,6 +17,8 @@ Bool = NDArray[np.bool_]
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
+_TINY = 1e-300
+
 
 @dataclass(frozen=True)
 class Followed:
@@ -38,8 +40,8 @@ class Followed:
     straightened: float
 
 
-def lost_in_cells(merged: Float, apart: Bool, modes: Modes, weights: Float) -> float:
-    """Share of the length that cells of this width lose.
+def lost_in_cells(merged: Float, apart: Bool, modes: Modes, weights: Float) -> tuple[float, float]:
+    """Share of the length that cells of this width lose, and how much more they may lose.
 
     What is lost goes as the square of the width where the density is smooth, as less than the width
     itself at an edge or in a tail that is one cell. How much of it is of either kind shows from
@@ -47,33 +49,43 @@ def lost_in_cells(merged: Float, apart: Bool, modes: Modes, weights: Float) -> f
     1911). Few records are enough for it, and the longer steps between them have less noise. A sharp
     edge is lost or not as it lies in a pair or between two, so both ways to pair are averaged.
     Cells that are ``apart`` are no density cut into cells: nothing is lost between them.
+
+    Where pairs lose as much as fours, beyond noise, as of magnitudes over decades, each halving of
+    the cells may show as much again, until no cell holds many of the elements.
     """
     merged = merged[chosen_records(weights, tuning.RECORDS_FOR_CELLS)]
-    here = _length(roots(merged), modes)
+    here = _lengths(roots(merged), modes)
     ways = np.array([[here, *_coarser(merged, apart, modes, offset)] for offset in (0, 1)])
-    lengths = ways.mean(axis=0)
-    pairs, fours = lengths[0] - lengths[1], lengths[1] - lengths[2]
-    if not (pairs > 0 and lengths[0] > 0):
-        return 0.0
+    pairs, fours = -np.diff(ways.mean(axis=0), axis=0)  # of each split
+    mean, next_mean = float(pairs.mean()), float(fours.mean())
+    length = float(here.mean())
+    if not (mean > 0 and length > 0):
+        return 0.0, 0.0
     sharp, smooth = tuning.LOSS_OF_PAIRS
-    edges = float(np.clip((smooth * pairs - fours) / (smooth - sharp), 0.0, pairs))
-    lost = edges / (sharp - 1) + (pairs - edges) / (smooth - 1)
-    return float(min(lost / lengths[0], tuning.MOST_LOST))
+    edges = float(np.clip((smooth * mean - next_mean) / (smooth - sharp), 0.0, mean))
+    lost = edges / (sharp - 1) + (mean - edges) / (smooth - 1)
+    slow = sharp * pairs - fours
+    noise = max(float(slow.std(ddof=1)) / np.sqrt(slow.size), _TINY)
+    believed = float(np.clip(slow.mean() / noise - 2, 0.0, 1.0))
+    again = believed * float(np.clip(slow.mean() / (sharp - 1), 0.0, mean))
+    shares = merged.sum(axis=1) / merged.sum(axis=(1, 2))[:, None]
+    halvings = np.log2(max(shares.max() / tuning.FULLEST_CELL, 1.0))
+    return min(lost / length, tuning.MOST_LOST), min(again * halvings / length, tuning.MOST_LOST)
 
 
-def _coarser(merged: Float, apart: Bool, modes: Modes, offset: int) -> list[float]:
-    """Lengths in pairs of cells, and in pairs of pairs."""
-    lengths: list[float] = []
+def _coarser(merged: Float, apart: Bool, modes: Modes, offset: int) -> list[Float]:
+    """Lengths of splits in pairs of cells, and in pairs of pairs."""
+    lengths: list[Float] = []
     for _ in range(2):
         starts = pairs_of_cells(apart, offset)
         modes = join_modes(modes, roots(merged), starts)[0]
         merged, apart = np.add.reduceat(merged, starts, axis=-1), apart[starts]
-        lengths.append(_length(roots(merged), modes))
+        lengths.append(_lengths(roots(merged), modes))
     return lengths
 
 
-def _length(curve: Roots, modes: Modes) -> float:
-    return float(follow(curve, modes).increments.mean(axis=0).sum())
+def _lengths(curve: Roots, modes: Modes) -> Float:
+    return follow(curve, modes).increments.sum(axis=1)
 
 
 def follow(curve: Roots, modes: Modes) -> Followed:

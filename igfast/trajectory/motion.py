@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import analysis
 from ..analysis import Estimator, PathEstimate
 from ..analysis.paths import SplitEstimate, noise_floor, split_estimate
+from ..analysis.resolution import Resolution, judge_resolution
 from ..analysis.sampling import Sampling, judge_sampling
 from ..analysis.scales import LengthByScale, length_by_scale
 from ..groups import MODEL
@@ -95,8 +96,6 @@ class Motion(Recorded):
         >>> run = igfast.Trajectory.from_histograms(range(0, 40, 10), records)
         >>> run.velocity("w").round(2)  # a tenth of the deviation in ten steps
         array([0.01, 0.01, 0.01])
-        >>> bool((run.velocity("w", "hellinger") > run.velocity("w")).all())  # noise included
-        True
         """
         squared, spread = self.velocity_squared(layer, estimator, quantity, error=True)
         value = np.sqrt(np.maximum(squared, 0.0))
@@ -187,6 +186,20 @@ class Motion(Recorded):
         """
         second, fourth = (self._estimate(layer, quantity, "split", every) for every in (2, 4))
         return judge_sampling(self._split(layer, quantity), second, fourth)
+
+    def resolution(self, layer: str, quantity: str = "param") -> Resolution:
+        """Whether the bins of a layer are narrow enough for its length.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> x = np.random.default_rng(0).normal(size=10_000)
+        >>> grid = igfast.Grid.dyadic(256, exponent=-4)
+        >>> records = [igfast.histogram({"w": x + t / 10}, grid=grid, splits=8) for t in range(21)]
+        >>> igfast.Trajectory.from_histograms(range(21), records).resolution("w").coarse
+        False
+        """
+        return judge_resolution(self._split(layer, quantity))
 
     def thinned_length(
         self,

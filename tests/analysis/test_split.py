@@ -11,6 +11,7 @@ from scipy import stats
 import igfast
 from igfast.analysis.split import split_length, split_velocity_squared
 
+from .blind_processes import BLIND
 from .fresh_processes import FRESH, UNTOUCHED
 from .held_out_processes import HELD_OUT
 from .known_processes import KNOWN
@@ -294,6 +295,22 @@ def test_what_cells_lose_is_in_the_error():
     assert abs(found.length[-1] - 1) < 2 * found.standard_error[-1]
 
 
+@pytest.mark.parametrize(("bins", "off"), [(64, -0.165), (256, -0.065)])
+def test_what_no_cells_show_may_be_as_much_again(bins, off):
+    """Magnitudes over decades: each halving of the bins shows as much of L as the last one."""
+    process = BLIND["magnitudes spread"]
+    found = split_length(*simulate(process, N, 30, bins=bins))
+    assert found.length[-1] / process.truth - 1 == pytest.approx(off, abs=0.02)
+    assert found.hidden_in_cells > found.lost_in_cells > 0.02
+    error = found.standard_error[-1] / process.truth
+    assert 0.04 < error < 0.11  # 0.013 and 0.026 without
+
+
+@pytest.mark.parametrize("name", ["shift", "uniform spreads", "relaxation"])
+def test_cells_that_resolve_hide_nothing(name):
+    assert split_length(*simulate(KNOWN[name], N, 30)).hidden_in_cells == 0
+
+
 def test_values_apart_lose_nothing_in_cells():
     """Sixteen values, fifteen empty bins between them: no density that bins cut."""
     process = LATER["levels"]
@@ -340,6 +357,18 @@ def test_a_saw_is_within_its_error():
     process = UNTOUCHED["saw, kinks anywhere"]
     found = split_length(*simulate(process, N, 10))
     assert 0.8 < found.length[-1] / process.truth < 0.95
+    assert abs(found.length[-1] - process.truth) < 2 * found.standard_error[-1]
+
+
+@pytest.mark.parametrize(
+    ("process", "intervals", "off"),
+    [(LAST["fast, slow and back"], 10, 0.008), (BLIND["triangular schedule"], 30, -0.075)],
+    ids=lambda given: getattr(given, "name", None),
+)
+def test_a_slow_part_and_a_turn_are_told_or_in_doubt(process, intervals, off):
+    """Chords fall toward a reversal: it may be smooth, or sudden in a part that is slow."""
+    found = split_length(*simulate(process, N, intervals))
+    assert found.length[-1] / process.truth - 1 == pytest.approx(off, abs=0.01)
     assert abs(found.length[-1] - process.truth) < 2 * found.standard_error[-1]
 
 

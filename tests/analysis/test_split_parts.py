@@ -113,6 +113,15 @@ def test_uneven_records_are_no_reversals(at):
     assert found.doubtful < 1e-3
 
 
+def test_a_step_back_that_noise_makes_has_no_bend():
+    """Between chords whose sum is below none the bend is without bounds: no number overflows."""
+    chords = np.array([0.1, 0.02, -0.05, 0.02, 0.1, 0.1])
+    turned, single = np.full(5, 0.01), np.ones(6, dtype=bool)
+    found = corners(np.arange(7.0), chords, turned, np.ones(4), single, np.ones((7, 8, 4)))
+    assert np.isfinite(found.gain).all()
+    assert 0 <= found.doubtful < 1
+
+
 @pytest.mark.parametrize("first", [0.0, 0.005, 0.03])
 def test_a_start_from_rest_is_no_reversal(first):
     """A slow first interval, then one speed: that it went there and back is in the error only."""
