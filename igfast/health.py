@@ -15,8 +15,8 @@ exploding  the root mean square of parameters or gradients exceeds a multiple of
            value is the ratio to that beginning
 ========== ====================================================================================
 
-Parameters that are frozen on purpose are neither zero nor unchanging; where they are trained later,
-records are counted from there.
+Layers that are frozen on purpose are neither zero, nor are their gradients and updates, nor
+unchanging; where they are trained later, records are counted from there.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ KINDS = ("nan", "inf", "zero", "unchanging", "exploding")
 PREFIX = "health/"
 TOTAL = PREFIX + "flags"  # number of flags that hold, for a logger's charts
 _ORDER = ("nan", "inf", "unchanging", "zero", "exploding")  # as compiled code numbers them
-_STILL = (2, 3)  # of them, what parameters may be while they are frozen
+_STILL = (2, 3)  # of them, what layers may be while they are frozen
 _FIELDS = ("count", "nan", "inf", "zeros", "min", "max", "sum", "sum_squares")
 
 
@@ -180,8 +180,8 @@ class Examiner:
     def __init__(self, rule: Rule, frozen: Collection[str] = ()) -> None:
         self._rule, self._frozen = rule, frozenset(frozen)
         self._past: dict[str, _Past] = {}
-        self._records = 0  # of parameters
-        self._thawed: dict[str, int] = {}  # layers, and how many of these they were frozen for
+        self._records = 0
+        self._thawed: dict[str, int] = {}  # layers, and after how many records they were thawed
 
     def examine(
         self,
@@ -205,6 +205,7 @@ class Examiner:
         if frozen is not None and frozen != self._frozen:
             self._thawed |= dict.fromkeys(self._frozen.difference(frozen), self._records)
             self._frozen = frozenset(frozen)
+        self._records += 1
         raised: list[Flag] = []
         cleared: list[Flag] = []
         for quantity, one in counted.items():
@@ -212,10 +213,8 @@ class Examiner:
             if past is None:
                 past = self._past[quantity] = _Past(self._begin(quantity, one.names))
             found = one.examined_by(past.state)
-            if quantity == "param":
-                self._records += 1
-                if found is not None and (self._frozen or self._thawed):
-                    found = self._of_trained(found, one.names)
+            if found is not None and (self._frozen or self._thawed):
+                found = self._of_trained(found, one.names)
             if found is None and not past.held:
                 continue
             names = one.names
@@ -236,7 +235,7 @@ class Examiner:
     def _of_trained(
         self, found: list[tuple[int, int, float]], names: Sequence[str]
     ) -> list[tuple[int, int, float]]:
-        """What holds, without what parameters are while they are frozen."""
+        """What holds, without what layers are while they are frozen."""
         kept = []
         for kind, row, value in found:
             if kind in _STILL:

@@ -118,6 +118,28 @@ def test_layers_that_are_frozen_and_thawed_while_training_goes_on():
     assert sink.records[11].scalars["health/unchanging/param/first.weight"] == 3.0
 
 
+def test_gradients_and_updates_of_frozen_layers_may_be_zero():
+    """As where an optimizer has all parameters, and zeroes their gradients."""
+    torch.manual_seed(0)
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    quantities = ("param", "grad", "update")
+    with igfast.Monitor(
+        model, optimizer, every=1, quantities=quantities, health=Rule(patience=3)
+    ) as monitor:
+        train(model, optimizer, 1)
+        model.first.requires_grad_(False)
+        for parameter in model.first.parameters():
+            parameter.grad.zero_()
+        for _ in range(5):
+            model(torch.randn(8, 12)).square().mean().backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=False)
+        assert monitor.last["grad"].numel.tolist() == [192, 16, 48, 3]
+        assert int(monitor.last["update"].numel[0]) == 192
+        assert monitor.health == ()
+
+
 def test_a_flag_ends_where_its_layer_is_frozen():
     examiner, ones = Examiner(Rule(patience=2)), igfast.moments({"w": np.ones(3), "b": np.zeros(2)})
     found = [
