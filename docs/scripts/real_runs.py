@@ -26,7 +26,7 @@ from igfast import Trajectory
 from igfast.harness.settings import Settings
 from igfast.harness.training import record_schedule
 from igfast.report import style
-from igfast.report.style import three_digits
+from igfast.report.text import three_digits
 
 mpl.use("svg")
 from matplotlib.lines import Line2D

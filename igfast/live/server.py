@@ -1,7 +1,7 @@
 """``igfast report --live``: the report of a run that is being trained, on localhost.
 
 A thread renders the report whenever records have arrived; the page asks twice a second whether
-there is a newer one and takes over its content, without losing its place.
+there is a newer one and takes over its content, without losing its place or what was unfolded.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ KINDS = {".html": "text/html", ".csv": "text/csv", ".json": "application/json"}
 REFRESH = """<script>
 (function () {
   let version = %(version)d;
+  function folds(page) {  // and a name of each: its section, and its place there
+    return [...page.querySelectorAll("section")].flatMap((section) =>
+      [...section.querySelectorAll("details")].map((fold, place) => [fold, section.id + place]));
+  }
   async function look() {
     try {
       const status = await (await fetch("/status", {cache: "no-store"})).json();
@@ -41,6 +45,8 @@ REFRESH = """<script>
         const page = await (await fetch("/", {cache: "no-store"})).text();
         const next = new DOMParser().parseFromString(page, "text/html");
         const place = window.scrollY;
+        const open = new Set(folds(document).filter(([fold]) => fold.open).map(([, name]) => name));
+        for (const [fold, name] of folds(next)) fold.open = open.has(name);
         document.title = next.title;
         document.querySelector("main").replaceWith(next.querySelector("main"));
         window.scrollTo(0, place);
@@ -56,7 +62,8 @@ REFRESH = """<script>
 })();
 </script>
 <p id="igfast-live" role="status" style="position:fixed;right:1em;bottom:0.5em;margin:0;\
-padding:0.2em 0.6em;background:#fffd;border:1px solid #ccc;font:12px sans-serif">%(text)s</p>
+padding:0.2em 0.6em;background:var(--panel,#fff);color:var(--ink,#222);\
+border:1px solid var(--rule,#ccc);font:12px sans-serif">%(text)s</p>
 """
 EMPTY = (
     "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>igfast</title></head>"

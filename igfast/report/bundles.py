@@ -9,12 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from igfast.report.counted import Float
+from igfast.report.style import lone
 
 WIDTH = 0.8  # points
 
 
 def lines(panel: Axes, curves: Sequence[tuple[Float, Float]], colors: Sequence[str]) -> None:
-    """Draw curves, (x, y) each, thin and solid; the axes reach as far as all of them."""
+    """Draw curves, (x, y) each, thin and solid; the axes reach as far as all of them.
+
+    A curve of one point is a dot.
+    """
+    dots = [(curve, color) for curve, color in zip(curves, colors, strict=True) if lone(curve[1])]
+    if dots:
+        ends(panel, [curve for curve, _ in dots], [color for _, color in dots])
     paths = [np.column_stack(curve) for curve in curves]
     panel.add_collection(LineCollection(paths, colors=list(colors), linewidths=WIDTH))
     panel.autoscale_view()

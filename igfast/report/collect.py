@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from igfast.analysis.sampling import FEWEST
 from igfast.printing import Tell, silent
 from igfast.report.counted import Densities, Float, Int, Layer, counted, spread
 from igfast.report.scrutiny import Growth, Scrutiny, growth_of, scrutinize
@@ -174,7 +175,7 @@ def collect(run: Trajectory | RunCurves, tell: Tell = silent) -> RunCurves:
     motions = [moved(run, quantity, tell) for quantity in quantities]
     scalars = logged(run)
     main = motions[0]
-    if len(main.steps) > 1:
+    if scrutinized(main):
         main = replace(main, scrutiny=scrutinize(run, main.quantity, scrutinized(main), tell))
     tell("looking for transitions")
     growth = growth_of(run, main.quantity, main.estimator, main.steps, scalars)
@@ -232,7 +233,7 @@ def scrutinized(motion: MotionCurves) -> list[Layer]:
 
     Each costs about ten times its length.
     """
-    if motion.estimator != "split":
+    if motion.estimator != "split" or len(motion.steps) < FEWEST:
         return []
     layers = motion.group(True) or motion.layers
     large = [x for x in layers if x.numel >= LEAST_SAMPLED and motion.resolved(x)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,9 @@ from igfast.report.comparison import COLUMNS, Comparison, write_comparison_csv
 from igfast.report.document import data_links, document
 from igfast.report.render import figure_block
 from igfast.report.scrutiny import Growth
-from igfast.report.style import compact_step, three_digits
-from igfast.report.tables import change, length_text, number, table
+from igfast.report.style import compact_step
+from igfast.report.tables import config_value, legend, name_cell, table
+from igfast.report.text import change, count, length_text, markup, number, scalar_text, three_digits
 
 
 def write_comparison(found: Comparison, path: str | Path) -> Path:
@@ -59,7 +58,7 @@ def write_comparison(found: Comparison, path: str | Path) -> Path:
 
 def sentence(found: Comparison) -> str:
     """What is compared, and where the lengths differ most."""
-    said = f"Runs {', '.join(found.names)}: {len(found.layers)} layers."
+    said = f"Runs {', '.join(found.names)}: {count(len(found.layers), 'layer')}."
     ratios = []
     for layer in overlay.shown_layers(found):
         known = [
@@ -115,26 +114,27 @@ HEADER = (
 
 
 def _runs(found: Comparison) -> str:
-    header = [("", ""), *((name, "") for name in found.names)]
+    header = [("setting", ""), *((name, "") for name in found.names)]
     records = [
         f"{len(motion.steps):,} to step {compact_step(motion.steps[-1])}"
         for motion in found.motions
     ]
     body = [["records", *records]]
-    body += [[escape(name), *map(_value, values)] for name, values in found.differing]
+    body += [[markup(name), *map(config_value, values)] for name, values in found.differing]
     for name, best in (("test_loss", np.nanmin), ("test_accuracy", np.nanmax)):
         if any(name in one for one in found.scalars):
             values = [_best(one.get(name), best) for one in found.scalars]
             body.append([f"best {name.replace('_', ' ')}", *values])
-    return "<p>Settings that are the same in all runs are left out.</p>" + table(header, body)
+    return "<p>Settings that are the same in all runs are left out.</p>" + table(
+        header, body, "words"
+    )
 
 
 def _lengths(found: Comparison) -> str:
     body = []
     before = ""
     for layer, *cells in rows(found):
-        name = "" if layer == before else f"<code>{escape(layer)}</code>"
-        body.append([name, *map(escape, cells)])
+        body.append([name_cell(layer, seen=layer != before), *map(markup, cells)])
         before = layer
     drawn = figure_block(
         "lengths",
@@ -142,7 +142,7 @@ def _lengths(found: Comparison) -> str:
         "<b>L</b> of each run, bands ± 2 standard errors.",
         f"Information length of {len(found.names)} runs over steps, logarithmic axes",
     )
-    return table(HEADER, body) + drawn
+    return table(HEADER, body) + legend(HEADER) + drawn
 
 
 def _velocities(found: Comparison) -> str:
@@ -190,13 +190,9 @@ def _data(file: Path) -> str:
 def _best(curve: Any, choose: Any) -> str:
     if curve is None or not np.isfinite(curve[1]).any():
         return "–"
-    return three_digits(float(choose(curve[1])))
+    return scalar_text(float(choose(curve[1])))
 
 
 def _transitions(growth: Growth, layer: str) -> str:
     """Time and interval of each."""
     return ", ".join(str(growth.when(one)) for one in growth.transitions.get(layer, ())) or "–"
-
-
-def _value(value: Any) -> str:
-    return escape(value if isinstance(value, str) else json.dumps(value, default=str))

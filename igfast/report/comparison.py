@@ -18,6 +18,7 @@ from igfast.printing import Tell, silent
 from igfast.report.collect import MotionCurves, logged, moved
 from igfast.report.counted import Float, Int
 from igfast.report.scrutiny import Growth, growth_of
+from igfast.report.text import flat
 
 if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
@@ -218,7 +219,7 @@ def _column(motion: MotionCurves, layer: str) -> int:
 
 def _differing(runs: Sequence[Trajectory]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
     given = [(run.config.get("settings"), run.config) for run in runs]
-    settings = [found if isinstance(found, dict) else whole for found, whole in given]
+    settings = [dict(flat(found if isinstance(found, dict) else whole)) for found, whole in given]
     names = dict.fromkeys(name for one in settings for name in one)
     rows = [(name, tuple(one.get(name) for one in settings)) for name in names]
     return tuple(row for row in rows if any(value != row[1][0] for value in row[1]))

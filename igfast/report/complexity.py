@@ -55,6 +55,8 @@ def entropy_complexity(
     for panel in (entropy_panel, complexity_panel, plane):
         style.dress(panel)
         panel.margins(y=0.08)
+        style.value_ticks(panel.yaxis, 7)
+    style.value_ticks(plane.xaxis, 4)
     if few:
         handles = [
             Line2D([], [], color=colors[i], linestyle=style.DASHES[i]) for i in range(len(layers))

@@ -71,7 +71,7 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
         ),
         ("length_published", "1", "published estimate; depends on sampling"),
         ("great_circle", "1", "Fisher-Rao distance between these two, noise subtracted"),
-        ("sampling", "", "resolved or coarse, see scales.csv; empty where not looked at"),
+        ("sampling", "", "resolved or coarse, see scales.csv; empty where not known"),
         ("grid", "", "grid of entropy and complexity"),
         ("grid_changes", "optimizer steps", "records at which the automatic grid had changed"),
     ],
@@ -243,7 +243,7 @@ def _layers(motion: MotionCurves) -> Iterator[tuple[Any, ...]]:
 def _sampling(motion: MotionCurves, column: int) -> str:
     if column not in motion.scrutiny:
         return ""
-    return "coarse" if motion.scrutiny[column].sampling.coarse else "resolved"
+    return motion.scrutiny[column].judgement
 
 
 def _scales(motion: MotionCurves) -> Iterator[tuple[Any, ...]]:

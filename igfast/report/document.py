@@ -5,16 +5,17 @@ from __future__ import annotations
 import datetime
 import platform
 from collections.abc import Sequence
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from urllib.parse import quote
 
 import matplotlib
 import numpy as np
 
 from igfast.config import __version__
 from igfast.report.render import color_variables
+from igfast.report.text import markup
 
 Section = tuple[str, str, str]
 """Key, title (text) and body (HTML)."""
@@ -26,17 +27,17 @@ def document(
     """HTML of a page; all but the bodies is text, and sections with an empty body are left out."""
     found = [section for section in sections if section[2]]
     return Template(_resource("page.html")).substitute(
-        version=escape(__version__),
-        title=escape(title),
-        source=escape(f"{source} · {datetime.date.today():%Y-%m-%d}"),
+        version=markup(__version__),
+        title=markup(title),
+        source=markup(f"{source} · {datetime.date.today():%Y-%m-%d}"),
         style=Template(_resource("page.css")).substitute(
             light=color_variables(dark=False), dark=color_variables(dark=True)
         ),
-        summary="\n".join(f'<p class="lead">{escape(sentence)}</p>' for sentence in summary),
-        notes="\n".join(f'<p class="note">{escape(note)}</p>' for note in notes),
-        navigation="\n".join(f'<a href="#{key}">{escape(name)}</a>' for key, name, _ in found),
+        summary="\n".join(f'<p class="lead">{markup(sentence)}</p>' for sentence in summary),
+        notes="\n".join(f'<p class="note">{markup(note)}</p>' for note in notes),
+        navigation="\n".join(f'<a href="#{key}">{markup(name)}</a>' for key, name, _ in found),
         sections="\n".join(
-            f'<section id="{key}"><h2>{escape(name)}</h2>\n{body}\n</section>'
+            f'<section id="{key}"><h2>{markup(name)}</h2>\n{body}\n</section>'
             for key, name, body in found
         ),
     )
@@ -45,14 +46,14 @@ def document(
 def data_links(what: str, data: Sequence[Path]) -> str:
     """Where the numbers are, relative to the page, and what wrote them."""
     links = ", ".join(
-        f'<a href="{escape(f"{path.parent.name}/{path.name}")}">{escape(path.name)}</a>'
+        f'<a href="{quote(f"{path.parent.name}/{path.name}")}">{markup(path.name)}</a>'
         for path in data
     )
     versions = (
         f"Report by igfast {__version__}, NumPy {np.__version__}, matplotlib "
         f"{matplotlib.__version__}, Python {platform.python_version()}."
     )
-    return f'<p>{escape(what)}: {links}.</p>\n<p class="quiet">{escape(versions)}</p>'
+    return f'<p>{markup(what)}: {links}.</p>\n<p class="quiet">{markup(versions)}</p>'
 
 
 def _resource(name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from igfast.groups import MODEL
 from igfast.report.collect import MotionCurves, RunCurves
 from igfast.report.counted import Float, Int, Layer
-from igfast.report.tables import length_text
+from igfast.report.text import count, length_text, scalar_text, three_digits
 
 WORDS = {
     "nan": "NaN",
@@ -51,13 +51,13 @@ def notes(curves: RunCurves) -> list[str]:
     lost = [layer for layer in motion.layers if motion.nan[-1, layer.column]]
     if lost:
         found.append(
-            f"{_count(len(lost), 'layer')} ended with NaN among the elements: {_names(lost)}."
+            f"{count(len(lost), 'layer')} ended with NaN among the elements: {named(lost)}."
         )
     found += _flagged(curves)
     coarse = [x for x in motion.layers if _coarse(motion, x)]
     if coarse:
         found.append(
-            f"Sampling is coarse for {_names(coarse)}: fewer records give another length, so these "
+            f"Sampling is coarse for {named(coarse)}: fewer records give another length, so these "
             "cut corners of the path, and L is a lower bound. Record more often."
         )
     outside = [
@@ -66,7 +66,7 @@ def notes(curves: RunCurves) -> list[str]:
     if outside:
         found.append(
             "More than 5 % of the elements lay outside the grid at some record in "
-            f"{_names(outside)}."
+            f"{named(outside)}."
         )
     return found
 
@@ -80,14 +80,12 @@ def _flagged(curves: RunCurves) -> list[str]:
     said = []
     for kind, (first, layers) in kinds.items():
         names = f": {_join(list(layers))}" if len(layers) <= FEW else ""
-        said.append(
-            f"{WORDS[kind]} from step {first:,} on in {_count(len(layers), 'layer')}{names}"
-        )
+        said.append(f"{WORDS[kind]} from step {first:,} on in {count(len(layers), 'layer')}{names}")
     return [f"Flagged while training went on: {'; '.join(said)}."] if said else []
 
 
 def _coarse(motion: MotionCurves, layer: Layer) -> bool:
-    return layer.column in motion.scrutiny and motion.scrutiny[layer.column].sampling.coarse
+    return layer.column in motion.scrutiny and motion.scrutiny[layer.column].judgement == "coarse"
 
 
 def half_way(steps: Int, length: Float) -> int | None:
@@ -100,12 +98,12 @@ def half_way(steps: Int, length: Float) -> int | None:
 
 def _training(curves: RunCurves) -> str:
     settings, steps = _part(curves, "settings"), curves.main.steps
-    records = _count(len(steps), "record")
+    records = count(len(steps), "record")
     span = f"at step {steps[0]:,}"
     if len(steps) > 1:
         span = f"from step {steps[0]:,} to step {steps[-1]:,}"
     if not settings:
-        return f"{records} {span}, {_count(len(curves.main.layers), 'layer')}."
+        return f"{records} {span}, {count(len(curves.main.layers), 'layer')}."
     widths, rate = settings.get("widths"), settings.get("learning_rate")
     parameters = _part(curves, "model").get("parameters")
     details = [
@@ -127,18 +125,21 @@ def _lengths(motion: MotionCurves) -> list[str]:
     layers = motion.group(True) or motion.layers
     if len(motion.steps) < 2 or not layers:
         return []
-    what = "Its weight matrices" if motion.group(True) else "Its layers"
+    one = len(layers) == 1
+    what = "Its layer" if one else "Its layers"
+    if motion.group(True):
+        what = "Its weight matrix" if one else "Its weight matrices"
     if motion.quantity != "param":
         what = f"The distributions of its “{motion.quantity}”"
     kind = "" if motion.estimator == "split" else " (published estimate)"
     unclear = [layer for layer in layers if not motion.resolved(layer)]
     if len(layers) <= FEW:
         known_to = [layer for layer in layers if layer not in unclear or motion.limit(layer) > 0]
-        named = [f"{_length(motion, layer)} ({layer.name})" for layer in known_to]
-        sentence = f"{what} moved an information length L{kind} of {_join(named)}." if named else ""
+        each = [f"{_length(motion, layer)} ({layer.name})" for layer in known_to]
+        sentence = f"{what} moved an information length L{kind} of {_join(each)}." if each else ""
         dashes = [layer for layer in layers if layer not in known_to]
         if dashes:
-            sentence = f"{sentence} L is not resolved for {_names(dashes)}.".strip()
+            sentence = f"{sentence} L is not resolved for {named(dashes)}.".strip()
     elif all(motion.final.record[layer.column] == 0 for layer in layers):
         return [f"L of {what[0].lower()}{what[1:]}, {len(layers)} in all, is undefined."]
     elif len(unclear) == len(layers):
@@ -150,22 +151,24 @@ def _lengths(motion: MotionCurves) -> list[str]:
             if layer not in unclear
         )
         (_, _, least), (_, _, most) = known[0], known[-1]
+        median = float(np.median([length for length, _, _ in known]))
         sentence = (
             f"{what}, {len(layers)} in all, moved information lengths L{kind} from "
             f"{_length(motion, least)} ({least.name}) to {_length(motion, most)} ({most.name}), "
-            f"with a median of {np.median([length for length, _, _ in known]):.3g}."
+            f"with a median of {three_digits(median)}."
         )
         if unclear:
             sentence += f" {len(unclear)} of them did not move by more than two standard errors."
     clear = [layer for layer in layers if layer not in unclear]
     halves = [half_way(motion.steps, motion.length[:, layer.column]) for layer in clear]
     reached = sorted(step for step in halves if step is not None)
-    if not reached:
+    if not reached or len(motion.steps) < 3:
         return [sentence]
     when = f"step {reached[0]:,}"
     if reached[-1] != reached[0]:
         when = f"steps {reached[0]:,} to {reached[-1]:,}"
-    return [sentence, f"Half of the way was behind them by {when} of {motion.steps[-1]:,}."]
+    them = "it" if one else "them"
+    return [sentence, f"Half of the way was behind {them} by {when} of {motion.steps[-1]:,}."]
 
 
 def _results(curves: RunCurves) -> list[str]:
@@ -175,19 +178,22 @@ def _results(curves: RunCurves) -> list[str]:
         if np.isfinite(values).any():
             best = int(np.nanargmin(values))
             end = "the end" if best == len(values) - 1 else f"step {steps[best]:,}"
-            then = "" if best == len(values) - 1 else f" and {values[-1]:.3g} at the end"
-            found.append(f"The test loss was lowest at {end}: {values[best]:.3g}{then}.")
-    growth = curves.growth
+            then = "" if best == len(values) - 1 else f" and {scalar_text(values[-1])} at the end"
+            found.append(f"The test loss was lowest at {end}: {scalar_text(values[best])}{then}.")
+    growth, layers = curves.growth, curves.main.layers
+    whole, whose = (layers[0].name, "its") if len(layers) == 1 else (MODEL, "the model's")
     slowing = [
         one
-        for number, one in enumerate(growth.transitions.get(MODEL, ()))
-        if all(growth.persists(MODEL, number))  # else it depends on λ
+        for number, one in enumerate(growth.transitions.get(whole, ()))
+        if all(growth.persists(whole, number))  # else it depends on λ
     ]
     if slowing:
         times = _join([f"{growth.when(one).time:,.0f}" for one in slowing])
-        found.append(f"The growth of the model's length slows down most sharply at step {times}.")
+        found.append(f"The growth of {whose} length slows down most sharply at step {times}.")
     if "test_accuracy" in curves.scalars:
-        found.append(f"The test accuracy ended at {curves.scalars['test_accuracy'][1][-1]:.2%}.")
+        last = float(curves.scalars["test_accuracy"][1][-1])
+        ended = f"{last:.2%}" if 0 <= last <= 1 else scalar_text(last)  # logged in percent, or lost
+        found.append(f"The test accuracy ended at {ended}.")
     return found
 
 
@@ -204,11 +210,8 @@ def _join(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _names(layers: list[Layer]) -> str:
+def named(layers: list[Layer]) -> str:
+    """Names of layers, of many the first."""
     shown = [layer.name for layer in layers[:FEW]]
     more = len(layers) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from igfast.report import style
 from igfast.report.collect import MotionCurves, RunCurves, collect
 from igfast.report.counted import Float, Int, Layer
-from igfast.report.text import plain_number, upper_limit
+from igfast.report.text import plain_number, upper_limit, with_error
 from igfast.report.windows import Windows, average
 
 if TYPE_CHECKING:
@@ -54,11 +54,11 @@ def velocity(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool 
         _prepare(panel, layer)
         if _says_rest(panel, motion, layer):
             continue
-        panel.plot(*positive(x, windows.slope_published[:, at]), **_PUBLISHED_LOOK)
+        _curve(panel, x, windows.slope_published[:, at], _PUBLISHED_LOOK)
         if motion.estimator == "split":
-            panel.plot(*positive(x, windows.floor[:, at]), **_FLOOR_LOOK)
+            _curve(panel, x, windows.floor[:, at], _FLOOR_LOOK)
             _single_intervals(panel, windows, at, low)
-            panel.plot(*positive(x, windows.slope[:, at]), color=SPLIT, linewidth=1.7)
+            _curve(panel, x, windows.slope[:, at], _SPLIT_LOOK)
         style.log_value_axis(panel, low, high)
         style.log_step_axis(panel, *step_limits(curves))
     style.outer_labels(axes, "optimizer step", "Γ (1/step)")
@@ -66,7 +66,7 @@ def velocity(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool 
     names = ["published estimate (depends on sampling)"]
     if motion.estimator == "split":
         dots = Line2D([], [], color=SPLIT, marker="o", markersize=3, linewidth=0.8, alpha=0.6)
-        line = Line2D([], [], color=SPLIT, linewidth=1.7)
+        line = Line2D([], [], **_SPLIT_LOOK)
         limit = Line2D([], [], color=SPLIT, marker="v", markersize=3, linewidth=0, alpha=0.6)
         handles = [line, dots, limit, Line2D([], [], **_FLOOR_LOOK), *handles]
         names = ["slope of L", "intervals ± 2 se", "upper limits", "noise floor", *names]
@@ -108,10 +108,10 @@ def length(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool = 
             continue
         if _says_rest(panel, motion, layer):
             continue
-        panel.plot(*positive(motion.steps, motion.length_published[:, at]), **_PUBLISHED_LOOK)
+        _curve(panel, motion.steps, motion.length_published[:, at], _PUBLISHED_LOOK)
         if motion.estimator == "split":
             band(panel, motion.steps, motion.length[:, at], motion.length_error[:, at], SPLIT)
-            panel.plot(*positive(motion.steps, motion.length[:, at]), color=SPLIT, linewidth=1.7)
+            _curve(panel, motion.steps, motion.length[:, at], _SPLIT_LOOK)
             if motion.resolved(layer):
                 panel.axhline(motion.great_circle[at], **_CHORD_LOOK)
         style.log_value_axis(panel, low, high)
@@ -128,7 +128,7 @@ def length(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool = 
     names = ["published estimate (depends on sampling)"]
     if motion.estimator == "split":
         shade = Patch(color=SPLIT, alpha=0.25, linewidth=0)
-        line = Line2D([], [], color=SPLIT, linewidth=1.7)
+        line = Line2D([], [], **_SPLIT_LOOK)
         handles = [line, shade, *handles, Line2D([], [], **_CHORD_LOOK)]
         names = ["split estimate", "± 2 standard errors", *names, "great circle, first to last"]
     style.figure_legend(figure, handles, names)
@@ -172,9 +172,15 @@ def depth_map(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool
     return figure
 
 
+_SPLIT_LOOK: dict[str, Any] = {"color": SPLIT, "linewidth": 1.7}
 _PUBLISHED_LOOK: dict[str, Any] = {"color": PUBLISHED, "linewidth": 1.0, "linestyle": (0, (4, 2))}
 _FLOOR_LOOK: dict[str, Any] = {"color": FLOOR, "linewidth": 1.2, "linestyle": ":"}
 _CHORD_LOOK: dict[str, Any] = {"color": CHORD, "linewidth": 1.2, "linestyle": "-."}
+
+
+def _curve(panel: Axes, x: Float | Int, y: Float, look: dict[str, Any]) -> None:
+    x, y = positive(x, y)
+    panel.plot(x, y, **look, **style.lone(y))
 
 
 def _prepare(panel: Axes, layer: Layer) -> None:
@@ -202,7 +208,7 @@ def _says_rest(panel: Axes, motion: MotionCurves, layer: Layer) -> bool:
 def _length_note(motion: MotionCurves, layer: Layer) -> str:
     if motion.resolved(layer):
         final = motion.final
-        text = style.with_error(final.length[layer.column], final.error[layer.column])
+        text = with_error(final.length[layer.column], final.error[layer.column])
         return f"L = {text}{motion.until(layer)}"
     limit = motion.limit(layer)
     return f"L {upper_limit(limit)}: not resolved" if limit > 0 else "L not resolved"
@@ -263,4 +269,5 @@ def step_limits(curves: RunCurves) -> tuple[float, float]:
     first = [float(steps[steps > 0][0])] if (steps > 0).any() else [1.0]
     if steps.size > 1:
         first.append(float(curves.main.midpoints[0]))
-    return max(min(first), 0.4), max(float(steps[-1]), 1.0)
+    low, high = max(min(first), 0.4), max(float(steps[-1]), 1.0)
+    return (low / 1.3, high * 1.1) if steps.size == 2 else (low, high)  # single points need room

@@ -15,7 +15,7 @@ from igfast.report.counted import Float, Int, Layer, spread
 from igfast.report.motion import band
 from igfast.report.windows import average
 
-SPAN = 300.0  # highest over lowest value on a logarithmic axis
+SPAN = 1e4  # highest over lowest value on a logarithmic axis
 Drawn = tuple[Float | Int, Float, Float | None]
 """x, y and the standard error of y, if there is one."""
 
@@ -77,7 +77,8 @@ def losses(found: Comparison) -> Figure | None:
             if name in one:
                 steps, values = one[name]
                 keep = (steps > 0) & np.isfinite(values)
-                panel.plot(steps[keep], values[keep], **_look(found, run))
+                look = _look(found, run) | style.lone(values[keep])
+                panel.plot(steps[keep], values[keep], **look)
                 highest = max(highest, float(steps[-1]))
         style.dress(panel)
         if "loss" in name:
@@ -113,7 +114,7 @@ def _panels(
         for run, motion, column in found.having(layer):
             x, y, error = curve(run, layer, column)
             keep = (x > 0) & np.isfinite(y) & ((y > 0) | (not logarithmic))
-            panel.plot(x[keep], y[keep], **_look(found, run))
+            panel.plot(x[keep], y[keep], **_look(found, run), **style.lone(y[keep]))
             drawn.append(y[keep])
             if error is not None and motion.estimator == "split":
                 color = _look(found, run)["color"]

@@ -85,8 +85,8 @@ def _lengths_and_slopes(
         for number, (color, at) in enumerate(zip(colors, columns, strict=True)):
             look: dict[str, Any] = {"color": color, "linestyle": style.DASHES[number]}
             band(axes[0], motion.steps, motion.length[:, at], motion.length_error[:, at], color)
-            axes[0].plot(*lengths[number], linewidth=1.6, **look)
-            axes[1].plot(*slopes[number], linewidth=1.6, **look)
+            for panel, (x, y) in zip(axes, (lengths[number], slopes[number]), strict=True):
+                panel.plot(x, y, linewidth=1.6, **look, **style.lone(y))
     else:
         bundles.lines(axes[0], lengths, colors)
         bundles.lines(axes[1], slopes, colors)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from igfast.report import figures, headline, prose, sections
 from igfast.report.collect import MotionCurves, RunCurves
 from igfast.report.counted import MOST_LAYERS, Layer
 from igfast.report.document import data_links, document
+from igfast.report.headline import named
 from igfast.report.overview import drawn_scalars
 from igfast.report.render import figure_block
-from igfast.report.tables import config_table, grid_table, layer_table
+from igfast.report.tables import COLUMNS, config_table, grid_table, layer_table, legend
+from igfast.report.text import count, markup
 
 _QUANTITIES = {
     "param": "weights",
@@ -75,7 +78,7 @@ def _grouped(motion: MotionCurves, body: Callable[[bool], str]) -> str:
     matrices, vectors = motion.group(True), motion.group(False)
     if not matrices or not vectors:
         return body(bool(matrices))
-    what = f"{len(vectors)} other layer{'s' * (len(vectors) != 1)}"
+    what = count(len(vectors), "other layer")
     return (
         body(True) + f"\n<details><summary>{what}: biases, normalization and the like</summary>\n"
         f"{body(False)}\n</details>"
@@ -126,18 +129,16 @@ def _overview(curves: RunCurves) -> str:
 
 def _still(motion: MotionCurves, rows: Sequence[Layer]) -> str:
     """Says which rows have no curve of L."""
-    still = [row.name for row in rows if not motion.final.length[row.column] > 0]
+    still = [row for row in rows if not motion.final.length[row.column] > 0]
     if not still or len(motion.steps) < 2:
         return ""
-    some = ", ".join(still[:4]) + f" and {len(still) - 4} more" * (len(still) > 4)
-    return f"Not drawn, as L is zero or undefined: {some}."
+    return f"Not drawn, as L is zero or undefined: {named(still)}."
 
 
 def _layers(motion: MotionCurves) -> str:
     intro = (
-        "<p>Arrows lead from the first record to the last. Point at a heading for what it says; "
-        f"definitions are under “How it was measured”. Recorded on: {escape(motion.recorded_grid)}"
-        ".</p>"
+        "<p>Arrows lead from the first record to the last; definitions are under “How it was "
+        f"measured”. Recorded on: {markup(motion.recorded_grid)}.</p>\n{legend(COLUMNS)}"
     )
     return intro + _grouped(
         motion, lambda matrices: layer_table(motion, motion.group(matrices))
@@ -219,7 +220,9 @@ def _complexity(curves: RunCurves, motion: MotionCurves) -> str:
         which, key = _which(motion, matrices)
         drawn = figures.entropy_complexity(curves, quantity=motion.quantity, matrices=matrices)
         description = f"Entropy and statistical complexity of {which} over steps"
-        return figure_block(f"complexity-{key}", drawn, prose.ENTROPY, description)
+        lost = [x for x in motion.group(matrices) if np.isnan(motion.entropy[:, x.column]).all()]
+        note = f"Not drawn, as H is undefined: {named(lost)}." if lost else ""
+        return figure_block(f"complexity-{key}", drawn, prose.ENTROPY, description, note)
 
     grids = f"<details><summary>Grids</summary>{grid_table(motion)}</details>"
     return _grouped(motion, body) + grids

@@ -48,11 +48,11 @@ SCALES = (
 )
 
 GROWTH = (
-    "Above, the local exponent of L; in the middle, its change, both regularized with λ chosen by "
-    "cross-validation. A <b>transition</b> is a minimum of the lower curve that is deeper than its "
-    "band allows by chance: growth slows down most sharply there. Below, the test loss, which the "
-    "curves above do not use."
+    "At the top, the local exponent of L; below it, its change, both regularized with λ chosen by "
+    "cross-validation. A <b>transition</b> is a minimum of the second curve that is deeper than "
+    "its band allows by chance: growth slows down most sharply there."
 )
+GROWTH_LOSS = "At the bottom, the {loss}, which the curves above do not use."
 
 ENTROPY = (
     "<b>H</b> is 1 for a layer spread evenly over its grid and 0 for one in a single bin; <b>C</b> "

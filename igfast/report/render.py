@@ -11,12 +11,12 @@ import io
 import re
 import warnings
 import xml.etree.ElementTree as ET
-from html import escape
 
 import matplotlib
 from matplotlib.figure import Figure
 
 from igfast.report.style import COLORS
+from igfast.report.text import markup
 
 LARGEST_SVG = 300_000  # characters
 PNG_DPI = 160
@@ -55,15 +55,18 @@ def figure_fragment(figure: Figure, key: str, description: str) -> str:
         image = base64.b64encode(to_png(figure)).decode("ascii") if len(svg) > LARGEST_SVG else ""
     if image and len(image) < len(svg):
         source = f"data:image/png;base64,{image}"
-        return f'<img class="card" alt="{escape(description)}" src="{source}">'
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1)
+        return f'<img class="card" alt="{markup(description)}" src="{source}">'
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{markup(description)}" ', 1)
 
 
 def figure_block(key: str, figure: Figure, caption: str, description: str, note: str = "") -> str:
-    """A figure with its caption (HTML) and a note (text)."""
-    more = f" {escape(note)}" if note else ""
+    """A figure with its caption (HTML) and a note (text).
+
+    It scrolls where it is wider than the page, by the keyboard too.
+    """
+    more = f" {markup(note)}" if note else ""
     return (
-        f'<figure id="figure-{key}"><div class="canvas">'
+        f'<figure id="figure-{key}"><div class="canvas" tabindex="0">'
         f"{figure_fragment(figure, key, description)}</div>\n"
         f"<figcaption>{caption}{more}</figcaption></figure>"
     )
@@ -97,7 +100,8 @@ def to_svg(figure: Figure, key: str) -> str:
         _rewrite(element, key)
     width, height = (root.attrib.pop(side).removesuffix("pt") for side in ("width", "height"))
     root.attrib.setdefault("viewBox", f"0 0 {width} {height}")
-    root.set("style", f"max-width: {float(width) * 1.4:.0f}px")
+    points = float(width)  # smaller than this its text cannot be read: it scrolls instead
+    root.set("style", f"min-width: {points * 0.88:.0f}px; max-width: {points * 1.4:.0f}px")
     ET.register_namespace("", _SVG)
     return ET.tostring(root, encoding="unicode").replace(f' xmlns="{_SVG}"', "", 1)
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from igfast.analysis import Collapse
 from igfast.report import style
+from igfast.report.text import with_error
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -42,7 +43,7 @@ def collapse_figure(fit: Collapse, *, x: str = "step", y: str = "L", size: str =
     style.title(scaled, "collapsed", f"{kind} = {fit.quality:.2g}")
     raw.set_xlabel(x)
     raw.set_ylabel(y)
-    scaled.set_xlabel(f"{x} · {size}^({style.with_error(fit.b, fit.b_error)})")
-    scaled.set_ylabel(f"{y} / {size}^({style.with_error(fit.a, fit.a_error)})")
+    scaled.set_xlabel(f"{x} · {size}^({with_error(fit.b, fit.b_error)})")
+    scaled.set_ylabel(f"{y} / {size}^({with_error(fit.a, fit.a_error)})")
     style.legend(raw, list(named.values()), [f"{size} = {value:g}" for value in named])
     return figure

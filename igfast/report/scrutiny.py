@@ -23,6 +23,8 @@ from igfast.analysis import (
     lag,
     overfitting_onset,
 )
+from igfast.analysis.sampling import FEWEST
+from igfast.groups import MODEL
 from igfast.printing import Tell, silent
 from igfast.report.counted import Float, Int, Layer
 
@@ -39,6 +41,13 @@ class Scrutiny:
 
     sampling: Sampling
     scales: LengthByScale
+
+    @property
+    def judgement(self) -> str:
+        """Whether its sampling is "coarse" or "resolved"; "" where too few records know L."""
+        if self.sampling.records < FEWEST:
+            return ""
+        return "coarse" if self.sampling.coarse else "resolved"
 
 
 class When(NamedTuple):
@@ -59,9 +68,10 @@ class When(NamedTuple):
 
 @dataclass(frozen=True)
 class Growth:
-    """d ln L/d ln t and d² ln L/d(ln t)² by layer, "model" included, and what follows from them.
+    """d ln L/d ln t and d² ln L/d(ln t)² by layer, and what follows from them.
 
-    Times are in steps since `origin`, the first record, also those of the onset of overfitting;
+    "model" is among them where there are several layers. Times are in steps
+    since `origin`, the first record, also those of the onset of overfitting;
     `when` gives them as the run counts its steps. The onset is None where no test loss was logged
     often enough; `loss` is that curve's name. `persistence` says of each transition whether one is
     found in its interval at a tenth and at ten times λ.
@@ -116,6 +126,9 @@ def growth_of(
     if estimator == "split":
         exponents = run.log_derivative(None, 1, estimator, quantity)
         curvatures = run.log_derivative(None, 2, estimator, quantity)
+    if MODEL not in run.pooled(quantity) and MODEL not in run.histograms(quantity)[0].names:
+        for curves in (exponents, curvatures):  # it would be the only layer once more
+            curves.pop(MODEL, None)
     transitions = {name: find_transitions(one) for name, one in curvatures.items()}
     origin = int(steps[0])
     loss = held_out_loss(scalars, origin)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from igfast.groups import MODEL
 from igfast.report import figures, prose
 from igfast.report.collect import RunCurves
 from igfast.report.growth import growth_shown
 from igfast.report.render import figure_block
 from igfast.report.scrutiny import onset_sentence
-from igfast.report.style import three_digits, with_error
-from igfast.report.tables import table
+from igfast.report.tables import name_cell, table
+from igfast.report.text import count, markup, three_digits, with_error
 
 
 def scales(curves: RunCurves) -> str:
@@ -24,10 +22,13 @@ def scales(curves: RunCurves) -> str:
     for layer in chosen:
         found = motion.scrutiny[layer.column]
         said = (found.scales.statement, found.sampling.statement)
-        rows.append([f"<code>{escape(layer.name)}</code>", *map(escape, said)])
+        rows.append([name_cell(layer.name), *map(markup, said)])
     candidates = motion.group(True) or motion.layers
     left_out = sum(motion.resolved(layer) for layer in candidates) - len(chosen)
-    note = f"{left_out} more layers are not looked at: each costs several lengths." * (left_out > 0)
+    note = ""
+    if left_out > 0:
+        left = f"{count(left_out, 'more layer')} {'is' if left_out == 1 else 'are'}"
+        note = f"{left} not looked at: each costs several lengths."
     header = [("layer", ""), ("over the scale of time", ""), ("over the rate of sampling", "")]
     return figure_block(
         "scales",
@@ -49,15 +50,17 @@ def growth(curves: RunCurves) -> str:
         f"Drawn are {beside} of {known} layers whose L is resolved; the table holds the "
         "transitions of all of them, growth.csv their curves."
     )
+    loss = markup(found.loss.replace("_", " "))
+    below = f" {prose.GROWTH_LOSS.format(loss=loss)}" if loss else ""
     drawn = figure_block(
         "growth",
         figures.growth(curves),
-        prose.GROWTH,
+        prose.GROWTH + below,
         f"First and second logarithmic derivative of L of {', '.join(shown)}"
         + (f", over {found.loss}" if found.loss else ""),
         left_out * (beside < known),
     )
-    return f"{drawn}<p>{escape(onset_sentence(curves.growth))}</p>\n{transition_table(curves)}"
+    return f"{drawn}<p>{markup(onset_sentence(curves.growth))}</p>\n{transition_table(curves)}"
 
 
 def transition_table(curves: RunCurves) -> str:
@@ -76,7 +79,7 @@ def transition_table(curves: RunCurves) -> str:
                 between = f"&gt; {lags[number].low:.2f}"
             rows.append(
                 [
-                    f"<code>{escape(name)}</code>",
+                    name_cell(name),
                     times[0],
                     f"{times[1]} to {times[2]}",
                     with_error(one.value, one.error).replace("-", "−"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib import colormaps
@@ -16,7 +16,14 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import (
+    FixedFormatter,
+    FixedLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+    ScalarFormatter,
+)
 
 from igfast.printing import printable
 from igfast.report.text import plain_number
@@ -84,33 +91,6 @@ def compact_step(step: float) -> str:
         if abs(step) >= size:
             return f"{step / size:.3g}{letter}"
     return f"{step:.4g}"
-
-
-def with_error(value: float, error: float) -> str:
-    """Value ± standard error, both to the second digit of the error.
-
-    >>> with_error(0.70155, 0.00564), with_error(2.01468, 0.391), with_error(48.998, float("nan"))
-    ('0.7016 ± 0.0056', '2.01 ± 0.39', '49.0')
-    """
-    if not math.isfinite(value):
-        return "–"
-    if not (math.isfinite(error) and error > 0):
-        return three_digits(value) + (" ± ∞" if error == math.inf else "")
-    digits = min(max(0, 1 - math.floor(math.log10(error))), 6)
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
-
-
-def three_digits(value: float) -> str:
-    """At most three significant digits and three decimals.
-
-    >>> [three_digits(v) for v in (0.01234, 0.9996, 48.998, 781.4, 12345.0)]
-    ['0.012', '1.00', '49.0', '781', '12,300']
-    """
-    rounded = float(f"{value:.3g}")
-    if rounded == 0:
-        return "0"
-    digits = min(max(0, 2 - math.floor(math.log10(abs(rounded)))), 3)
-    return f"{rounded:,.{digits}f}"
 
 
 def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -260,7 +240,8 @@ def legend(axes: Axes, handles: Sequence[Artist], names: Sequence[str]) -> None:
 
 def figure_legend(figure: Figure, handles: Sequence[Artist], names: Sequence[str]) -> None:
     """One legend for all panels, in rows above them."""
-    room = 170  # characters that fit beside each other, handles included
+    # characters that fit beside each other, handles included
+    room = 170 * figure.get_figwidth() / WIDTH
     columns = len(names)
     while columns > 1 and columns * (max(map(len, names)) + 8) > room:
         columns -= 1
@@ -309,10 +290,17 @@ def panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
+def lone(values: np.ndarray) -> dict[str, Any]:
+    """Look of a curve of one point, which as a line would not be seen."""
+    return {"marker": "o", "markersize": 3.5} if np.isfinite(values).sum() == 1 else {}
+
+
 def value_ticks(axis: Axis, most: int) -> None:
     """Plain decimal ticks, without an offset that the reader would have to add."""
     axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10], min_n_ticks=2))
-    axis.set_major_formatter(lambda value, _: f"{value:.6g}".replace("-", "−"))
+    form = ScalarFormatter(useOffset=False)
+    form.set_scientific(False)
+    axis.set_major_formatter(form)
 
 
 def series_colors(count: int) -> list[str]:

@@ -20,8 +20,7 @@ from igfast.cli.errors import friendly
 from igfast.cli.summary import layer_table
 from igfast.cli.terminal import print_table
 from igfast.report.collect import MotionCurves, collect, moved
-from igfast.report.style import three_digits
-from igfast.report.tables import length_text
+from igfast.report.text import length_text, three_digits
 from igfast.report.windows import average
 from igfast.store import RunWriter
 

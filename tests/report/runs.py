@@ -70,6 +70,7 @@ def store_run(path, quantities, steps, layers_at, config=None, scalars=None, **o
 def cells(table):
     """Cells of a table of one row, as text by heading."""
     head, body = (re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", part) for part in table.split("<tbody>"))
+    head = [text.replace("\N{NO-BREAK SPACE}", " ") for text in head]
     return dict(zip(head, map(unescape, body), strict=True))
 
 

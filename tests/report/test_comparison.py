@@ -8,6 +8,7 @@ from igfast import Grid, Trajectory
 from igfast.report import overlay, style
 from igfast.report.comparing import rows, sentence, write_comparison
 from igfast.report.comparison import compare, unique_names
+from igfast.report.text import with_error
 
 from .runs import GRID, Page, X, read_csv
 
@@ -42,7 +43,7 @@ def test_numbers_are_those_of_the_runs(pair, tmp_path):
     assert "lr" in page.text
     assert "momentum" not in page.text  # the same in both
     assert page.links.count("both_data/comparison.csv") == 1
-    expected = style.with_error(*(one[-1] for one in pair.runs[1].length("net.weight", error=True)))
+    expected = with_error(*(one[-1] for one in pair.runs[1].length("net.weight", error=True)))
     assert rows(pair)[1][:3] == ["net.weight", "fast", expected]
     assert "differ most in net.weight" in sentence(pair)
 
@@ -122,6 +123,13 @@ def test_a_run_is_not_written_over(pair, tmp_path):
         write_comparison(pair, tmp_path / "run.igf")
     assert (tmp_path / "run.igf").read_bytes() == before
     assert not (tmp_path / "run_data").exists()
+
+
+def test_nested_settings_are_compared_one_by_one():
+    nested = [{"monitor": {"every": every, "grid": {"bins": 64}}} for every in (1, 2)]
+    found = compare([moving(0.5, config=one, records=5) for one in nested], ["a", "b"])
+    assert found.differing == (("monitor.every", (1, 2)),)
+    assert sentence(found).startswith("Runs a, b: 1 layer.")
 
 
 def test_names_are_unique_and_mistakes_are_told(tmp_path):

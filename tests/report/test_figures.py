@@ -143,6 +143,26 @@ def test_unresolved_lengths_say_so_in_their_panels(drift):
     assert texts == ["L < 0.39: not resolved", "L not resolved"]
 
 
+def test_legends_fit_their_figures(drift):
+    """One panel makes a narrower figure, and the legend takes more lines."""
+    for draw in (figures.velocity, figures.length):
+        figure = draw(drift)
+        render.lay_out(figure)
+        (legend,) = figure.legends
+        assert legend.get_window_extent().x1 <= figure.bbox.x1
+        assert len(legend.get_texts()) >= 4
+
+
+def test_ticks_of_one_axis_have_as_many_decimals():
+    axes = style.new_figure(2.0).add_subplot()
+    axes.set_ylim(0.388, 0.412)
+    style.value_ticks(axes.yaxis, 5)
+    axes.figure.canvas.draw()
+    shown = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert "0.400" in shown or "0.40" in shown
+    assert len({len(text) for text in shown}) == 1
+
+
 def test_large_figures_become_png(drift, monkeypatch):
     figure = figures.entropy_complexity(drift)
     assert render.figure_fragment(figure, "key", "a < b").startswith("<svg ")

@@ -9,11 +9,12 @@ import pytest
 import igfast
 import igfast.report
 from igfast import Grid, Trajectory
-from igfast.report import figures, style
+from igfast.report import figures
 from igfast.report.collect import collect
 from igfast.report.headline import half_way, notes, summary
 from igfast.report.page import render_page
 from igfast.report.tables import layer_table
+from igfast.report.text import with_error
 from igfast.store import RunWriter
 
 from .runs import GRID, ODD, Page, X, cells, column, read_csv, store_run
@@ -59,13 +60,13 @@ def test_headline_says_what_happened(drift):
     training, moved, results = summary(collect(drift))
     assert training == "Model mlp trained on mnist: 51 records from step 0 to step 100."
     length, error = drift.length("net.weight", error=True)
-    value = style.with_error(length[-1], error[-1]).replace(" ", "\N{NO-BREAK SPACE}")
+    value = with_error(length[-1], error[-1]).replace(" ", "\N{NO-BREAK SPACE}")
     assert f"an information length L of {value} (net.weight)." in moved
     half = drift.steps[np.argmax(length >= length[-1] / 2)]
     assert abs(half - 50) <= 4
-    assert f"Half of the way was behind them by step {half} of 100." in moved
+    assert f"Half of the way was behind it by step {half} of 100." in moved
     assert results == (
-        "The test loss was lowest at step 60: 1 and 1.6e+03 at the end. "
+        "The test loss was lowest at step 60: 1 and 1601 at the end. "
         "The test accuracy ended at 50.00%."
     )
     assert half_way(np.array([0, 5, 9]), np.array([0.0, 0.4, 0.8])) == 5
@@ -80,7 +81,7 @@ def test_unresolved_lengths_are_upper_limits(drift):
     motion = replace(curves.main, length=length, length_error=error)
     moved = summary(replace(curves, main=motion))[1]
     limit = "< 0.39".replace(" ", "\N{NO-BREAK SPACE}")
-    assert moved == f"Its weight matrices moved an information length L of {limit} (net.weight)."
+    assert moved == f"Its weight matrix moved an information length L of {limit} (net.weight)."
     weight, bias = (cells(layer_table(motion, [layer])) for layer in motion.layers)
     assert (weight["L ± se"], weight["Γ, 1/step"]) == ("< 0.39", "–")
     assert (bias["L ± se"], bias["Γ, 1/step"], bias["great circle"]) == ("–", "–", "–")

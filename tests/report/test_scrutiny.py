@@ -106,6 +106,19 @@ def test_transitions_are_looked_for_at_other_strengths(tmp_path):
     assert "slows down" not in " ".join(summary(replace(found, growth=alone)))
 
 
+def test_growth_of_one_layer_is_told_once_and_of_no_loss_where_there_is_none():
+    x, steps = np.random.default_rng(0).normal(size=(50, 60)), range(0, 101, 2)
+    grid = igfast.Grid.dyadic(64, exponent=-3)
+    records = [igfast.histogram({"w": x + t / 50}, grid=grid, splits=4) for t in steps]
+    found = collect(igfast.Trajectory.from_histograms(steps, records))
+    assert list(found.growth.curvatures) == ["w"]
+    assert growth_shown(found) == ["w"]
+    assert "At the bottom, the" not in sections.growth(found)
+    losses = {"val_loss": (steps, [1.0 + t for t in steps])}
+    found = collect(igfast.Trajectory.from_histograms(steps, records, losses))
+    assert "At the bottom, the val loss, which" in sections.growth(found)
+
+
 def test_what_the_figure_of_growth_leaves_out_is_counted():
     """Two matrices are drawn beside the model; the curves of two biases are in the file."""
     x, steps = np.random.default_rng(0).normal(size=(50, 60)), range(0, 101, 2)
@@ -157,6 +170,15 @@ def test_coarse_sampling_is_a_note_at_the_top(curves):
     scrutiny = {0: replace(motion.scrutiny[0], sampling=coarse)}
     told = notes(replace(curves, main=replace(motion, scrutiny=scrutiny)))
     assert any(note.startswith("Sampling is coarse for net.weight:") for note in told)
+
+
+def test_too_few_records_judge_no_sampling(curves, tmp_path):
+    few = Sampling(1.0, 0.01, 0.7, 0.6, 0.0, 0.5, 0.1, 2)
+    scrutiny = {0: replace(curves.main.scrutiny[0], sampling=few)}
+    found = replace(curves, main=replace(curves.main, scrutiny=scrutiny))
+    assert not any("coarse" in note for note in notes(found))
+    write_curves(found, tmp_path)
+    assert [row["sampling"] for row in read_csv(tmp_path, "layers")] == ["", "", ""]
 
 
 def test_held_out_loss_is_found_by_its_name():
