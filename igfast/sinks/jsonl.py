@@ -66,6 +66,10 @@ class JSONL:
         now = {"step": step, "wall_time": time.time()}
         self._scalars.add(step, [{**now, "name": n, "value": v} for n, v in scalars.items()])
 
+    def rewind(self, step: int) -> None:
+        for lines in (self._records, self._scalars):
+            lines.go_on()
+
     def flush(self) -> None: ...
 
     def close(self) -> None: ...
@@ -100,6 +104,10 @@ class Lines:
         except OSError:
             os.truncate(self.path, size)  # half a record would spoil the lines after it
             raise
+
+    def go_on(self) -> None:
+        """Drop, once more, lines from the step on that is written next."""
+        self._last = None
 
     def _begin(self, step: int) -> None:
         """Make the file; of one that is there, keep what was recorded before this step."""

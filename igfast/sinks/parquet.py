@@ -84,6 +84,10 @@ class Parquet:
         if len(self._scalars.held) >= MOST_LOGS:
             self._scalars.save()
 
+    def rewind(self, step: int) -> None:
+        for files in (self._records, self._scalars):
+            files.go_on()
+
     def flush(self) -> None:
         failures: list[Exception] = []
         for files in (self._records, self._scalars):
@@ -132,6 +136,11 @@ class Files:
         if not self.held:
             self._first = step
         self.held.append(pyarrow.table(dict(columns)))
+
+    def go_on(self) -> None:
+        """Drop, once more, rows from the step on that is held next."""
+        self.save()
+        self._begun = False
 
     def save(self) -> None:
         """Write what is held."""

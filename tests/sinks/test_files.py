@@ -215,3 +215,21 @@ def test_files_are_where_they_were_when_the_sink_was_made(tmp_path, monkeypatch,
     made = sorted(path.name for path in tmp_path.iterdir())
     assert made == ["elsewhere", "run.out", "run.scalars.out"]
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("make", [JSONL, Parquet])
+def test_a_sink_that_is_used_again_drops_what_is_made_again(tmp_path, make):
+    """Logged numbers too: those of another Monitor from its checkpoint on are new ones."""
+    sink = make(tmp_path / "run.out")
+    for begin in (0, 2):
+        with igfast.Monitor({"w": np.ones(3)}, sinks=[sink], step=begin) as monitor:
+            for step in range(begin, 4):
+                monitor.record(step)
+                monitor.log(step, loss=begin)
+    for name in ("run.out", "run.scalars.out"):
+        if make is JSONL:
+            table = pandas.read_json(tmp_path / name, lines=True)
+        else:
+            table = pandas.read_parquet(tmp_path / name)
+        assert table.sort_values("step")["step"].tolist() == [0, 1, 2, 3]
+    assert table.sort_values("step")["value"].tolist() == [0.0, 0.0, 2.0, 2.0]
