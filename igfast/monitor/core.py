@@ -231,7 +231,8 @@ class Monitor:
     def log(self, step: int, /, **scalars: Any) -> None:
         """Keep named numbers, such as losses, with the run, and hand them to the sinks.
 
-        In the store they are committed on :meth:`flush`.
+        In the store they are committed on :meth:`flush`. Names that the Monitor gives to numbers of
+        its own, such as ``health/flags`` or ``param_l2/first.weight``, are refused (ValueError).
 
         Reading a number from a GPU tensor waits for the GPU: log what you have at hand.
         """
