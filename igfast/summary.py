@@ -22,8 +22,7 @@ class Moments:
 
     Fourth powers are summed as they are. So in float64 data ``kurtosis`` loses digits, or is inf or
     NaN, where deviations are below 1e-73 or above 1e74, ``skewness`` below 1e-97 or above 1e99, and
-    squares above 1e150; no other dtype holds such values. Where the mean is more than 1e8 standard
-    deviations away from 0, both lose digits.
+    squares above 1e150; no other dtype holds such values.
 
     Attributes
     ----------

@@ -41,8 +41,13 @@ double shift_near(double mean, double variance) {
   if (mean * mean <= kSmall * variance) {
     return 0.0;
   }
-  constexpr std::uint64_t kDropped = (std::uint64_t{1} << 33) - 1;
-  const std::uint64_t bits = bits_from_double(mean) & ~kDropped;
+  // As far from the mean as a 16th of the deviation at most. With 20 bits count * shift^2 is exact.
+  int kept = 20;
+  if (variance > 0.0) {
+    kept = std::clamp(std::ilogb(mean) - std::ilogb(variance) / 2 + 4, kept, 53);
+  }
+  const std::uint64_t dropped = (std::uint64_t{1} << (53 - kept)) - 1;
+  const std::uint64_t bits = bits_from_double(mean) & ~dropped;
   double shift;
   std::memcpy(&shift, &bits, sizeof shift);
   return std::isfinite(shift) ? shift : 0.0;

@@ -36,8 +36,8 @@ struct CentralSums {
 
 CentralSums central_sums(const MomentSums& sums);
 
-// A shift near the mean, of 20 significant bits; none where that is small beside the deviation, as
-// weights and gradients have it: it would not make sums more exact, and subtracting it takes time.
+// A shift near the mean, of as many bits as the deviation asks for. None where the mean is small
+// beside it, as weights and gradients have it: sums would not be more exact, and it takes time.
 double shift_near(double mean, double variance);
 
 // A shift for the first group of a chunk, by some finite values from all over it. Only sums near
@@ -48,20 +48,25 @@ double first_shift(const igf_tensor& tensor, const Chunk& chunk) {
   const std::int64_t size = std::min(chunk.end - chunk.begin, kRunBlocks * kBlock);
   const std::int64_t stride = (size + kSample - 1) / kSample | 1;  // odd: not down one column
   double count = 0.0;
-  double sum = 0.0;
+  double first = 0.0;
+  double sum = 0.0;  // of differences to the first: squares of large values would hide the deviation
   double squares = 0.0;
   for (std::int64_t position = 0; position < size; position += stride) {
     T value;
     std::memcpy(&value, tensor_bytes(tensor) + (chunk.begin + position) * sizeof(T), sizeof value);
     const auto x = static_cast<double>(widen(value));
     if (x - x == 0.0) {
+      first = count == 0.0 ? x : first;
       count += 1.0;
-      sum += x;
-      squares += x * x;
+      sum += x - first;
+      squares += (x - first) * (x - first);
     }
   }
-  const double mean = count == 0.0 ? 0.0 : sum / count;
-  return shift_near(mean, count == 0.0 ? 0.0 : squares / count - mean * mean);
+  if (count == 0.0) {
+    return 0.0;
+  }
+  const double beyond = sum / count;
+  return shift_near(first + beyond, squares / count - beyond * beyond);
 }
 
 // Takes the runs of one chunk in order.

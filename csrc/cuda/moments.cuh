@@ -54,16 +54,10 @@ struct ThreadSums {
     fourth += square * square;
   }
 
-  // 20 significant bits, so that count * shift^2 is exact and sums of small integers stay exact.
   __device__ void choose_shift(double candidate) {
-    if (count != 0 || fabs(candidate) == HUGE_VAL) {
-      return;
+    if (count == 0 && fabs(candidate) != HUGE_VAL) {
+      shift = candidate;
     }
-    constexpr std::uint64_t kDropped = (std::uint64_t{1} << 33) - 1;
-    const std::uint64_t bits = bits_from_double(candidate) & ~kDropped;
-    double rounded;
-    memcpy(&rounded, &bits, sizeof rounded);
-    shift = rounded;
   }
 
   __device__ DeviceMoments central() const {
