@@ -49,7 +49,7 @@ double first_shift(const igf_tensor& tensor, const Chunk& chunk) {
   const std::int64_t stride = (size + kSample - 1) / kSample | 1;  // odd: not down one column
   double count = 0.0;
   double first = 0.0;
-  double sum = 0.0;  // of differences to the first: squares of large values would hide the deviation
+  double sum = 0.0;  // of differences to the first: large squares would hide the deviation
   double squares = 0.0;
   for (std::int64_t position = 0; position < size; position += stride) {
     T value;
