@@ -28,6 +28,7 @@ from typing import Protocol
 import numpy as np
 
 from . import _arrays, _core
+from .health_history import History
 from .summary import Moments
 
 KINDS = ("nan", "inf", "zero", "unchanging", "exploding")
@@ -35,7 +36,7 @@ PREFIX = "health/"
 TOTAL = PREFIX + "flags"  # number of flags that hold, for a logger's charts
 _ORDER = ("nan", "inf", "unchanging", "zero", "exploding")  # as compiled code numbers them
 _STILL = (2, 3)  # of them, what layers may be while they are frozen
-_FIELDS = ("count", "nan", "inf", "zeros", "min", "max", "sum", "sum_squares")
+SUMMED = ("count", "nan", "inf", "zeros", "min", "max", "sum", "sum_squares")
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,11 @@ class Rule:
         for name in ("parameter_growth", "gradient_growth"):
             if not getattr(self, name) > 1:
                 raise ValueError(f"{name} must be above 1, got {getattr(self, name)}")
+
+    @property
+    def memory(self) -> int:
+        """How many of the last records the next one is judged by."""
+        return max(self.patience, self.window) + 1
 
     def growth(self, quantity: str) -> float:
         """Ratio from which on a quantity explodes; infinite for those that grow as they should."""
@@ -232,6 +238,29 @@ class Examiner:
         held = tuple(flag for past in self._past.values() for flag in past.held.values())
         return Examination(held, tuple(raised), tuple(cleared))
 
+    def resume(self, histories: Mapping[str, History]) -> tuple[Flag, ...]:
+        """Go on after stored records; flags that hold there.
+
+        The next records are judged as if all had been examined here, but for what is not stored:
+        when layers were frozen. What has stood still and is no flag was frozen: if it is trained
+        from now on, records are counted from here.
+        """
+        self._records = max((history.records for history in histories.values()), default=0)
+        for quantity, history in histories.items():
+            past = self._past[quantity] = _Past(self._begin(quantity, history.names))
+            rows = {name: row for row, name in enumerate(history.names)}
+            held = {
+                (flag.kind, rows[flag.layer]): flag for flag in history.held if flag.layer in rows
+            }
+            past.held = dict(
+                sorted(held.items(), key=lambda one: (one[1].step, _ORDER.index(one[0][0]), one[0]))
+            )
+            found = history.replay(past.state, self._rule.window) or ()
+            for kind, row, _ in found:
+                if kind in _STILL and (_ORDER[kind], row) not in held:
+                    self._thawed[history.names[row]] = self._records
+        return tuple(flag for past in self._past.values() for flag in past.held.values())
+
     def _of_trained(
         self, found: list[tuple[int, int, float]], names: Sequence[str]
     ) -> list[tuple[int, int, float]]:
@@ -257,7 +286,7 @@ class Examiner:
 class _OfMoments:
     def __init__(self, moments: Moments) -> None:
         self.names = moments.names
-        self._values = [_arrays.to_numpy(getattr(moments, name)) for name in _FIELDS]
+        self._values = [_arrays.to_numpy(getattr(moments, name)) for name in SUMMED]
 
     def examined_by(self, state: _core.Health) -> Conditions:
         return state.examine(np.stack(self._values[:4], axis=1), np.stack(self._values[4:], axis=1))

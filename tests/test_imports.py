@@ -41,6 +41,7 @@ ROOMS = [
     "measures",
     "analysis",
     "schedules",
+    "health_history",
     "health",
     "groups",
     "printing",

@@ -136,7 +136,10 @@ def make(
             if layout is not None:
                 shapes, dtypes = layout.shapes, layout.dtypes
             layers = storing.layers_of(measurements, shapes, dtypes)
-            begun = storing.begin(path, described, measurements, layers, resume, step, histograms)
+            memory = 1 if health is None else health.memory
+            begun = storing.begin(
+                path, described, measurements, layers, resume, step, histograms, memory
+            )
     writer, known = begun.writer, begun.known
     if group is not None and resume:
         known = group.from_first(known)

@@ -92,8 +92,8 @@ class Recorder:
         for quantity, (_, bins) in earlier.items():
             if bins is not None:
                 self._measurements[quantity].resume(bins)
-        if self._examiner is not None and step is not None:
-            self._examiner.examine(step, {q: moments for q, (moments, _) in earlier.items()})
+        if self._examiner is not None:
+            self._health = self._examiner.resume({q: found for q, (found, _) in earlier.items()})
 
     def take(self, step: int, quantities: Sequence[str]) -> None:
         """Record these quantities now.

@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..automatic import Bins
+from ..health import SUMMED, Flag, flags_of, is_flag
+from ..health_history import SEARCHED, History, Sums, beginnings
 from ..store import BackgroundWriter, RunReader
-from ..summary import Moments
 from .measuring import Measurement
 
 Layers = Mapping[str, tuple[tuple[str, ...], list[tuple[int, ...]], list[str]]]
-Earlier = tuple[Moments, Bins | None]  # of the last record, and the bins that follow
+Earlier = tuple[History, Bins | None]  # what health goes on from, and the bins that follow
 Known = tuple[int | None, dict[str, Earlier]]
 
 
@@ -36,8 +40,9 @@ def begin(
     resume: bool,
     step: int | None,
     histograms: int | str,
+    memory: int,
 ) -> Begun:
-    """Open a run file for writing.
+    """Open a run file for writing; of one that is resumed, read the last ``memory`` moments.
 
     Raises
     ------
@@ -50,7 +55,7 @@ def begin(
         for quantity, (names, shapes, dtypes) in layers.items():
             writer.define_layers(quantity, names, shapes, dtypes)
         if resume and writer.last_step is not None:
-            earlier = take_up(writer, measurements, layers, step)
+            earlier = take_up(writer, measurements, layers, step, memory)
             return Begun(writer, (writer.last_step, earlier))
     except BaseException:
         try:
@@ -84,8 +89,9 @@ def take_up(
     measurements: Mapping[str, Measurement],
     layers: Layers,
     step: int | None,
+    memory: int,
 ) -> dict[str, Earlier]:
-    """Rewind a run to where training goes on; what is known of the last record there.
+    """Rewind a run to where training goes on; what is known of the last records there.
 
     Raises
     ------
@@ -105,12 +111,41 @@ def take_up(
             _warn_of_dtypes(reader, quantity, layers[quantity])
         writer.rewind(step)  # only now: nothing is dropped for a run that cannot go on
         reader.refresh()
+        flags = _flags(reader)
         for quantity in recorded:
-            steps = reader.moment_steps(quantity)
-            if len(steps):
-                moments = reader.moments_at(quantity, int(steps[-1]))
-                earlier[quantity] = moments, reader.next_bins(quantity)
+            if len(reader.moment_steps(quantity)):
+                own = [flag for flag in flags if flag.quantity == quantity]
+                history = _history(reader, quantity, memory, own)
+                earlier[quantity] = history, reader.next_bins(quantity)
     return earlier
+
+
+def _flags(reader: RunReader) -> list[Flag]:
+    found = [
+        (step, name, value)
+        for name, (steps, values) in reader.scalars().items()
+        if is_flag(name)
+        for step, value in zip(steps.tolist(), values.tolist(), strict=True)
+    ]
+    return flags_of((name, step, value) for step, name, value in sorted(found))
+
+
+def _history(reader: RunReader, quantity: str, memory: int, flags: list[Flag]) -> History:
+    steps = reader.moment_steps(quantity)
+    last = steps[-memory:] if len(steps) > SEARCHED else steps
+    searched = _sums(reader, quantity, steps[: len(steps) - len(last)][:SEARCHED])
+    begun = beginnings(searched)
+    first = searched[0][begun], searched[1][begun]
+    names, found = reader.layers(quantity), _sums(reader, quantity, last)
+    return History(names, len(steps), first, found, last.tolist(), flags)
+
+
+def _sums(reader: RunReader, quantity: str, steps: NDArray[np.int64]) -> Sums:
+    found = reader.moments(quantity, steps)
+    integers, floats = (
+        np.stack([found[name] for name in part], axis=2) for part in (SUMMED[:4], SUMMED[4:])
+    )
+    return integers, floats
 
 
 def _warn_of_dtypes(reader: RunReader, quantity: str, layers: tuple[Any, ...]) -> None:

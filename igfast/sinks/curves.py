@@ -87,9 +87,11 @@ class LiveCurves:
         """The curves at a record, by quantity."""
         return {name: self._add(step, name, h.to_numpy()) for name, h in histograms.items()}
 
-    def resume(self, step: int, quantity: str, record: Histogram, length: Float) -> None:
-        """Go on from a stored record and the (L,) lengths that were known there."""
-        self._paths[quantity] = _resumed(step, record.to_numpy(), length)
+    def resume(
+        self, step: int, quantity: str, record: Histogram, length: Float, online: Online
+    ) -> None:
+        """Go on from a stored record, the (L,) lengths that were known there, and what did."""
+        self._paths[quantity] = _Path(step, record.to_numpy(), length, online)
 
     def _add(self, step: int, quantity: str, now: Histogram) -> Curves:
         path, given = self._paths.get(quantity), now

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..store import RunReader
+from ..store import RunReader, replay
 from .curves import LiveCurves
 from .grouped import Grouped
 from .record import Record, Sink
@@ -81,7 +81,8 @@ class Outlets:
                     self._grouped.follow(step, quantity, replayed)
                     if index == last:
                         length = reader.running_length(quantity)
-                        self._live.resume(step, quantity, replayed, length)
+                        online = replay.replayed(reader, quantity, resharded=False)
+                        self._live.resume(step, quantity, replayed, length, online)
 
     def flush(self) -> None:
         """Bring out what sinks hold back."""

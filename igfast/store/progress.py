@@ -15,6 +15,8 @@ from ..analysis.online import Online
 from .encoding import moment_arrays
 from .given import ColumnsRow, Entry, Given, HistogramRow
 from .reader import RunReader
+from .replay import replayed
+from .schema import StoreError
 from .tables import RecordRows, RecordTables
 from .thinning import DROPS, Kept, Place, distance, place_after, places_of
 
@@ -52,6 +54,7 @@ class Progress:
         self._seen: set[int] = set()  # quantities that have had a histogram
         self._with_moments: dict[int, bool] = {}
         self._held_back: Sequence[Given] = ()  # of the last record
+        self._behind = False  # whether running lengths are to be followed again
         self.load()
 
     @property
@@ -60,7 +63,12 @@ class Progress:
         return self._passed[-1].place.step if self._passed else None
 
     def load(self) -> None:
-        """Take up what the file holds."""
+        """Take up what the file holds, to go on from its last record."""
+        self._load()
+        self._behind = bool(self._online)  # at the next record: it takes a while
+
+    def _load(self) -> None:
+        """The same; segments of running lengths begin at the last record."""
         self._held_back = ()
         places = places_of(self._tables.places())
         with_histograms: dict[int, list[int]] = {}
@@ -94,13 +102,16 @@ class Progress:
             if len(entries) > 1:  # what was measured of them is void
                 with contextlib.suppress(Exception):
                     held_back = self._held_back
-                    self.load()
+                    self._load()
                     self._held_back = held_back
             raise
 
     def _write(
         self, entries: Sequence[Entry], scalars: Sequence[tuple[int, Mapping[str, float]]]
     ) -> None:
+        if entries and self._behind:
+            self._behind = False
+            self._replay()
         plan = self._plan(entries)
         wanted = [
             place.step in plan.pinned or self._kept.wants(place, place) for place in plan.places
@@ -239,3 +250,11 @@ class Progress:
                 online = Online()
                 online.resume(int(steps[-1]), histogram, membership, length)
                 self._online[id] = online
+
+    def _replay(self) -> None:
+        """Follow running lengths again, to know where their segments began."""
+        with RunReader(self._session.place) as reader:
+            for id in self._online:
+                # an older record may be damaged: reading it says so, and the run goes on
+                with contextlib.suppress(StoreError):
+                    self._online[id] = replayed(reader, reader.quantities[id - 1])
