@@ -144,7 +144,7 @@ def make(
     if group is not None and resume:
         known = group.from_first(known)
     examiner = None if health is None else Examiner(health)
-    trained = Trained(names, tensors)
+    trained = Trained(names, tensors, None if adapter is None else adapter.trained)
     recorder = Recorder(measurements, outlets, examiner, trained, writer, group, layout)
     if known is not None:
         recorder.resume(*known)

@@ -27,6 +27,8 @@ class Part:
         Flat index in the whole parameter of the first element, if they follow each other there.
     counted : bool
         False where another rank counts the same elements: each is to be counted once.
+    trained : bool
+        False while the parameter is frozen: health lets it rest then.
 
     Examples
     --------
@@ -40,6 +42,7 @@ class Part:
     shape: tuple[int, ...]
     start: int | None = None
     counted: bool = True
+    trained: bool = True
 
 
 @runtime_checkable
@@ -67,9 +70,25 @@ class Parts(Protocol):
         """
 
 
-def adapter_of(model: Any) -> Parts | None:
+class Adapter:
+    """The user's adapter, and which parameters it said last are trained."""
+
+    def __init__(self, given: Parts) -> None:
+        self._given = given
+        self.trained: dict[str, bool] = {}
+
+    def parts(self, quantity: str) -> Mapping[str, Part] | None:
+        """See :class:`Parts`."""
+        found = self._given.parts(quantity)
+        if quantity == "param" and found is not None:
+            self.trained |= {name: getattr(p, "trained", True) for name, p in found.items()}
+        return found
+
+
+def adapter_of(model: Any) -> Adapter | None:
     """The model, if it is an adapter and not a module that has something called parts."""
-    return model if isinstance(model, Parts) and not hasattr(model, "named_parameters") else None
+    is_adapter = isinstance(model, Parts) and not hasattr(model, "named_parameters")
+    return Adapter(model) if is_adapter else None
 
 
 def entries_of(adapter: Parts, dtypes: Mapping[str, str]) -> dict[Entry, Share]:

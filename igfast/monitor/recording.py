@@ -107,7 +107,7 @@ class Recorder:
             if self._failure is not None:
                 self._group.fail(self._failure)
             measured = {q: self._measurements[q] for q in quantities if q in self._measurements}
-            trained, counted = reduction.record(self._group, step, self._trained.here(), measured)
+            trained, counted = reduction.record(self._group, step, self._trained.here, measured)
             self._pass_on(step, now, counted, self._trained.frozen(trained))
             return
         frozen = self._trained.frozen()

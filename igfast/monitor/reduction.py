@@ -15,7 +15,7 @@ order in which a collective adds.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,10 @@ def make_room(group: Group, measurements: Mapping[str, Measurement], layers: int
 
 
 def record(
-    group: Group, step: int, trained: Int, measurements: Mapping[str, Measurement]
+    group: Group,
+    step: int,
+    trained_here: Callable[[], Int],
+    measurements: Mapping[str, Measurement],
 ) -> tuple[Int, dict[str, Counted]]:
     """Measure with all ranks; every rank gets the same: which layers any rank trains, and counts.
 
@@ -89,6 +92,7 @@ def record(
         present = np.array([here for _, here in counted.values()], dtype=np.int64)
         bins = zlib.crc32(b"".join(measurements[quantity].bins() for quantity in counted))
         checks = np.array([step, -step, bins, -bins], dtype=np.int64)
+        trained = trained_here()
         brought = np.concatenate([checks, present, trained, *map(_extremes, outputs)])
     except RankError:
         raise

@@ -24,10 +24,17 @@ class Trained:
         Of all ranks.
     tensors : mapping of str to array
         This rank's; those that are no torch tensors are never frozen.
+    said : mapping of str to bool, optional
+        In their place, what an adapter has said at the newest record.
     """
 
-    def __init__(self, layers: Sequence[str], tensors: Mapping[str, Any]) -> None:
-        self._layers = tuple(layers)
+    def __init__(
+        self,
+        layers: Sequence[str],
+        tensors: Mapping[str, Any],
+        said: Mapping[str, bool] | None = None,
+    ) -> None:
+        self._layers, self._said = tuple(layers), said
         asked = {
             name: tensor for name, tensor in tensors.items() if hasattr(tensor, "requires_grad")
         }
@@ -37,7 +44,9 @@ class Trained:
 
     def here(self) -> Int:
         """(L,) 1 where this rank trains a layer, 0 where it has frozen it; LEAST for the others."""
-        found = dict(zip(self._names, map(_trained, self._tensors), strict=True))
+        found = self._said
+        if found is None:
+            found = dict(zip(self._names, map(_trained, self._tensors), strict=True))
         return np.array([found.get(name, LEAST) for name in self._layers], dtype=np.int64)
 
     def frozen(self, agreed: Int | None = None) -> frozenset[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 import igfast
+from igfast.health import Rule
 from igfast.monitor import Part
 from igfast.store import RunReader
 
@@ -60,6 +63,18 @@ class TensorParallel:
         return found
 
 
+class Thawing(TensorParallel):
+    """Freezes its narrow layer, at first."""
+
+    frozen = "narrow"
+
+    def parts(self, quantity):
+        return {
+            name: replace(part, trained=not name.startswith(self.frozen))
+            for name, part in super().parts(quantity).items()
+        }
+
+
 class Lossy(TensorParallel):
     """Forgets some rows."""
 
@@ -93,4 +108,18 @@ def adapted(rank, room):
         igfast.Monitor(adapter, sgd(model), quantities=("update",))
 
 
-CASES = [adapted]
+def adapters_say_what_is_trained(rank, room):
+    """Their parts are detached: what is frozen is not known otherwise."""
+    adapter = Thawing(Net(), rank)
+    with igfast.Monitor(adapter, health=Rule(patience=2)) as monitor:
+        held = []
+        for step in range(4):
+            monitor.record(step)
+            held.append({flag.layer for flag in monitor.health})
+            adapter.frozen = "wide"
+    wide, narrow = {"wide.weight", "wide.bias"}, {"narrow.weight", "narrow.bias"}
+    rest = set(monitor.last["param"].names) - wide - narrow
+    assert held == [set(), rest, rest | narrow, rest | narrow]
+
+
+CASES = [adapted, adapters_say_what_is_trained]

@@ -20,6 +20,7 @@ CASES = (
     "a_rank_fails_at_construction",
     "a_full_disk_stops_no_rank",
     "adapted",
+    "adapters_say_what_is_trained",
     "three_collectives",
     "layers_that_another_rank_freezes",
     "ranks_out_of_step",
