@@ -72,6 +72,7 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
         ("length_published", "1", "published estimate; depends on sampling"),
         ("great_circle", "1", "Fisher-Rao distance between these two, noise subtracted"),
         ("sampling", "", "resolved or coarse, see scales.csv; empty where not known"),
+        ("bins", "", "resolved, or coarse: more than 5 % of the length is hidden in them"),
         ("grid", "", "grid of entropy and complexity"),
         ("grid_changes", "optimizer steps", "records at which the automatic grid had changed"),
     ],
@@ -234,16 +235,18 @@ def _layers(motion: MotionCurves) -> Iterator[tuple[Any, ...]]:
             float(motion.length_sparse[at]),
             float(motion.final.published[at]),
             float(motion.great_circle[at]),
-            _sampling(motion, at),
+            *_judgements(motion, at),
             motion.grids[at],
             " ".join(str(int(motion.steps[record])) for record in motion.regrids[at]),
         )
 
 
-def _sampling(motion: MotionCurves, column: int) -> str:
+def _judgements(motion: MotionCurves, column: int) -> tuple[str, str]:
+    """Of the sampling and of the bins."""
     if column not in motion.scrutiny:
-        return ""
-    return motion.scrutiny[column].judgement
+        return "", ""
+    found = motion.scrutiny[column]
+    return found.judgement, "coarse" if found.resolution.coarse else "resolved"
 
 
 def _scales(motion: MotionCurves) -> Iterator[tuple[Any, ...]]:

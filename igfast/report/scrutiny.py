@@ -17,6 +17,7 @@ from igfast.analysis import (
     Lag,
     LengthByScale,
     Onset,
+    Resolution,
     Sampling,
     Transition,
     find_transitions,
@@ -37,9 +38,10 @@ OTHER_STRENGTHS = (0.1, 10.0)  # times the chosen λ, at which a transition is l
 
 @dataclass(frozen=True)
 class Scrutiny:
-    """One layer's length from fewer records, and along its path smoothed over time."""
+    """One layer's length from fewer records, in wider bins, and of its path smoothed over time."""
 
     sampling: Sampling
+    resolution: Resolution
     scales: LengthByScale
 
     @property
@@ -103,12 +105,14 @@ class Growth:
 def scrutinize(
     run: Trajectory, quantity: str, layers: Sequence[Layer], tell: Tell = silent
 ) -> dict[int, Scrutiny]:
-    """Sampling and L(τ) by column."""
+    """Sampling, bins and L(τ) by column."""
     found = {}
     for number, layer in enumerate(layers, 1):
         tell(f"sampling and L(τ), {layer.name} ({number} of {len(layers)})")
         found[layer.column] = Scrutiny(
-            run.sampling(layer.name, quantity), run.length_scales(layer.name, quantity)
+            run.sampling(layer.name, quantity),
+            run.resolution(layer.name, quantity),
+            run.length_scales(layer.name, quantity),
         )
     return found
 

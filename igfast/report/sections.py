@@ -21,7 +21,7 @@ def scales(curves: RunCurves) -> str:
     rows = []
     for layer in chosen:
         found = motion.scrutiny[layer.column]
-        said = (found.scales.statement, found.sampling.statement)
+        said = (found.scales.statement, found.sampling.statement, found.resolution.statement)
         rows.append([name_cell(layer.name), *map(markup, said)])
     candidates = motion.group(True) or motion.layers
     left_out = sum(motion.resolved(layer) for layer in candidates) - len(chosen)
@@ -29,7 +29,8 @@ def scales(curves: RunCurves) -> str:
     if left_out > 0:
         left = f"{count(left_out, 'more layer')} {'is' if left_out == 1 else 'are'}"
         note = f"{left} not looked at: each costs several lengths."
-    header = [("layer", ""), ("over the scale of time", ""), ("over the rate of sampling", "")]
+    depends = ("over the scale of time", "over the rate of sampling", "over the width of bins")
+    header = [("layer", ""), *((on, "") for on in depends)]
     return figure_block(
         "scales",
         figures.length_scales(curves),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import igfast
-from igfast.analysis import Sampling, Transition, overfitting_onset
+from igfast.analysis import Resolution, Sampling, Transition, overfitting_onset
 from igfast.report import figures, sections
 from igfast.report.collect import collect
 from igfast.report.curves import write_curves
@@ -179,6 +179,17 @@ def test_too_few_records_judge_no_sampling(curves, tmp_path):
     assert not any("coarse" in note for note in notes(found))
     write_curves(found, tmp_path)
     assert [row["sampling"] for row in read_csv(tmp_path, "layers")] == ["", "", ""]
+
+
+def test_what_bins_hide_stands_beside_sampling(curves, tmp_path):
+    coarse = Resolution(1.0, 0.1, 0.12, 0.0, 0.0)
+    scrutiny = {0: replace(curves.main.scrutiny[0], resolution=coarse)}
+    found = replace(curves, main=replace(curves.main, scrutiny=scrutiny))
+    assert "over the width of bins" in sections.scales(found)
+    assert "Bins are coarse: 12% of L = 1 ± 0.1 is added" in sections.scales(found)
+    assert "Bins resolve the motion" in sections.scales(curves)
+    write_curves(found, tmp_path)
+    assert [row["bins"] for row in read_csv(tmp_path, "layers")] == ["coarse", "", ""]
 
 
 def test_held_out_loss_is_found_by_its_name():
