@@ -253,8 +253,8 @@ class Progress:
 
     def _replay(self) -> None:
         """Follow running lengths again, to know where their segments began."""
-        with RunReader(self._session.place) as reader:
+        # an older record may be damaged: reading it says so, and the run goes on
+        with contextlib.suppress(StoreError), RunReader(self._session.place) as reader:
             for id in self._online:
-                # an older record may be damaged: reading it says so, and the run goes on
                 with contextlib.suppress(StoreError):
                     self._online[id] = replayed(reader, reader.quantities[id - 1])
