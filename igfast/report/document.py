@@ -34,7 +34,7 @@ def document(
             light=color_variables(dark=False), dark=color_variables(dark=True)
         ),
         summary="\n".join(f'<p class="lead">{markup(sentence)}</p>' for sentence in summary),
-        notes="\n".join(f'<p class="note">{markup(note)}</p>' for note in notes),
+        notes="\n".join(f'<p class="note">{_lines(note)}</p>' for note in notes),
         navigation="\n".join(f'<a href="#{key}">{markup(name)}</a>' for key, name, _ in found),
         sections="\n".join(
             f'<section id="{key}"><h2>{markup(name)}</h2>\n{body}\n</section>'
@@ -58,3 +58,8 @@ def data_links(what: str, data: Sequence[Path]) -> str:
 
 def _resource(name: str) -> str:
     return files("igfast.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _lines(text: str) -> str:
+    """What the run says of its data may be several."""
+    return "<br>".join(map(markup, text.splitlines()))

@@ -11,6 +11,7 @@ import igfast.report
 from igfast import Grid, Trajectory
 from igfast.report import figures
 from igfast.report.collect import collect
+from igfast.report.document import document
 from igfast.report.headline import half_way, notes, summary
 from igfast.report.page import render_page
 from igfast.report.tables import layer_table
@@ -204,6 +205,14 @@ def test_other_grids_and_one_split(tmp_path, options):
     expected = run.length("w", estimator="hellinger" if published else "split")
     np.testing.assert_array_equal(
         column(read_csv(tmp_path / "r_data", "length"), "w", "length"), expected
+    )
+
+
+def test_notes_keep_their_lines():
+    told = document("t", "s", [], ["no file:\n  <https://a>\n  b\x1b"], [])
+    assert (
+        '<p class="note">no file:<br>  &lt;https://a&gt;<br>  b\N{REPLACEMENT CHARACTER}</p>'
+        in told
     )
 
 
