@@ -15,6 +15,7 @@ _CONTROLS = dict.fromkeys(
         *range(0x200B, 0x2010),
         *range(0x2028, 0x202F),
         *range(0x2066, 0x206A),
+        *range(0xD800, 0xE000),  # of file names that are no text in the locale
     ),
     "\ufffd",
 )

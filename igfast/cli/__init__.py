@@ -15,6 +15,11 @@ def main() -> None:
             f"{'is' if len(missing) == 1 else 'are'} not installed. "
             "Install with: pip install 'igfast[cli]'"
         )
-    from igfast.cli.app import app
+    from igfast.cli.encoding import spell_out
 
+    spell_out(sys.stdout, sys.stderr)
+    try:
+        from igfast.cli.app import app
+    except KeyboardInterrupt:  # it takes a second
+        sys.exit(130)
     app()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -17,9 +17,14 @@ from igfast.cli.compare import compare
 from igfast.cli.errors import friendly
 from igfast.cli.live import serve_report, watch
 from igfast.cli.opening import Depth, Run, open_run
-from igfast.cli.terminal import console_for, print_table, telling
+from igfast.cli.terminal import console_for, print_columns, print_table, telling
 from igfast.cli.train import train
+from igfast.live.fitting import Column
+from igfast.printing import printable
 from igfast.report import write_report
+
+if TYPE_CHECKING:
+    from igfast.harness.catalog import Entry
 
 PORT = 8765  # of a live report
 
@@ -28,12 +33,27 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    help="Information geometry of neural network parameters while training.",
 )
 app.command()(friendly(train))
 app.command()(friendly(bench))
 app.command()(friendly(compare))
 app.command()(friendly(watch))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        console_for().print(f"igfast {igfast.__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Information geometry of neural network parameters while training."""
 
 
 class Format(str, Enum):
@@ -125,6 +145,14 @@ def export(
     console_for().print(f"{chosen}: {escape(str(target))}", highlight=False, soft_wrap=True)
 
 
+def _place(entry: Entry) -> str:
+    """Where a data set lies, or how it is fetched."""
+    from igfast.harness.data import locate
+
+    found = locate(entry)
+    return printable(str(found[0])) if found else f"igfast data {entry.name}"
+
+
 @app.command()
 @friendly
 def data(
@@ -147,17 +175,18 @@ def data(
 
     console = console_for()
     if name is None:
-        table = Table(box=None)
-        for title in ("name", "what", "license", "where"):
-            table.add_column(title)
-        for entry in CATALOG.values():
-            found = locate(entry)
-            place = escape(str(found[0])) if found else f"[dim]igfast data {entry.name}[/]"
-            table.add_row(entry.name, entry.title, entry.license, place)
-        table.add_row("digits", "5,000 or 1,797 real digits", "", "Python package")
-        print_table(table, console)
-        places = ", then ".join(map(str, data_folders()))
-        console.print(f"Looked in {escape(places)} (${DATA_VARIABLE} first).", soft_wrap=True)
+        rows = [(one.name, one.title, one.license, _place(one)) for one in CATALOG.values()]
+        rows.append(("digits", "5,000 or 1,797 real digits", "", "Python package"))
+        names, titles, licenses, places = zip(*rows, strict=True)
+        columns = [
+            Column("name", names, left=True),
+            Column("what", titles, least=20, left=True),
+            Column("license", licenses, least=12, rank=1, left=True),
+            Column("where", places, least=14, left=True),
+        ]
+        print_columns(columns, console)
+        searched = ", then ".join(map(str, data_folders()))
+        console.print(f"Looked in {escape(searched)} (${DATA_VARIABLE} first).", soft_wrap=True)
         return
     if name not in CATALOG:
         raise ValueError(f"data set {name!r}: choose one of {', '.join(CATALOG)}")
@@ -176,7 +205,7 @@ def data(
 @friendly
 def info(
     run: Annotated[
-        Path | None, typer.Argument(metavar="[RUN.igf]", help="Run file.", show_default=False)
+        Path | None, typer.Argument(metavar="RUN.igf", help="Run file.", show_default=False)
     ] = None,
     sampling: Annotated[
         bool, typer.Option("--sampling", help="Also: does L depend on sampling, or on scale?")

@@ -12,11 +12,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.table import Table
 
 import igfast
 from igfast import reference
-from igfast.cli.terminal import console_for, print_table
+from igfast.cli.terminal import console_for, print_columns
+from igfast.live.fitting import Column
 
 BINS = 256
 RANGE = (-1.3, 1.1)  # edges that are no round numbers
@@ -131,15 +131,17 @@ def _measure(elements: int, threads: int) -> None:
             check(operation, plan(), tile, values)
         ours["moments alone"] = seconds_of(lambda: igfast.moments(values))
 
-    table = Table(box=None)
-    table.add_column("operation")
-    for title in ("Gelem/s", "GB/s", *(f"× {name}" for name in theirs)):
-        table.add_column(title, justify="right")
-    for name, seconds in [*ours.items(), *theirs.items()]:
-        speed = elements / seconds / 1e9
-        ratios = [f"{other / seconds:.2f}" for other in theirs.values()]
-        table.add_row(name, f"{speed:.3f}", f"{4 * speed:.1f}", *ratios)
-    print_table(table, console)
+    seconds = {**ours, **theirs}
+    speeds = [elements / one / 1e9 for one in seconds.values()]
+    columns = [
+        Column("operation", list(seconds), least=16, left=True),
+        Column("Gelem/s", [f"{speed:.3f}" for speed in speeds]),
+        Column("GB/s", [f"{4 * speed:.1f}" for speed in speeds], rank=1),
+    ]
+    for place, (name, other) in enumerate(theirs.items()):
+        ratios = [f"{other / one:.2f}" for one in seconds.values()]
+        columns.append(Column(f"× {name}", ratios, rank=2 + place))
+    print_columns(columns, console)
     console.print(
         f"{elements:,} float32 values, {BINS} bins, {threads} "
         f"thread{'s' if threads > 1 else ''}, {igfast._core.isa()}; best of {ROUNDS} "

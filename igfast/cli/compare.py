@@ -7,15 +7,18 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from igfast.cli.opening import Depth, open_run
-from igfast.cli.terminal import console_for, print_table, telling
+from igfast.cli.terminal import console_for, print_columns, telling
+from igfast.live.fitting import Column
 from igfast.printing import printable
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN.igf RUN.igf ...", show_default=False)],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN.igf", help="Two run files or more.", show_default=False),
+    ],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -41,17 +44,20 @@ def compare(
         for run in opened if page else ():
             run.check_target(target)  # before minutes of measuring
         found = measure(opened, unique_names(runs), quantity=quantity, tell=tell)
-    table = Table(box=None, pad_edge=False)
-    for number, (title, _) in enumerate(HEADER):
-        left = number in (0, 1, len(HEADER) - 1)
-        table.add_column(title, justify="left" if left else "right", overflow="fold")
-    before = ""
-    for layer, *cells in rows(found):
-        table.add_row("" if layer == before else escape(printable(layer)), *map(escape, cells))
-        before = layer
-    print_table(table, console)
-    for text in (sentence(found), *(f"! {note}" for note in found.notes)):
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+    cells = [*zip(*rows(found), strict=True)]
+    layers = cells[0]
+    names = [
+        one if one != before else "" for before, one in zip(("", *layers), layers, strict=False)
+    ]
+    shown = [[printable(text) for text in column] for column in (names, *cells[1:])]
+    console_columns = [
+        Column(title, column, least, rank, left=number in (0, 1, len(HEADER) - 1))
+        for number, ((title, _), column, least, rank) in enumerate(
+            zip(HEADER, shown, (12, 8, 0, 0, 0, 0, 0, 12), (0, 0, 0, 5, 4, 2, 3, 1), strict=True)
+        )
+    ]
+    notes = (sentence(found), *(f"! {note}" for note in found.notes))
+    print_columns(console_columns, console, [printable(note) for note in notes])
     if not page:
         return
     with telling("drawing"):

@@ -12,8 +12,10 @@ import typer
 from rich.markup import escape
 
 from igfast.cli.terminal import console_for
+from igfast.printing import printable
 
 DEBUG_VARIABLE = "IGFAST_DEBUG"
+STOPPED = 130  # the status of a command that Ctrl-C ended before it was done
 
 EXTRAS = {
     "torch": "harness",
@@ -60,7 +62,7 @@ def friendly(command: Callable[P, R]) -> Callable[P, R]:
             fail(_told(error), error)
         except KeyboardInterrupt as error:
             console_for(stderr=True).print("stopped")
-            raise typer.Exit(130) from error
+            raise typer.Exit(STOPPED) from error
 
     return wrapped
 
@@ -78,7 +80,8 @@ def _told(error: Exception) -> str:
 
 def fail(message: str, cause: BaseException | None = None, status: int = 1) -> NoReturn:
     """Print an error message to stderr and exit."""
+    shown = "\n".join(map(printable, message.split("\n")))
     console_for(stderr=True).print(
-        f"[bold red]Error:[/] {escape(message)}", highlight=False, soft_wrap=True
+        f"[bold red]Error:[/] {escape(shown)}", highlight=False, soft_wrap=True
     )
     raise typer.Exit(status) from cause

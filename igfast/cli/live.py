@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from igfast.cli.errors import STOPPED
 from igfast.cli.opening import Depth, open_run
 from igfast.cli.terminal import console_for
 
@@ -26,7 +27,8 @@ def watch(
 
     if groups is not None and run.exists():
         open_run(run, groups)  # refuses what cannot be shown
-    watch_run(run, console_for(), interval=interval, once=once, groups=groups)
+    if not watch_run(run, console_for(), interval=interval, once=once, groups=groups):
+        raise typer.Exit(STOPPED)
 
 
 def serve_report(run: Path, port: int, groups: int | None) -> None:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from igfast.cli.terminal import print_table, telling
+from igfast.cli.terminal import print_columns, telling
+from igfast.live.fitting import Column
 from igfast.printing import Tell, printable, silent
 from igfast.report.collect import MotionCurves, logged, moved, recorded, scrutinized
-from igfast.report.counted import Float, Layer
+from igfast.report.counted import Float
 from igfast.report.scrutiny import growth_of, onset_sentence, scrutinize
-from igfast.report.text import upper_limit
+from igfast.report.text import change, count, length_text, number, scalar_text, velocity_text
 from igfast.report.windows import end_slopes
 from igfast.store import RunReader
 from igfast.trajectory import Trajectory
+
+Form = Callable[[float], str]
 
 
 def print_summary(run: Trajectory, console: Console, *, sampling: bool = False) -> None:
@@ -29,11 +32,11 @@ def print_summary(run: Trajectory, console: Console, *, sampling: bool = False) 
     for line in _description(run.config):
         console.print(line, highlight=False, soft_wrap=True)
     for name, (steps, values) in logged(run).items():
-        line = f"{printable(name)}: {values[-1]:.4g} at step {steps[-1]:,}"
-        console.print(line, highlight=False, markup=False)
+        line = f"{printable(name)}: {scalar_text(values[-1])} at step {steps[-1]:,}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     if run.path is not None:
         for line in size_lines(run.path):
-            console.print(line, highlight=False)
+            console.print(line, highlight=False, soft_wrap=True)
     quantities = recorded(run)
     if not quantities:
         console.print("the run holds no record yet", highlight=False)
@@ -44,7 +47,7 @@ def print_summary(run: Trajectory, console: Console, *, sampling: bool = False) 
         lines = growth_lines(run, motion)
         if sampling:
             lines += sampling_lines(run, motion, tell)
-    print_table(layer_table(motion), console)
+    print_layers(motion, console)
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -55,9 +58,9 @@ def growth_lines(run: Trajectory, motion: MotionCurves) -> list[str]:
     lines = []
     for layer, transitions in found.transitions.items():
         lags = found.lags(layer) or (None,) * len(transitions)
-        for number, (one, lag) in enumerate(zip(transitions, lags, strict=True)):
+        for place, (one, lag) in enumerate(zip(transitions, lags, strict=True)):
             line = f"transition of {printable(layer)} at step {found.when(one)}"
-            if not any(found.persists(layer, number)):
+            if not any(found.persists(layer, place)):
                 line += ", at this λ only"
             if lag is not None and np.isfinite(lag.decades):
                 line += f", {lag.decades:.2f} [{lag.low:.2f}, {lag.high:.2f}] decades earlier"
@@ -82,7 +85,7 @@ def sampling_lines(run: Trajectory, motion: MotionCurves, tell: Tell = silent) -
 def size_lines(path: Path) -> list[str]:
     """How large a run file is, and what a layer takes at a record."""
     with RunReader(path) as run:
-        lines = [f"store: {path.stat().st_size / 1e6:.1f} MB, {len(run.steps):,} records"]
+        lines = [f"store: {path.stat().st_size / 1e6:.1f} MB, {count(len(run.steps), 'record')}"]
         for quantity in run.quantities:
             kept, recorded = len(run.steps_of(quantity)), len(run.recorded_steps(quantity))
             if not kept:
@@ -94,54 +97,43 @@ def size_lines(path: Path) -> list[str]:
             each = sizes[quantity] / layers / kept
             numbers = sizes[f"{quantity}.columns"] / layers / recorded
             lines.append(
-                f"  {quantity}: histograms of {kept:,} records, {each:,.0f} bytes a layer "
+                f"  {quantity}: histograms of {count(kept, 'record')}, {each:,.0f} bytes a layer "
                 f"(plain: {plain / each:.0f} times more); numbers of {recorded:,}, "
                 f"{numbers:.0f} bytes a layer"
             )
     return lines
 
 
-def layer_table(motion: MotionCurves) -> Table:
+def print_layers(motion: MotionCurves, console: Console) -> None:
     """Γ, H and C at the first and the last record, and the length L between them.
 
     Of every layer, of module groups and the model, by the rules of the report: L is the length with
     its standard error, an upper limit where it is not resolved; Γ (1/step) is its slope in the
     first and the last window, H and C normalized entropy and complexity on the layer's common grid.
     """
-    steps, slopes = motion.steps, end_slopes(motion)
-    table = Table(
-        title=f"{len(steps)} records, steps {steps[0]:,} to {steps[-1]:,}",
-        caption=f"first→last; L: {motion.estimator} estimator, Γ: its slope over the first and the "
-        "last tenth of a decade, 1/step; H, C: normalized\n"
-        "<: L is not resolved, two standard errors above it; –: too few elements, or no error, "
-        "for such a limit; to: a later record has no elements",
-        title_justify="left",
-        caption_justify="left",
-        box=None,
-        pad_edge=False,
-    )
-    table.add_column("layer", overflow="fold", min_width=16)
-    for title in ("Γ", "L", "H", "C"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for row in motion.rows:
-        at = row.column
-        table.add_row(
-            escape(printable(row.name)),
-            _pair(slopes[:, at], ".1e") if motion.resolved(row) else "–",
-            _length(motion, row),
-            _pair(motion.entropy[:, at], ".3f"),
-            _pair(motion.complexity[:, at], ".3f"),
-        )
-    return table
+    steps, slopes, rows = motion.steps, end_slopes(motion), motion.rows
+    title = f"{count(len(steps), 'record')}, step {steps[0]:,}"
+    if len(steps) > 1:
+        title = f"{count(len(steps), 'record')}, steps {steps[0]:,} to {steps[-1]:,}"
+    console.print(title, style="italic", highlight=False)
 
+    def ends(curve: Float, form: Form = number) -> list[str]:
+        return [change(curve[0, row.column], curve[-1, row.column], form, "→") for row in rows]
 
-def _length(motion: MotionCurves, row: Layer) -> str:
-    if not motion.resolved(row):
-        return upper_limit(motion.limit(row))
-    length, error = motion.final.length[row.column], motion.final.error[row.column]
-    shown = f"{length:.3f}±{error:.3f}" if error > 0 else f"{length:.3f}"
-    last = motion.last_step(row)
-    return shown if last is None else f"{shown} to {last:,}"
+    columns = [
+        Column("layer", [printable(row.name) for row in rows], least=16, left=True),
+        Column("Γ", ends(slopes, velocity_text), rank=1),
+        Column("L", [length_text(motion, row, "to") if len(steps) > 1 else "–" for row in rows]),
+        Column("H", ends(motion.entropy), rank=2),
+        Column("C", ends(motion.complexity), rank=3),
+    ]
+    notes = [
+        f"first→last; L: {motion.estimator} estimator, Γ: its slope over the first and the last "
+        "tenth of a decade, 1/step; H, C: normalized",
+        "<: L is not resolved, two standard errors above it; –: too few elements, or no error, for "
+        "such a limit; to: a later record has no elements",
+    ]
+    print_columns(columns, console, notes)
 
 
 def _description(config: dict[str, Any]) -> list[str]:
@@ -149,7 +141,7 @@ def _description(config: dict[str, Any]) -> list[str]:
     settings, data = config.get("settings"), config.get("data")
     if not isinstance(settings, dict) or not isinstance(data, dict):
         return []
-    lines = [f"[bold yellow]! {escape(str(note))}[/]" for note in data.get("notes", ())]
+    lines = [f"[bold yellow]! {escape(printable(str(note)))}[/]" for note in data.get("notes", ())]
     model = _part(config, "model")
     wanted = data.get("requested", data.get("name"))
     stand_in = "" if wanted == data.get("name") else f" (NOT {str(wanted).upper()})"
@@ -172,8 +164,3 @@ def versions_of(config: dict[str, Any]) -> dict[str, Any]:
 def _part(config: dict[str, Any], name: str) -> dict[str, Any]:
     found = config.get(name)
     return found if isinstance(found, dict) else {}
-
-
-def _pair(curve: Float, form: str) -> str:
-    """The first and the last value."""
-    return "→".join(format(v, form) if np.isfinite(v) else "–" for v in curve[[0, -1]])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from igfast.live.fitting import Column, fitted
 from igfast.printing import Tell, printable
 
 PIPE_WIDTH = 120
@@ -28,6 +29,15 @@ def telling(text: str = "measuring") -> Iterator[Tell]:
     """A line in the terminal on what is being done, while it is; nothing in a pipe."""
     with console_for(stderr=True).status(f"{text} ...") as shown:
         yield lambda now: shown.update(f"{escape(printable(now))} ...")
+
+
+def print_columns(columns: Sequence[Column], console: Console, notes: Sequence[str] = ()) -> None:
+    """Print a table that fits the console, then notes, and what did not fit."""
+    layout = fitted(columns, console.width)
+    print_table(layout.table(), console)
+    for note in (*notes, layout.note):
+        if note:
+            console.print(note, highlight=False, markup=False, soft_wrap=not console.is_terminal)
 
 
 def print_table(table: Table, console: Console) -> None:

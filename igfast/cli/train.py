@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.markup import escape
 
 import igfast
-from igfast.cli.terminal import console_for, print_table, telling
+from igfast.cli.errors import STOPPED
+from igfast.cli.terminal import console_for, telling
 from igfast.harness.data import DATASETS
 from igfast.harness.settings import ACTIVATIONS, MODELS, OPTIMIZERS, Settings
 from igfast.report import write_report
@@ -62,8 +63,10 @@ def train(
     epochs: Annotated[
         float | None, typer.Option(help="May be a fraction.  (default: mlp 6, convnet 3, gpt 1)")
     ] = None,
-    batch_size: int = DEFAULT.batch_size,
-    seed: int = DEFAULT.seed,
+    batch_size: Annotated[int, typer.Option(help="Examples of a step.")] = DEFAULT.batch_size,
+    seed: Annotated[
+        int, typer.Option(help="Of the first parameters and the order of examples.")
+    ] = DEFAULT.seed,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = DEFAULT.device,
     threads: Annotated[
         int | None,
@@ -254,7 +257,7 @@ def _run(settings: Settings, path: Path, console: Console, *, resume: bool, down
             result = train_network(settings, dataset, path, observer=display, resume=resume)
     except KeyboardInterrupt as error:
         console.print(f"\n{_stopped(path)}", highlight=False, markup=False, soft_wrap=True)
-        raise typer.Exit(130) from error
+        raise typer.Exit(STOPPED) from error
     steps = result.outline.total_steps - result.outline.start_step
     names = {"rest": "logging, checkpoints and display"}
     pace = ", ".join(
@@ -288,7 +291,7 @@ def _report_of(path: Path) -> Path:
 
 def _conclude(path: Path, console: Console, *, report: bool) -> None:
     """Print the table per layer, write the report, say what can be done with the run."""
-    from igfast.cli.summary import layer_table
+    from igfast.cli.summary import print_layers
     from igfast.report.collect import moved, recorded
 
     run = igfast.open(path)
@@ -296,7 +299,7 @@ def _conclude(path: Path, console: Console, *, report: bool) -> None:
         console.print(f"[bold yellow]! {escape(note)}[/]", highlight=False)
     _, accuracy = run.scalars()["test_accuracy"]
     console.print(f"test accuracy {accuracy[-1]:.2%}", highlight=False)
-    print_table(layer_table(moved(run, recorded(run)[0])), console)
+    print_layers(moved(run, recorded(run)[0]), console)
     lines = [f"run file: {path}"]
     if report and find_spec("matplotlib") is None:
         lines.append("report:   needs matplotlib: pip install 'igfast[report]'")

@@ -22,10 +22,11 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
-from rich.table import Table
 from rich.text import Text
 
+from igfast.live.fitting import Column, fitted
 from igfast.measures import information_velocity, information_velocity_squared
+from igfast.printing import printable
 from igfast.report.collect import estimator_of
 from igfast.sinks.curves import LiveCurves
 
@@ -178,7 +179,7 @@ class TrainingDisplay:
             histogram = self._recent[-1][1]
             largest = int(np.argmax(histogram.numel))
             shown.append(
-                f"{histogram.names[largest]}: Γ {self._velocity[largest]:.2e} "
+                f"{printable(histogram.names[largest])}: Γ {self._velocity[largest]:.2e} "
                 f"(floor {self._floor[largest]:.1e}) L ≈ {self._length[largest]:.3f}{self._since}"
             )
         return shown
@@ -188,30 +189,26 @@ class TrainingDisplay:
         return " since resume" if self._outline is not None and self._outline.resumed else ""
 
     def _picture(self) -> Group:
-        table = Table(box=None, pad_edge=False)
-        for title, justify in (("layer", "left"), ("parameters", "right")):
-            table.add_column(title, justify=justify)  # type: ignore[arg-type]
-        table.add_column("≈ Γ now (1/step)", justify="right")
-        table.add_column("noise floor", justify="right")
-        table.add_column(f"≈ L{self._since}", justify="right")
-        if self._velocity is not None:
-            histogram = self._recent[-1][1]
-            sizes = np.asarray(histogram.numel)
-            most = min(ROWS, int((sizes >= LARGE).sum())) or FEW
-            shown = sorted(np.argsort(-sizes, kind="stable")[:most].tolist())
-            for layer in shown:
-                table.add_row(
-                    escape(histogram.names[layer]),
-                    f"{sizes[layer]:,}",
-                    f"{self._velocity[layer]:.2e}",
-                    f"{self._floor[layer]:.1e}",
-                    f"{self._length[layer]:.3f}",
-                )
-            if len(sizes) > len(shown):
-                table.add_row(f"and {len(sizes) - len(shown)} smaller ones")
-            table.add_row("Γ, L: rough estimates")
-        numbers = "  ".join(self._numbers()[: 3 if self._scalars else 1])
-        return Group(self._progress, Text(numbers), table)
+        numbers = Text("  ".join(self._numbers()[: 3 if self._scalars else 1]))
+        if self._velocity is None:
+            return Group(self._progress, numbers)
+        histogram = self._recent[-1][1]
+        sizes = np.asarray(histogram.numel)
+        most = min(ROWS, int((sizes >= LARGE).sum())) or FEW
+        shown = sorted(np.argsort(-sizes, kind="stable")[:most].tolist())
+        columns = [
+            Column("layer", [printable(histogram.names[i]) for i in shown], least=12, left=True),
+            Column("parameters", [f"{sizes[i]:,}" for i in shown], rank=2),
+            Column("≈ Γ now (1/step)", [f"{self._velocity[i]:.2e}" for i in shown], rank=1),
+            Column("noise floor", [f"{self._floor[i]:.1e}" for i in shown], rank=3),
+            Column(f"≈ L{self._since}", [f"{self._length[i]:.3f}" for i in shown]),
+        ]
+        layout = fitted(columns, self._console.width)
+        notes = [f"and {len(sizes) - len(shown)} smaller ones"] * (len(sizes) > len(shown))
+        notes += ["Γ, L: rough estimates", layout.note]
+        return Group(
+            self._progress, numbers, layout.table(), *(Text(note) for note in notes if note)
+        )
 
 
 def _distance(earlier: Histogram, later: Histogram) -> NDArray[np.float64]:

@@ -7,53 +7,64 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.console import Group
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Console, Group
 from rich.text import Text
 
 from ..groups import MODEL
 from ..health import Flag
 from ..printing import printable
+from ..report.text import count, scalar_text
+from .fitting import Column, fitted
 from .following import State
 
+GENERAL = (
+    "Γ: between the last two records; L: rough, since the first record. `igfast report` has the "
+    "exact values."
+)
+NOISE = "noise: no motion above the noise (Γ: between two records; L: since the first)."
 SHOWN_SCALARS = 6
 CLEAR = 1.25  # errors of Γ², which are some 1.5 times its scatter: about two of that
 
 
-def picture(state: State, path: Path, rows: int) -> Group:
-    """Header, at most ``rows`` layers, and notes.
+def picture(state: State, path: Path, console: Console, height: int | None = None) -> Group:
+    """Header, layers and notes, in at most ``height`` lines; None: as many as it takes.
 
-    Where there are more: the model, flagged layers, groups, and the largest ones.
+    Of more layers than fit: the model, flagged layers, groups, and the largest ones.
     """
-    table = Table(box=None, pad_edge=False)
-    table.add_column("layer", overflow="fold", min_width=12)
-    for title in ("elements", "Γ (1/step)", "L", "H", "C"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("health", no_wrap=True, overflow="ellipsis")
-    chosen = shown_layers(state, rows)
-    for row in chosen:
-        name = state.layers[row]
-        flags = _of_layer(state.flags, name)
-        if name in state.members:
-            flags = _of_members(state.flags, state.members[name])
-        table.add_row(
-            escape(printable(name)),
-            f"{int(state.numel[row]):,}",
-            *numbers(state, row),
-            f"[bold red]{escape('; '.join(flags))}[/]" if flags else "[green]ok[/]",
-        )
-    left = len(state.layers) - len(chosen)
-    notes = [f"and {left} smaller ones"] if left else []
-    notes.append(
-        "Γ: between the last two records; L: rough, since the first record. `igfast report` has "
-        "the exact values."
+    width, every = console.width, range(len(state.layers))
+    shown = [numbers(state, row) for row in every]
+    layout = fitted(
+        [
+            Column("layer", [printable(name) for name in state.layers], least=12, left=True),
+            Column("elements", [f"{int(number):,}" for number in state.numel], rank=5),
+            Column("Γ (1/step)", [one[0] for one in shown], rank=2),
+            Column("L", [one[1] for one in shown], rank=1),
+            Column("H", [one[2] for one in shown], rank=3),
+            Column("C", [one[3] for one in shown], rank=4),
+            Column("health", [_health(state, row) for row in every], least=10, left=True),
+        ],
+        width,
     )
-    if any("noise" in numbers(state, row) for row in chosen):
-        notes.append(
-            "noise: no motion above the noise (Γ: between two records; L: since the first)."
-        )
-    return Group(Text(_header(state, path)), table, Text("\n".join(notes), style="dim"))
+    head, notes = Text(_header(state, path)), [GENERAL]
+    if any("noise" in one for one in shown):
+        notes.append(NOISE)
+    notes += [layout.note] if layout.note else []
+    chosen = list(every)
+    if height is not None:
+        around = sum(len(text.wrap(console, width)) for text in (head, *map(Text, notes)))
+        heights = [layout.height(row, console) for row in every]
+        if around + 1 + sum(heights) > height:
+            chosen = shown_layers(state, height - around - 2, heights)  # and how many are not
+            notes.insert(0, f"and {len(state.layers) - len(chosen)} smaller ones")
+    return Group(head, layout.table(chosen), Text("\n".join(notes), style="dim"))
+
+
+def _health(state: State, row: int) -> Text:
+    name = state.layers[row]
+    flags = _of_layer(state.flags, name)
+    if name in state.members:
+        flags = _of_members(state.flags, state.members[name])
+    return Text("; ".join(flags), style="bold red") if flags else Text("ok", style="green")
 
 
 def line(state: State) -> str:
@@ -94,8 +105,11 @@ def _is_noise(state: State, row: int) -> bool:
     return bool(squared == 0 or squared < CLEAR * error)
 
 
-def shown_layers(state: State, rows: int) -> list[int]:
-    """Rows to show, in the order of the layers."""
+def shown_layers(state: State, lines: int, heights: Sequence[int] | None = None) -> list[int]:
+    """Rows to show in so many lines, one at least, in the order of the layers.
+
+    ``heights`` are the lines that each row takes, by default one.
+    """
     flagged = {flag.layer for flag in state.flags}
     names = state.layers
     order = sorted(
@@ -108,11 +122,12 @@ def shown_layers(state: State, rows: int) -> list[int]:
             row,
         ),
     )
-    return sorted(order[: max(1, rows)])
+    ends = np.cumsum([heights[row] if heights else 1 for row in order])
+    return sorted(order[: max(1, int((ends <= lines).sum()))])
 
 
 def _header(state: State, path: Path) -> str:
-    parts = [str(path), f"step {state.step:,}", f"{state.records:,} records"]
+    parts = [printable(str(path)), f"step {state.step:,}", count(state.records, "record")]
     if np.isfinite(state.pace) and state.pace > 0:
         parts.append(f"{1e3 * state.pace:.3g} ms/step")
     parts += _scalars(state)
@@ -122,7 +137,7 @@ def _header(state: State, path: Path) -> str:
 
 def _scalars(state: State) -> list[str]:
     shown = list(state.scalars.items())[:SHOWN_SCALARS]
-    return [f"{printable(name)} {value:.4g}" for name, (_, value) in shown]
+    return [f"{printable(name)} {scalar_text(value)}" for name, (_, value) in shown]
 
 
 def _of_members(flags: Sequence[Flag], members: Sequence[str]) -> list[str]:

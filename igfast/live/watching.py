@@ -11,11 +11,10 @@ from rich.live import Live
 from rich.text import Text
 
 from ..groups import Groups
+from ..printing import printable
 from ..store import StoreError
 from . import table
 from .following import Follower, State, waiting_for
-
-AROUND = 8  # lines of a terminal that are not layers
 
 
 def watch_run(
@@ -25,7 +24,7 @@ def watch_run(
     interval: float = 1.0,
     once: bool = False,
     groups: Groups = None,
-) -> None:
+) -> bool:
     """Show a run until it ends.
 
     Parameters
@@ -41,6 +40,11 @@ def watch_run(
     groups : as for :meth:`igfast.Trajectory.grouped`
         None: those that the run was recorded with.
 
+    Returns
+    -------
+    bool
+        False if Ctrl-C stopped it before.
+
     Raises
     ------
     StoreError
@@ -54,7 +58,7 @@ def watch_run(
         if not states:
             raise StoreError(f"nothing to show: {waiting_for(path)}")
         console.print(_picture(states[-1], path, console), highlight=False)
-        return
+        return True
     try:
         if console.is_terminal:
             _in_terminal(follower, console, interval)
@@ -62,16 +66,18 @@ def watch_run(
             _in_lines(follower, console, interval)
     except KeyboardInterrupt:
         console.print("stopped watching; the training goes on", highlight=False)
+        return False
+    return True
 
 
 def _in_terminal(follower: Follower, console: Console, interval: float) -> None:
-    first = Text(waiting_for(follower.path))
+    first = Text(printable(waiting_for(follower.path)))
     with Live(first, console=console, refresh_per_second=4, vertical_overflow="crop") as live:
         for states in _looks(follower, interval):
             if states:
                 live.update(_picture(states[-1], follower.path, console), refresh=True)
             else:
-                live.update(Text(waiting_for(follower.path)))
+                live.update(Text(printable(waiting_for(follower.path))))
 
 
 def _in_lines(follower: Follower, console: Console, interval: float) -> None:
@@ -101,8 +107,8 @@ def _looks(follower: Follower, interval: float) -> Iterator[list[State]]:
 
 
 def _print(console: Console, text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
 
 def _picture(state: State, path: Path, console: Console) -> Group:
-    return table.picture(state, path, console.height - AROUND if console.is_terminal else 10**6)
+    return table.picture(state, path, console, console.height - 1 if console.is_terminal else None)

@@ -45,15 +45,17 @@ def document(
 
 def data_links(what: str, data: Sequence[Path]) -> str:
     """Where the numbers are, relative to the page, and what wrote them."""
-    links = ", ".join(
-        f'<a href="{quote(f"{path.parent.name}/{path.name}")}">{markup(path.name)}</a>'
-        for path in data
-    )
+    links = ", ".join(f'<a href="{_address(path)}">{markup(path.name)}</a>' for path in data)
     versions = (
         f"Report by igfast {__version__}, NumPy {np.__version__}, matplotlib "
         f"{matplotlib.__version__}, Python {platform.python_version()}."
     )
     return f'<p>{markup(what)}: {links}.</p>\n<p class="quiet">{markup(versions)}</p>'
+
+
+def _address(path: Path) -> str:
+    """A link to a file beside the page; of a name that is no text in the locale, its bytes."""
+    return quote(f"{path.parent.name}/{path.name}", errors="surrogateescape")
 
 
 def _resource(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,10 +18,9 @@ from rich.console import Console
 
 import igfast
 from igfast.cli.errors import friendly
-from igfast.cli.summary import layer_table
-from igfast.cli.terminal import print_table
+from igfast.cli.summary import print_layers
 from igfast.report.collect import MotionCurves, collect, moved
-from igfast.report.text import length_text, three_digits
+from igfast.report.text import change, length_text, three_digits, velocity_text, with_error
 from igfast.report.windows import average
 from igfast.store import RunWriter
 
@@ -35,17 +35,22 @@ def test_table_is_that_of_the_trajectory(run: Path) -> None:
     length, error = trajectory.length("linear.0.weight", error=True)
     entropy = trajectory.entropy("linear.0.weight")
     assert length[-1] > 2 * error[-1]
-    assert f"{length[-1]:.3f}±{error[-1]:.3f}" in line
+    assert with_error(length[-1], error[-1]) in line
     motion = collect(trajectory).main
     column = next(one.column for one in motion.layers if one.name == "linear.0.weight")
     slope = average(motion).slope[:, column]
-    assert "→".join(f"{end:.1e}" if end > 0 else "–" for end in (slope[0], slope[-1])) in line
+    assert (
+        change(*(end if end > 0 else np.nan for end in slope[[0, -1]]), velocity_text, "→") in line
+    )
     bias = next(one for one in result.stdout.splitlines() if one.startswith("linear.1.bias"))
     assert bias.split()[1:3] == ["–", "–"]
     assert result.stdout.count(igfast.__version__) == 1
     assert result.stdout.index("seed 0") < result.stdout.index("installed here")
     assert all(one == one.rstrip() for one in result.stdout.splitlines())
-    assert f"{entropy[0]:.3f}→{entropy[-1]:.3f}" in line
+    assert change(*entropy[[0, -1]], arrow="→") in line
+    page = call("report", run, "--output", run.with_suffix(".html"))
+    assert page.exit_code == 0
+    assert f"<td>{with_error(length[-1], error[-1])}</td>" in run.with_suffix(".html").read_text()
     assert "seed 0; mnist from" in result.stdout
 
 
@@ -74,7 +79,7 @@ def test_a_run_is_shown_by_module(run: Path, tmp_path: Path) -> None:
     length, error = by_module.length("linear.0", error=True)
     result = call("info", run, "--groups", 2)
     lines = {line.split()[0]: line for line in result.stdout.splitlines() if line.strip()}
-    assert f"{length[-1]:.3f}±{error[-1]:.3f}" in lines["linear.0"]
+    assert with_error(length[-1], error[-1]) in lines["linear.0"]
     assert "linear.0" not in call("info", run).stdout.replace("linear.0.", "")
     assert call("report", run, "--groups", 2, "-o", tmp_path / "page.html").exit_code == 0
     assert "Module by module" in (tmp_path / "page.html").read_text()
@@ -142,18 +147,19 @@ def test_compare_prints_a_table_and_writes_a_page(run: Path, tmp_path: Path) -> 
 def rows_of(motion: MotionCurves) -> dict[str, list[str]]:
     """Cells of the table by layer, as they are printed."""
     console = Console(file=io.StringIO(), width=120)
-    print_table(layer_table(motion), console)
+    print_layers(motion, console)
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
-    return {line.split()[0]: line.split()[1:] for line in lines if "→" in line}
+    rows = [re.split(r"  +", line) for line in lines[2:] if "  " in line]
+    return {name: cells for name, *cells in rows}
 
 
 @pytest.mark.parametrize(
     ("length", "error", "numel", "text"),
     [
-        (0.7, 0.01, 1000, "0.700±0.010"),
+        (0.7, 0.01, 1000, "0.700 ± 0.010"),
         (0.01, 0.19, 1000, "< 0.39"),
-        (0.1, 0.01, 10, "0.100±0.010"),
+        (0.1, 0.01, 10, "0.100 ± 0.010"),
         (0.1, 0.1, 10, "–"),
         (0.0, 0.0, 1000, "–"),
         (np.nan, np.nan, 1000, "–"),
@@ -165,9 +171,10 @@ def test_unresolved_lengths(length: float, error: float, numel: int, text: str) 
     records = [igfast.histogram({"w": x + t / 9}, bins=32, splits=4) for t in range(3)]
     motion = moved(igfast.Trajectory.from_histograms(range(3), records), "param")
     ended = {"length": length, "length_error": error}
-    changed = {name: np.full_like(motion.length, value) for name, value in ended.items()}
+    grown = np.linspace(0, 1, 3)[:, None]
+    changed = {name: value * grown for name, value in ended.items()}
     shown = rows_of(replace(motion, **changed))["w"]
-    assert " ".join(shown[1:-2]) == text
+    assert shown[1] == text
     assert (shown[0] == "–") == (text == "–" or "<" in text)
 
 
@@ -182,8 +189,8 @@ def test_info_and_report_tell_the_same_of_a_layer(tmp_path: Path) -> None:
     assert three_digits(length) == length_text(motion, motion.layers[0])
     slopes = run.velocity("few", "hellinger")[[0, -1]]
     assert rows_of(motion)["few"][:2] == [
-        "→".join(f"{slope:.1e}" for slope in slopes),
-        f"{length:.3f}",
+        change(*slopes, velocity_text, "→"),
+        three_digits(length),
     ]
 
 
@@ -197,7 +204,7 @@ def test_info_shows_parameters_where_there_are_any(tmp_path: Path) -> None:
             writer.write_record(step, 0.0, {"grad": (grad, None), "param": (param, None)})
     length, error = igfast.open(path).length("w", error=True)
     assert length[-1] > 1
-    assert f"{length[-1]:.3f}±{error[-1]:.3f}" in call("info", path).stdout
+    assert with_error(length[-1], error[-1]) in call("info", path).stdout
 
 
 def test_run_without_records(tmp_path: Path) -> None:

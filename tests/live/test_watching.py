@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,11 +29,11 @@ from igfast.store import StoreError
 from .runs import Growing
 
 
-def console(terminal=False, height=40):
+def console(terminal=False, height=40, width=120):
     return Console(
         file=io.StringIO(),
         force_terminal=terminal,
-        width=120,
+        width=width,
         height=height,
         color_system=None,
         legacy_windows=False,
@@ -178,7 +179,7 @@ def test_lines_where_there_is_no_terminal(tmp_path):
 
     thread = threading.Thread(target=training)
     thread.start()
-    watch_run(path, out, interval=0.02)
+    assert watch_run(path, out, interval=0.02)
     thread.join()
     lines = out.file.getvalue().splitlines()
     assert lines[0] == f"waiting for {path}, which does not exist yet"
@@ -229,7 +230,9 @@ def test_ctrl_c_ends_watching(tmp_path, terminal, monkeypatch):
 
     monkeypatch.setattr(time, "sleep", interrupt)
     out = console(terminal)
-    watch_run(tmp_path / "run.igf", out)
+    assert not watch_run(tmp_path / "run.igf", out)
+    found = CliRunner().invoke(app, ["watch", str(tmp_path / "run.igf")])
+    assert found.exit_code == 130
     assert out.file.getvalue().endswith("stopped watching; the training goes on\n")
     run.grow()  # it does
     run.end()
@@ -263,7 +266,7 @@ def test_groups_are_shown_after_the_layers(tmp_path):
     names = [state.layers[row] for row in table.shown_layers(state, 4)]
     assert names == ["a.8", "a", "b", "model"]
     shown = console()
-    shown.print(table.picture(state, tmp_path / "run.igf", 4))
+    shown.print(table.picture(state, tmp_path / "run.igf", shown, 9))
     lines = shown.file.getvalue().splitlines()
     assert [line.split()[:3] for line in lines if line.startswith("b ")] == [
         ["b", "9,036", "noise"]
@@ -274,7 +277,7 @@ def test_groups_are_shown_after_the_layers(tmp_path):
     flagged = replace(state, flags=(Flag(20, "param", "b.3", "nan", 1.0),))
     assert state.layers[table.shown_layers(flagged, 2)[0]] == "b.3"  # before groups
     shown = console()
-    shown.print(table.picture(flagged, tmp_path / "run.igf", 5))
+    shown.print(table.picture(flagged, tmp_path / "run.igf", shown, 10))
     health = {line.split()[0]: line for line in shown.file.getvalue().splitlines() if line}
     assert "1 flagged" in health["b"]
     assert "1 flagged" in health["model"]
@@ -324,11 +327,38 @@ def test_the_model_is_not_well_where_a_layer_is_not(tmp_path):
         monitor.record(0)
     state = Follower(tmp_path / "run.igf").look()[-1]
     shown = console()
-    shown.print(table.picture(state, tmp_path / "run.igf", 9))
+    shown.print(table.picture(state, tmp_path / "run.igf", shown))
     lines = {line.split()[0]: line for line in shown.file.getvalue().splitlines() if line.split()}
     assert "ok" in lines["a"]
     assert "1 flagged" in lines["model"]
     assert "ok" not in lines["model"]
+
+
+@pytest.mark.parametrize("width", [24, 40, 60, 80, 120])
+@pytest.mark.parametrize("height", [12, 24])
+def test_nothing_vanishes_without_a_word(tmp_path, width, height):
+    """Names of any length, in terminals of any size."""
+    tensors = {f"block.{i}.{'long_' * (i % 5)}weight": np.arange(100.0 + i) for i in range(30)}
+    tensors["lost"] = np.full(9, np.nan)
+    with igfast.Monitor(tensors, store=tmp_path / "run.igf") as monitor:
+        monitor.record(0)
+    state = Follower(tmp_path / "run.igf").look()[-1]
+    out = console(width=width)
+    out.print(table.picture(state, tmp_path / "run.igf", out, height))
+    text = out.file.getvalue()
+    lines = text.splitlines()
+    assert "…" not in text
+    assert len(lines) <= height or height < 20  # one layer at least
+    head = next(line for line in lines if line.startswith("layer"))
+    said = " ".join(" ".join(lines).split())
+    note = said.partition(f"Not shown in {width} columns: ")[2]
+    for title in ("elements", "Γ (1/step)", "L", "H", "C", "health"):
+        assert (title in head) != (title in re.split(r", |\.$", note))
+    names = "".join(line.split()[0] for line in lines if line[:1].strip())
+    assert "model" in names
+    left = re.search(r"and (\d+) smaller ones", said)
+    whole = [name for name in (*tensors, "model") if name in names]
+    assert left is None or len(whole) + int(left.group(1)) == 32
 
 
 def test_the_last_of_one_layer_is_not_the_model(tmp_path):
@@ -336,5 +366,7 @@ def test_the_last_of_one_layer_is_not_the_model(tmp_path):
     with igfast.Monitor(tensors, store=tmp_path / "run.igf") as monitor:
         monitor.record(0)
     shown = console()
-    shown.print(table.picture(Follower(tmp_path / "run.igf").look()[-1], tmp_path / "run.igf", 9))
+    shown.print(
+        table.picture(Follower(tmp_path / "run.igf").look()[-1], tmp_path / "run.igf", shown)
+    )
     assert "9 NaN" in shown.file.getvalue()
