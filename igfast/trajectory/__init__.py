@@ -67,7 +67,7 @@ class Trajectory(Motion, Distributions):
         >>> import numpy as np, igfast
         >>> h = igfast.histogram({"w": np.zeros(3)}, bins=2, range=(0, 1))
         >>> igfast.Trajectory.from_histograms([0, 10], [h, h])
-        Trajectory(2 records of 1 layers, steps 0 to 10)
+        Trajectory(2 records of 1 layer, steps 0 to 10)
         """
         given: object = histograms
         if isinstance(given, Histogram) or not isinstance(given, Iterable):

@@ -35,7 +35,9 @@ class Recorded:
     def __repr__(self) -> str:
         steps = self.steps
         span = f", steps {steps[0]:,} to {steps[-1]:,}" if len(steps) else ""
-        return f"Trajectory({len(steps):,} records of {len(self.layers)} layers{span})"
+        counts = [(len(steps), "record"), (len(self.layers), "layer")]
+        records, layers = (f"{n:,} {noun}{'s' * (n != 1)}" for n, noun in counts)
+        return f"Trajectory({records} of {layers}{span})"
 
     @contextmanager
     def held(self) -> Iterator[None]:
