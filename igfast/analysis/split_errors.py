@@ -144,7 +144,8 @@ def unresolved_motion(counts: Float, merged: Float, strides: Int, offsets: Float
 
     Half of what the displacement over a stretch may be: √(cross product + 2 errors), or all of what
     a few elements do, of which no two splits have enough to tell noise; and what a single element
-    adds that changes its cell. Motion to and fro within a stretch is not bounded.
+    adds that changes its cell. Motion to and fro within a stretch is not bounded. Where something
+    moves clearly, half of what a few elements do beyond it, within cells that were joined.
 
     Parameters
     ----------
@@ -155,9 +156,7 @@ def unresolved_motion(counts: Float, merged: Float, strides: Int, offsets: Float
         Sums of positions in bins; they bound the motion of elements that stay in their cells.
     """
     found = np.zeros(len(counts))
-    still = np.concatenate([[False], strides == 0, [False]])
-    bounds = np.flatnonzero(np.diff(still.astype(np.int8))).reshape(-1, 2)
-    for start, stop in bounds.tolist():
+    for start, stop in _stretches(strides == 0):
         stretch = slice(start, stop + 1)
         if (counts[stretch] == counts[start]).all():
             inside = None if offsets is None else offsets[stretch].sum(axis=1)
@@ -168,7 +167,16 @@ def unresolved_motion(counts: Float, merged: Float, strides: Int, offsets: Float
         if merged.shape[-1] < tuning.FEWEST_CELLS:  # too few to tell noise: all that is seen
             everything = products(counts[start : start + 1], counts[stop : stop + 1])
             found[start + 1 :] += np.sqrt(max(everything.sum(), 0.0)) / counts.shape[1]
+    for start, stop in _stretches(strides > 0):
+        stretch = slice(start, stop + 1)
+        found[start + 1 :] += np.sqrt(_hidden_by_few(counts[stretch], merged[stretch]))
     return found
+
+
+def _stretches(chosen: NDArray[np.bool_]) -> list[list[int]]:
+    """First and last record of each row of intervals that are chosen."""
+    bounds = np.flatnonzero(np.diff(np.pad(chosen, 1).astype(np.int8))).reshape(-1, 2)
+    return [[start, stop] for start, stop in bounds.tolist()]
 
 
 def _hidden(counts: Float) -> float:
@@ -189,23 +197,31 @@ def _hidden(counts: Float) -> float:
     return 0.25 * found
 
 
-def _hidden_by_few(counts: Float) -> float:
+def _hidden_by_few(counts: Float, seen: Float | None = None) -> float:
     """As :func:`_hidden`, of (T, G, B) counts in all cells between which few elements change.
 
     Their motion is taken for motion of the layer, since products of splits cannot tell it from
-    noise, and wide cells hold it: along the way through as many equal parts as there are.
+    noise, and wide cells hold it: along the way through as many equal parts as there are. Less what
+    is ``seen`` of it, in (T, G, C) counts.
     """
     last, found = len(counts) - 1, 0.0
     splits, elements = counts.shape[1], float(counts[0].sum())
-    most = min(tuning.FEW_OF_SPLIT * splits, tuning.FEW_OF_ALL * elements)
+    most = max(min(tuning.FEW_OF_SPLIT * splits, tuning.FEW_OF_ALL * elements), 1.0)
     for parts in (1, *tuning.PARTS_OF_PATH):
         at = np.unique(np.linspace(0, last, parts + 1).round().astype(np.int64))
-        pooled = counts[at].sum(axis=1, keepdims=True)
-        moved = 0.5 * np.abs(np.diff(pooled[:, 0], axis=0)).sum(axis=-1)
+        moved = 0.5 * np.abs(np.diff(counts[at].sum(axis=1), axis=0)).sum(axis=-1)
         if moved.max() <= most:
-            squared = np.square(changes(pooled[:-1], pooled[1:])).sum()
-            found = max(found, (len(at) - 1) * float(squared))
+            squared = _pooled_square(counts[at])
+            if seen is not None:
+                squared = max(squared - _pooled_square(seen[at]), 0.0)
+            found = max(found, (len(at) - 1) * squared)
     return 0.25 * found
+
+
+def _pooled_square(counts: Float) -> float:
+    """Sum of the squared displacements of all splits together, between (K, G, B) counts."""
+    pooled = counts.sum(axis=1, keepdims=True)
+    return float(np.square(changes(pooled[:-1], pooled[1:])).sum())
 
 
 def one_element(counts: Float) -> float:

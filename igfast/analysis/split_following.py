@@ -85,7 +85,7 @@ def _coarser(merged: Float, apart: Bool, modes: Modes, offset: int) -> list[Floa
 
 
 def _lengths(curve: Roots, modes: Modes) -> Float:
-    return follow(curve, modes).increments.sum(axis=1)
+    return np.asarray(follow(curve, modes).increments.sum(axis=1))
 
 
 def follow(curve: Roots, modes: Modes) -> Followed:

@@ -146,8 +146,8 @@ CLEAR_TO_AND_FRO = 2.0
 
 # Where no more elements than these change cells, of a split or of all, what they do is no noise
 # that splits could tell from motion.
-FEW_OF_SPLIT = 2.5
-FEW_OF_ALL = 0.002
+FEW_OF_SPLIT = 8.0
+FEW_OF_ALL = 0.02
 
 # A segment of the piecewise linear L ends where its length stands this many errors clear.
 CLEAR_SEGMENT = 4.0

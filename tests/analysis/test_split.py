@@ -380,6 +380,24 @@ def test_a_handful_of_elements(n):
         assert found.standard_error[-1] > 0.2
 
 
+@pytest.mark.parametrize(("n", "movers"), [(1000, 10), (10_000, 20), (100_000, 20), (100_000, 50)])
+def test_a_few_that_travel_where_nothing_else_moves(n, movers):
+    """From the middle to far outside, in parts narrower than the cells that hold enough to tell."""
+    rng = np.random.default_rng(0)
+    moves = rng.permutation(n) < movers
+    x = np.where(moves, 0.3, 1.0) * rng.normal(size=n)
+    edges, ways = np.linspace(-8, 12, 257), [x + 0.2 * step * moves for step in range(31)]
+    counts = [[np.histogram(way[g::8], edges)[0] for g in range(8)] for way in ways]
+    share, at = movers / n, np.linspace(-8, 12, 4001)
+    path = [
+        2 * np.sqrt((1 - share) * stats.norm.pdf(at) + share * stats.norm.pdf(at, m, 0.3))
+        for m in np.linspace(0, 6, 121)
+    ]
+    true = np.sqrt(0.005 * np.square(np.diff(path, axis=0)).sum(axis=1)).sum()
+    found = split_length(range(31), counts, np.zeros((31, 8, 2)))
+    assert abs(found.length[-1] - true) < 2 * found.standard_error[-1] < 2 * true
+
+
 def test_a_frozen_layer_is_bounded_by_one_element():
     records = simulate(KNOWN["frozen"], 1000, 10, offsets=True)
     occupied = np.count_nonzero(records.counts[0].sum(axis=0))
