@@ -170,13 +170,10 @@ class Recorder:
 
     def flush(self) -> None:
         """Return when everything is committed and the sinks have flushed."""
-        if self._closed:  # or closing, where a signal handler asks
-            if self._writer is not None:
-                self._writer.flush()
-            return
-        self.settle()
-        if self._failure is not None:
-            raise self._failure
+        if not self._closed:  # nor closing, where a signal handler asks
+            self.settle()
+            if self._failure is not None:
+                raise self._failure
         if self._writer is not None:
             self._writer.flush()
         if self._leads:

@@ -122,7 +122,7 @@ class Guarded:
         if not isinstance(sink, Sink):
             raise TypeError(f"a sink needs write, flush and close, got {sink!r}")
         self._sink = sink
-        self._reported = False
+        self._reported = self._closed = False
         # a log that is only held back succeeds, and must not call records back to a dead server
         self._records, self._logs = _Backoff("record"), _Backoff("log")
 
@@ -140,10 +140,11 @@ class Guarded:
             self._try("rewind", lambda: note(step))
 
     def flush(self) -> None:
-        if not (self._records.pause or self._logs.pause):
+        if not (self._closed or self._records.pause or self._logs.pause):
             self._try("flush", self._sink.flush)
 
     def close(self) -> None:
+        self._closed = True
         self._try("close", self._sink.close)
         kinds = [kind for kind in (self._records, self._logs) if kind.missed]
         steps = [step for kind in kinds for step in kind.missed]

@@ -18,7 +18,7 @@ SECONDS = 100  # after which a process hangs
 
 
 def run(code: str, *arguments: object) -> str:
-    command = [sys.executable, "-c", code, *map(str, arguments)]
+    command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
     found = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert found.returncode == 0, found.stderr
     return found.stdout
@@ -259,21 +259,36 @@ import signal, sys
 import numpy as np
 import igfast
 from igfast.monitor import core, recording
+from igfast.sinks import outlets
 from igfast.store import RunReader, background, handover
 
-FILES = {one.__file__ for one in (core, recording, background, handover)}
+FILES = {one.__file__ for one in (core, recording, outlets, background, handover)}
 handover.LINGER = 60.0  # nothing is written that nobody asks for
 wrong = []
 
+class Sink:  # that holds back what it gets
+    def __init__(self):
+        self.held, self.out, self.closed = [], [], False
+
+    def write(self, step, record):
+        self.held.append(step)
+
+    def flush(self):
+        assert not self.closed
+        self.out, self.held = self.out + self.held, []
+
+    def close(self):
+        self.closed = True
+
 def signalled_at(place):
-    path, passed = f"{sys.argv[1]}/{place}.igf", 0
-    monitor = igfast.Monitor({"w": np.arange(30.0)}, store=path, health=None)
+    path, passed, sink = f"{sys.argv[1]}/{place}.igf", 0, Sink()
+    monitor = igfast.Monitor({"w": np.arange(30.0)}, store=path, sinks=[sink], health=None)
     monitor.record(0)
 
     def handle(number, frame):
         monitor.flush()
         with RunReader(path) as reader:
-            if reader.steps.tolist() != [0]:
+            if reader.steps.tolist() != [0] or sink.out != [0]:
                 wrong.append((frame.f_back.f_code.co_name, frame.f_back.f_lineno))
 
     def trace(frame, event, argument):
@@ -299,7 +314,7 @@ print(place)
 """
 
 
-def test_a_flush_while_a_monitor_closes_waits_for_the_store(tmp_path):
+def test_a_flush_while_a_monitor_closes_waits_for_the_store_and_the_sinks(tmp_path):
     """So that a handler may end the process after it."""
     assert int(run(CLOSING, tmp_path)) > 40
 
