@@ -16,12 +16,24 @@ from igfast.printing import Tell, printable, silent
 from igfast.report.collect import MotionCurves, logged, moved, recorded, scrutinized
 from igfast.report.counted import Float
 from igfast.report.scrutiny import growth_of, onset_sentence, scrutinize
-from igfast.report.text import change, count, length_text, number, scalar_text, velocity_text
+from igfast.report.text import (
+    change,
+    count,
+    flat,
+    length_text,
+    number,
+    scalar_text,
+    velocity_text,
+)
 from igfast.report.windows import end_slopes
 from igfast.store import RunReader
 from igfast.trajectory import Trajectory
 
 Form = Callable[[float], str]
+
+FROM_MONITOR = ("monitor", "versions")  # what a Monitor adds to a configuration
+SHOWN_VALUES = 12  # of a configuration that another program recorded
+LONGEST_VALUE = 60  # characters, with the name
 
 
 def print_summary(run: Trajectory, console: Console, *, sampling: bool = False) -> None:
@@ -137,10 +149,13 @@ def print_layers(motion: MotionCurves, console: Console) -> None:
 
 
 def _description(config: dict[str, Any]) -> list[str]:
-    """What the harness recorded, in a few lines; nothing for a run of another program."""
+    """What was trained, as the harness or another program recorded it, and by which versions."""
     settings, data = config.get("settings"), config.get("data")
+    versions = ", ".join(f"{name} {value}" for name, value in versions_of(config).items())
     if not isinstance(settings, dict) or not isinstance(data, dict):
-        return []
+        own = {name: value for name, value in config.items() if name not in FROM_MONITOR}
+        found = {"config: ": _values(own), "": escape(printable(versions))}
+        return [f"{title}{said}" for title, said in found.items() if said]
     lines = [f"[bold yellow]! {escape(printable(str(note)))}[/]" for note in data.get("notes", ())]
     model = _part(config, "model")
     wanted = data.get("requested", data.get("name"))
@@ -152,8 +167,15 @@ def _description(config: dict[str, Any]) -> list[str]:
         f"seed {settings.get('seed')}; {data.get('name')}{stand_in} from "
         f"{escape(str(data.get('source')))}"
     )
-    lines.append(", ".join(f"{name} {value}" for name, value in versions_of(config).items()))
-    return lines
+    return [*lines, versions]
+
+
+def _values(config: dict[str, Any]) -> str:
+    """The first values of a configuration, each cut to what a line can spare."""
+    said = [f"{name} {value}" for name, value in flat(config)]
+    shown = [one if len(one) <= LONGEST_VALUE else f"{one[: LONGEST_VALUE - 3]}..." for one in said]
+    more = [f"{len(said) - SHOWN_VALUES} more in the report"] if len(said) > SHOWN_VALUES else []
+    return escape(printable(", ".join([*shown[:SHOWN_VALUES], *more])))
 
 
 def versions_of(config: dict[str, Any]) -> dict[str, Any]:

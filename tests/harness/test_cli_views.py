@@ -54,6 +54,22 @@ def test_table_is_that_of_the_trajectory(run: Path) -> None:
     assert "seed 0; mnist from" in result.stdout
 
 
+def test_info_tells_the_config_of_a_run_of_ones_own(tmp_path: Path) -> None:
+    x, path = np.arange(100.0), tmp_path / "own.igf"
+    config = {"lr": 0.1, "data": {"name": "[text]", "long": "x" * 200}}
+    with igfast.Monitor({"w": x}, store=path, config=config) as monitor:
+        monitor.record(0)
+    lines = call("info", path).stdout.splitlines()
+    assert lines[0] == f"config: lr 0.1, data.name [text], data.long {'x' * 47}..."
+    assert lines[1].startswith(f"igfast {igfast.__version__}, python ")
+    many = tmp_path / "many.igf"
+    with igfast.Monitor({"w": x}, store=many, config={f"c{i}": i for i in range(15)}) as monitor:
+        monitor.record(0)
+    first = call("info", many).stdout.splitlines()[0]
+    assert first.startswith("config: c0 0, c1 1,")
+    assert first.endswith("c11 11, 3 more in the report")
+
+
 def test_info_tells_transitions_onset_and_sampling(tmp_path: Path) -> None:
     x, grid = np.random.default_rng(0).normal(size=(100, 60)), igfast.Grid.dyadic(64, exponent=-3)
     path = tmp_path / "drift.igf"
