@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from igfast.report import figures, headline, prose, sections
+from igfast.report import figures, headline, prose, sections, style
 from igfast.report.collect import MotionCurves, RunCurves
 from igfast.report.counted import MOST_LAYERS, Layer
 from igfast.report.document import data_links, document
@@ -120,7 +120,8 @@ def _overview(curves: RunCurves) -> str:
     if len(curves.main.steps) < 2 and not names:
         return "<p>There is one record and no loss: nothing to draw over steps.</p>"
     note = f"Logged as well, in scalars.csv: {', '.join(others)}." if others else ""
-    note = f"{_still(curves.main, shown)} {note}".strip()
+    bands = prose.OVERVIEW_BANDS if len(shown) <= len(style.SERIES) else prose.OVERVIEW_BARE
+    note = " ".join(part for part in (bands, _still(curves.main, shown), note) if part)
     description = f"Information length and velocity of {len(shown)} layers over optimizer steps"
     if names:
         description += f", with {', '.join(sorted(names))}"

@@ -6,8 +6,10 @@ OVERVIEW = (
     "<b>L</b> adds up how far the distribution of a layer's values has moved (moving a normal "
     "distribution by one standard deviation is L = 1); <b>Γ</b> is its slope, averaged over tenths "
     "of a decade of steps. Read downward at one step to see what the losses did while the "
-    "distributions moved; bands are ± 2 standard errors."
+    "distributions moved."
 )
+OVERVIEW_BANDS = "Bands are ± 2 standard errors."
+OVERVIEW_BARE = "So many layers are drawn without bands; the table below has their errors."
 
 MODULES = (
     "All elements of a module's layers in one histogram, on the finest grid that holds them, and "

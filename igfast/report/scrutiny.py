@@ -181,8 +181,8 @@ def onset_sentence(found: Growth) -> str:
         return "No test loss was logged often enough to look for the onset of overfitting."
     if not found.onset.found:
         return (
-            f"There is no onset of overfitting: the smoothed {found.loss} does not rise until the "
-            "last evaluation by more than three standard errors."
+            f"There is no onset of overfitting: at the last evaluation the smoothed {found.loss} "
+            "is not more than three standard errors above its minimum."
         )
     rise = f"until the end it rises by {math.expm1(found.onset.rise):.0%}"
     if math.isinf(found.onset.rise):

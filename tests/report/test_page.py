@@ -46,6 +46,7 @@ def test_page_has_its_sections_and_figures(drift_page):
         for kind in ("density", "ridges", "velocity", "length", "complexity"):
             assert f"figure-{kind}-param-{group}" in drift_page.ids
     assert "figure-overview" in drift_page.ids
+    assert "Bands are ± 2 standard errors." in drift_page.text
     assert drift_page.tags.count("svg") == 13
     assert "1 other layer" in drift_page.text  # biases are folded away
     assert "dyadic bins of 2^-3" in drift_page.text  # H and C name their grid
@@ -113,6 +114,8 @@ def test_many_layers_stay_readable_and_nothing_is_left_out_silently(tmp_path):
     note = "Shown are 12 of 14 layers: the first, the last and evenly spaced between; 2 are left"
     assert page.text.count(note) == 4
     assert page.text.count("Shown are 12 of 13 layers") == 4
+    assert "drawn without bands" in page.text
+    assert "Bands are" not in page.text
     for i in range(14):  # the table holds them all
         assert f"block.{i}.weight" in page.text
     curves = collect(run)

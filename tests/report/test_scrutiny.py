@@ -149,7 +149,10 @@ def test_onset_is_told_with_its_interval_or_denied(curves):
     steps = np.arange(0, 101, 2)
     falling = overfitting_onset(steps, np.exp(-steps / 50))
     without = replace(curves, growth=replace(curves.growth, onset=falling))
-    assert onset_sentence(without.growth).startswith("There is no onset of overfitting")
+    assert onset_sentence(without.growth) == (
+        "There is no onset of overfitting: at the last evaluation the smoothed test_loss is not "
+        "more than three standard errors above its minimum."
+    )
     unknown = replace(curves, growth=replace(curves.growth, onset=None))
     assert "No test loss was logged often enough" in onset_sentence(unknown.growth)
 
