@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -97,8 +98,8 @@ def test_lightning(names):
     quiet = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False}
     quiet |= {"enable_progress_bar": False, "enable_model_summary": False}
     module, data = test_lightning.Module(), test_lightning.data()
-    Trainer = test_lightning.pytorch_lightning.Trainer
-    run("lightning", Trainer=Trainer, quiet=quiet, module=module, data=data)
+    Trainer = partial(test_lightning.pytorch_lightning.Trainer, **quiet)
+    run("lightning", Trainer=Trainer, module=module, data=data)
     assert igfast.open("run.igf").steps.tolist() == [0, 10, 20]
 
 
