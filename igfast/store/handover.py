@@ -80,6 +80,7 @@ class Handover:
         self._handed = io.BytesIO()
         self._room: deque[Gate] = deque()  # of those who wait for it
         self._over: deque[Gate] = deque()  # of those who wait for the end
+        self.thread: int | None = None  # that takes
         self._ended = self._finished = False
         self._done = self._lost = self._looks = 0  # written by the thread alone
         self._reason = ""
@@ -138,7 +139,9 @@ class Handover:
         _open(self._over)
 
     def wait_for_the_end(self) -> None:
-        """Return when the thread has finished."""
+        """Return when the thread has finished; at once in itself, where garbage is collected."""
+        if threading.get_ident() == self.thread:
+            return
         gate = Gate()
         self._over.append(gate)
         self._bell.ring(True)  # a handler may have interrupted who is about to ring
@@ -236,6 +239,7 @@ def work(
     handover: Handover, open_writer: Callable[[], RunWriter], opened: Future[RunWriter]
 ) -> None:
     """The thread: open, do every job in order, close."""
+    handover.thread = threading.get_ident()
     try:
         try:
             writer = open_writer()

@@ -319,6 +319,40 @@ def test_a_flush_while_a_monitor_closes_waits_for_the_store_and_the_sinks(tmp_pa
     assert int(run(CLOSING, tmp_path)) > 40
 
 
+COLLECTED = """
+import gc, sys, threading
+import numpy as np
+import igfast
+from igfast.store import RunReader, RunWriter
+
+class Trainer:
+    def __init__(self):
+        self.itself, self.monitor = self, monitor
+
+    def __del__(self):
+        self.monitor.close()
+
+def collecting(self, jobs, write_all=RunWriter.write_all):
+    gc.collect()
+    write_all(self, jobs)
+
+gc.disable()
+RunWriter.write_all = collecting
+monitor = igfast.Monitor({"w": np.arange(30.0)}, store=sys.argv[1])
+Trainer()
+monitor.record(0)
+for thread in threading.enumerate():
+    if thread is not threading.current_thread():
+        thread.join()
+with RunReader(sys.argv[1]) as reader:
+    print(*reader.steps)
+"""
+
+
+def test_what_the_writing_thread_collects_may_close(tmp_path):
+    assert run(COLLECTED, tmp_path / "run.igf") == "0\n"
+
+
 EXITING = """
 import signal, sys
 import numpy as np
