@@ -101,8 +101,8 @@ length of the path as far as the records resolve it. Quote it with its plateau, 
 <li><b>L depends on the bins.</b> A layer that starts uniform, as PyTorch's linear layers do, has
 sharp edges, and wide bins lose part of their motion. It is estimated and added, and half of it is
 in the error: finer bins usually make L more certain. Compare L on equal bins.</li>
-<li><b>Layers that start at one value</b>, as biases at 0 and norms at 1, come from a point: with Adam
-each of the first records adds about 3, so that L is some tens: a fact of the measure, not of
+<li><b>Layers that start at one value</b>, as biases at 0 and norms at 1, come from a point: with
+Adam each of the first records adds about 3, so that L is some tens: a fact of the measure, not of
 training.</li>
 <li><b>Sampling.</b> Between records the path is taken as smooth. If L from every fourth record (in
 the table) is clearly smaller, the records cut corners and the true L is larger: record more
