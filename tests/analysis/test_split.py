@@ -6,9 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 
-import igfast
 from igfast.analysis.split import split_length, split_velocity_squared
 
 from .blind_processes import BLIND
@@ -135,39 +133,15 @@ def test_a_fast_end_is_not_lost_among_earlier_records(records):
     assert abs(found.length[-1] - truth) <= 2 * found.standard_error[-1]
 
 
-@pytest.mark.parametrize("n", [30, 300, 1000])
-def test_two_splits_of_few_elements(n):
-    """Where no mode is found, and pairs of splits have no error of their own."""
-    for seed in range(3):
-        found = split_length(*simulate(KNOWN["shift"], n, 10, splits=2, seed=seed))
-        assert np.isfinite(found.length).all()
-        assert (found.standard_error[1:] > 0).all()
-
-
-def test_a_displacement_that_is_clear_is_a_length():
-    """Of a thousand elements no direction stands clear of noise by itself: once L was 0 here."""
-    process = UNSEEN["truncated normal"]
-    found = [split_length(*simulate(process, 1000, 30, seed=seed)) for seed in range(12)]
-    lengths = np.array([one.length[-1] for one in found])
-    errors = np.array([one.standard_error[-1] for one in found])
-    assert (lengths > 0).all()
-    assert (abs(lengths - process.truth) <= 2 * errors).all()
-    assert lengths.mean() == pytest.approx(process.truth, rel=0.08)
-    still = [split_length(*simulate(KNOWN["stationary"], 1000, 10, seed=s)) for s in range(40)]
-    assert sum(one.length[-1] > 2 * one.standard_error[-1] for one in still) <= 2
-
-
-def test_a_return_of_few_elements_is_a_length():
-    """Of 300, the way from the first record to the last is none: parts of the path show it."""
-    process = LATER["Student wider and back"]
-    found = [split_length(*simulate(process, 300, 30, seed=seed)) for seed in range(12)]
-    lengths = np.array([one.length[-1] for one in found])
-    errors = np.array([one.standard_error[-1] for one in found])
-    assert (lengths > 0).sum() >= 11
-    assert (abs(lengths - process.truth) <= 2 * errors).sum() >= 11
-    for name in ("stationary", "slow stationary"):
-        still = [split_length(*simulate(KNOWN[name], 300, 30, seed=s)) for s in range(40)]
-        assert sum(one.length[-1] > 0 for one in still) <= 2
+def steps_of(place, intervals, n=N, seed=0):
+    """Split counts of normal values moved by ``place`` of the time from 0 to 1."""
+    rng = np.random.default_rng(seed)
+    values, splits, width = rng.normal(size=n), rng.permutation(n) % 8, 16 / 256
+    found = []
+    for time in np.linspace(0, 1, intervals + 1):
+        cells = ((values + place(time) + 7) / width).astype(np.int64).clip(0, 255)
+        found.append(np.bincount(splits * 256 + cells, minlength=8 * 256).reshape(8, 256))
+    return range(intervals + 1), np.array(found), np.zeros((intervals + 1, 8, 2))
 
 
 def test_ways_to_and_fro_that_are_not_seen_are_in_the_error():
@@ -181,17 +155,6 @@ def test_ways_to_and_fro_that_are_not_seen_are_in_the_error():
     assert np.median(unseen) == pytest.approx(0.55, abs=0.15)
     still = [split_length(*simulate(KNOWN["stationary"], 100, 30, seed=s)) for s in range(20)]
     assert np.median([one.standard_error[-1] for one in still]) < 0.4
-
-
-def steps_of(place, intervals, n=N, seed=0):
-    """Split counts of normal values moved by ``place`` of the time from 0 to 1."""
-    rng = np.random.default_rng(seed)
-    values, splits, width = rng.normal(size=n), rng.permutation(n) % 8, 16 / 256
-    found = []
-    for time in np.linspace(0, 1, intervals + 1):
-        cells = ((values + place(time) + 7) / width).astype(np.int64).clip(0, 255)
-        found.append(np.bincount(splits * 256 + cells, minlength=8 * 256).reshape(8, 256))
-    return range(intervals + 1), np.array(found), np.zeros((intervals + 1, 8, 2))
 
 
 JUMPY = {
@@ -282,56 +245,6 @@ def test_units_of_time():
     np.testing.assert_allclose(slow.noise_floor, found.noise_floor / 10, rtol=1e-9)
 
 
-@pytest.mark.parametrize("bins", [64, 128, 1024])
-def test_bins_do_not_matter_where_they_resolve(bins):
-    found = split_length(*simulate(KNOWN["shift"], N, 30, bins=bins))
-    assert found.length[-1] == pytest.approx(1.0, abs=0.02)
-
-
-def test_what_cells_lose_is_in_the_error():
-    """Bins of one standard deviation."""
-    found = split_length(*simulate(KNOWN["shift"], N, 30, bins=13))
-    assert found.lost_in_cells > 0.02
-    assert abs(found.length[-1] - 1) < 2 * found.standard_error[-1]
-
-
-@pytest.mark.parametrize(("bins", "off"), [(64, -0.165), (256, -0.065)])
-def test_what_no_cells_show_may_be_as_much_again(bins, off):
-    """Magnitudes over decades: each halving of the bins shows as much of L as the last one."""
-    process = BLIND["magnitudes spread"]
-    found = split_length(*simulate(process, N, 30, bins=bins))
-    assert found.length[-1] / process.truth - 1 == pytest.approx(off, abs=0.02)
-    assert found.hidden_in_cells > found.lost_in_cells > 0.02
-    error = found.standard_error[-1] / process.truth
-    assert 0.04 < error < 0.11  # 0.013 and 0.026 without
-
-
-@pytest.mark.parametrize("name", ["shift", "uniform spreads", "relaxation"])
-def test_cells_that_resolve_hide_nothing(name):
-    assert split_length(*simulate(KNOWN[name], N, 30)).hidden_in_cells == 0
-
-
-def test_values_apart_lose_nothing_in_cells():
-    """Sixteen values, fifteen empty bins between them: no density that bins cut."""
-    process = LATER["levels"]
-    found = split_length(*simulate(process, 20_000, 20))
-    assert found.lost_in_cells < 1e-3  # 0.03 if levels were joined
-    assert found.length[-1] == pytest.approx(process.truth, rel=0.02)
-
-
-def test_a_lattice_of_one_bin_a_value_loses_nothing_in_cells():
-    """Poisson counts of rate 2 to 8, L = 2√8 − 2√2: 2.3 % more if bins were cut from a density."""
-    share, grid = np.random.default_rng(0).random(50_000), igfast.Grid.dyadic(32, exponent=0)
-    below = [stats.poisson.cdf(np.arange(15), rate) for rate in np.linspace(2, 8, 21)]
-    values = [np.searchsorted(steps, share).astype(np.float32) for steps in below]
-    records = [igfast.histogram([x], grid=grid, splits=8, offsets=True) for x in values]
-    run = igfast.Trajectory.from_histograms(range(21), records)
-    length, error = run.length("0", error=True)
-    assert length[-1] == pytest.approx(2 * (math.sqrt(8) - math.sqrt(2)), rel=0.008)
-    assert error[-1] < 0.015  # 0.034 with half of what cells would lose
-    assert run.length_scales("0").lengths[1] == pytest.approx(length[-1], rel=0.008)
-
-
 @pytest.mark.parametrize("splits", [2, 4, 8])
 def test_the_order_of_splits_does_not_matter(splits):
     records = simulate(SKEPTICAL["apex moves"], 2_000 * splits, 15, splits=splits)
@@ -370,56 +283,6 @@ def test_a_slow_part_and_a_turn_are_told_or_in_doubt(process, intervals, off):
     found = split_length(*simulate(process, N, intervals))
     assert found.length[-1] / process.truth - 1 == pytest.approx(off, abs=0.01)
     assert abs(found.length[-1] - process.truth) < 2 * found.standard_error[-1]
-
-
-@pytest.mark.parametrize("n", [8, 10, 16])
-def test_a_handful_of_elements(n):
-    """Nothing moved for certain: the error says that hardly anything is known."""
-    for name in ("shift", "stationary", "frozen"):
-        found = split_length(*simulate(KNOWN[name], n, 10, bins=32))
-        assert found.standard_error[-1] > 0.2
-
-
-@pytest.mark.parametrize(("n", "movers"), [(1000, 10), (10_000, 20), (100_000, 20), (100_000, 50)])
-def test_a_few_that_travel_where_nothing_else_moves(n, movers):
-    """From the middle to far outside, in parts narrower than the cells that hold enough to tell."""
-    rng = np.random.default_rng(0)
-    moves = rng.permutation(n) < movers
-    x = np.where(moves, 0.3, 1.0) * rng.normal(size=n)
-    edges, ways = np.linspace(-8, 12, 257), [x + 0.2 * step * moves for step in range(31)]
-    counts = [[np.histogram(way[g::8], edges)[0] for g in range(8)] for way in ways]
-    share, at = movers / n, np.linspace(-8, 12, 4001)
-    path = [
-        2 * np.sqrt((1 - share) * stats.norm.pdf(at) + share * stats.norm.pdf(at, m, 0.3))
-        for m in np.linspace(0, 6, 121)
-    ]
-    true = np.sqrt(0.005 * np.square(np.diff(path, axis=0)).sum(axis=1)).sum()
-    found = split_length(range(31), counts, np.zeros((31, 8, 2)))
-    assert abs(found.length[-1] - true) < 2 * found.standard_error[-1] < 2 * true
-
-
-def test_a_frozen_layer_is_bounded_by_one_element():
-    records = simulate(KNOWN["frozen"], 1000, 10, offsets=True)
-    occupied = np.count_nonzero(records.counts[0].sum(axis=0))
-    found = split_length(*records)
-    assert found.length[-1] == 0
-    assert found.standard_error[-1] == pytest.approx(np.sqrt(2 * occupied) / 1000, rel=0.05)
-    sharper = split_length(*records, records.offsets)
-    assert 0 < sharper.standard_error[-1] < found.standard_error[-1] / 100
-
-
-@pytest.mark.parametrize("seed", [129, 222])
-def test_splits_of_few_elements_that_agree_by_chance(seed):
-    """Two splits of a hundred elements whose displacements multiply to nothing: L = 0, and an error
-    from their spread alone would be 0 too."""
-    process, edges = LATER["three waves"], np.linspace(-6, 6, 65)
-    path = process.elements(np.random.default_rng(seed), 100, np.linspace(0, process.duration, 41))
-    counts = np.array([[np.histogram(x[g::2], edges)[0] for g in (0, 1)] for x in path])
-    found = split_length(range(41), counts, np.zeros((41, 2, 2)))
-    assert found.length[-1] < 1e-9
-    assert found.strides.min() > 0
-    one_element = np.sqrt(2 * np.count_nonzero(counts[0].sum(axis=0))) / 100
-    assert (found.standard_error[1:] >= one_element * (1 - 1e-12)).all()
 
 
 def test_offsets_show_motion_inside_bins():
