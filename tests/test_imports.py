@@ -39,6 +39,7 @@ ROOMS = [
     "binning",
     "operators",
     "measures",
+    "numerals",
     "analysis",
     "schedules",
     "health_history",

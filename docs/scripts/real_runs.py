@@ -25,8 +25,8 @@ import igfast
 from igfast import Trajectory
 from igfast.harness.settings import Settings
 from igfast.harness.training import record_schedule
+from igfast.numerals import three_digits
 from igfast.report import style
-from igfast.report.text import three_digits
 
 mpl.use("svg")
 from matplotlib.lines import Line2D

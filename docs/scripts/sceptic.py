@@ -25,7 +25,7 @@ import igfast
 from igfast import Histogram, Trajectory
 from igfast.analysis import find_transitions
 from igfast.analysis.growth import UnresolvedLength
-from igfast.report.text import three_digits, with_error
+from igfast.numerals import three_digits, with_error
 
 RESULT = DOCS / "results" / "sceptic.json"
 PAGE = DOCS / "sceptic.md"

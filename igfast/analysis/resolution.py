@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..numerals import with_error
 from .paths import SplitEstimate
 
 FEWEST = 2  # records of which any motion tells
@@ -48,11 +49,11 @@ class Resolution:
         """One sentence for reports.
 
         >>> print(Resolution(1.0, 0.2, 0.08, 0.0, 0.0).statement)
-        Bins are coarse: 8% of L = 1 ± 0.2 is added for what they hide. Record with more bins.
+        Bins are coarse: 8% of L = 1.00 ± 0.20 is added for what they hide. Record with more bins.
         """
         if math.isnan(self.error):
             return "Bins cannot be judged: the length is not known."
-        whole = f"L = {self.length:.3g} ± {self.error:.2g}"
+        whole = f"L = {with_error(self.length, self.error)}"
         if not self.coarse:
             return (
                 f"Bins resolve the motion: {self.lost:.1%} of {whole} is added for what they hide."

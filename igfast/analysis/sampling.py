@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..numerals import number, with_error
 from .paths import SplitEstimate
 from .simple import PathEstimate
 from .split_tuning import SMOOTH_TURN
@@ -83,10 +84,10 @@ class Sampling:
                 f"known at {self.records}."
             )
         half = (
-            f"every second record gives L = {self.length_every_second:.3g}, "
-            f"every fourth {self.length_every_fourth:.3g},"
+            f"every second record gives L = {number(self.length_every_second)}, "
+            f"every fourth {number(self.length_every_fourth)},"
         )
-        whole = f"instead of {self.length:.3g} ± {self.error:.2g}"
+        whole = f"instead of {with_error(self.length, self.error)}"
         if not self.coarse:
             return f"Sampling resolves the path: {half} {whole}."
         return (

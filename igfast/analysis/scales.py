@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..numerals import number, with_error
 from .paths import joined
 from .series import LayerSeries
 from .simple import PathEstimate
@@ -54,17 +55,17 @@ class LengthByScale:
         if np.isnan(self.lengths).any():
             return "The length of this path is not known: too few elements, or a single split."
         if len(self.scales) < PLATEAU:
-            return f"Too few records to compare scales: L = {self.lengths[0]:.3g}."
+            return f"Too few records to compare scales: L = {number(self.lengths[0])}."
         if self.plateau is None:
             return (
-                f"L has no plateau: {self.lengths[0]:.3g} at τ = {self.scales[0]:g} steps, "
-                f"{self.lengths[-1]:.3g} at {self.scales[-1]:g}; it belongs to a scale of time."
+                f"L has no plateau: {number(self.lengths[0])} at τ = {self.scales[0]:g} steps, "
+                f"{number(self.lengths[-1])} at {self.scales[-1]:g}; it belongs to a scale of time."
             )
         first, last = self.plateau
         here = slice(first, last + 1)
         length, error = float(np.median(self.lengths[here])), float(self.errors[here].max())
         return (
-            f"L = {length:.3g} ± {error:.2g} whether smoothed over {self.scales[first]:g} or "
+            f"L = {with_error(length, error)} whether smoothed over {self.scales[first]:g} or "
             f"{self.scales[last]:g} steps."
         )
 

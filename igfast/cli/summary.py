@@ -12,19 +12,12 @@ from rich.markup import escape
 
 from igfast.cli.terminal import print_columns, telling
 from igfast.live.fitting import Column
+from igfast.numerals import number, scalar_text, velocity_text
 from igfast.printing import Tell, printable, silent
 from igfast.report.collect import MotionCurves, logged, moved, recorded, scrutinized
 from igfast.report.counted import Float
 from igfast.report.scrutiny import growth_of, onset_sentence, scrutinize
-from igfast.report.text import (
-    change,
-    count,
-    flat,
-    length_text,
-    number,
-    scalar_text,
-    velocity_text,
-)
+from igfast.report.text import change, count, flat, length_text
 from igfast.report.windows import end_slopes
 from igfast.store import RunReader
 from igfast.trajectory import Trajectory

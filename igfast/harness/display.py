@@ -26,6 +26,7 @@ from rich.text import Text
 
 from igfast.live.fitting import Column, fitted
 from igfast.measures import information_velocity, information_velocity_squared
+from igfast.numerals import number, velocity_text
 from igfast.printing import printable
 from igfast.report.collect import estimator_of
 from igfast.sinks.curves import LiveCurves
@@ -178,9 +179,10 @@ class TrainingDisplay:
         if self._velocity is not None:
             histogram = self._recent[-1][1]
             largest = int(np.argmax(histogram.numel))
+            velocity, floor = (velocity_text(x[largest]) for x in (self._velocity, self._floor))
             shown.append(
-                f"{printable(histogram.names[largest])}: Γ {self._velocity[largest]:.2e} "
-                f"(floor {self._floor[largest]:.1e}) L ≈ {self._length[largest]:.3f}{self._since}"
+                f"{printable(histogram.names[largest])}: Γ {velocity} (floor {floor}) "
+                f"L ≈ {number(self._length[largest])}{self._since}"
             )
         return shown
 
@@ -199,9 +201,9 @@ class TrainingDisplay:
         columns = [
             Column("layer", [printable(histogram.names[i]) for i in shown], least=12, left=True),
             Column("parameters", [f"{sizes[i]:,}" for i in shown], rank=2),
-            Column("≈ Γ now (1/step)", [f"{self._velocity[i]:.2e}" for i in shown], rank=1),
-            Column("noise floor", [f"{self._floor[i]:.1e}" for i in shown], rank=3),
-            Column(f"≈ L{self._since}", [f"{self._length[i]:.3f}" for i in shown]),
+            Column("≈ Γ now (1/step)", [velocity_text(self._velocity[i]) for i in shown], rank=1),
+            Column("noise floor", [velocity_text(self._floor[i]) for i in shown], rank=3),
+            Column(f"≈ L{self._since}", [number(self._length[i]) for i in shown]),
         ]
         layout = fitted(columns, self._console.width)
         notes = [f"and {len(sizes) - len(shown)} smaller ones"] * (len(sizes) > len(shown))

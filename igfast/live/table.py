@@ -12,8 +12,9 @@ from rich.text import Text
 
 from ..groups import MODEL
 from ..health import Flag
+from ..numerals import number, scalar_text, velocity_text
 from ..printing import printable
-from ..report.text import count, scalar_text
+from ..report.text import count
 from .fitting import Column, fitted
 from .following import State
 
@@ -85,13 +86,8 @@ def line(state: State) -> str:
 def numbers(state: State, row: int) -> list[str]:
     """Γ, L, H and C of a layer; a dash where there is none, "noise" for what noise hides."""
     curves = state.curves
-    pairs = (
-        (curves.velocity, ".2e"),
-        (curves.length, ".3f"),
-        (curves.entropy, ".3f"),
-        (curves.complexity, ".3f"),
-    )
-    found = [format(v[row], form) if np.isfinite(v[row]) else "–" for v, form in pairs]
+    found = [velocity_text(curves.velocity[row])]
+    found += [number(curve[row]) for curve in (curves.length, curves.entropy, curves.complexity)]
     if _is_noise(state, row):
         found[0] = "noise"
     if np.isfinite(curves.velocity[row]) and curves.length[row] == 0:  # not at the first record

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from igfast.files import replacing
+from igfast.numerals import number, scalar_text, three_digits
 from igfast.report import overlay, prose
 from igfast.report.comparison import COLUMNS, Comparison, write_comparison_csv
 from igfast.report.document import data_links, document
@@ -15,7 +16,7 @@ from igfast.report.render import figure_block
 from igfast.report.scrutiny import Growth
 from igfast.report.style import compact_step
 from igfast.report.tables import config_value, legend, name_cell, table
-from igfast.report.text import change, count, length_text, markup, number, scalar_text, three_digits
+from igfast.report.text import change, count, length_text, markup
 
 
 def write_comparison(found: Comparison, path: str | Path) -> Path:

@@ -9,11 +9,11 @@ from matplotlib import colormaps
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from igfast.numerals import plain_number
 from igfast.report import style
 from igfast.report.collect import RunCurves, collect
 from igfast.report.counted import Float, Int
 from igfast.report.ridges import ridge_densities, ridge_records
-from igfast.report.text import plain_number
 
 if TYPE_CHECKING:
     from igfast.trajectory import Trajectory

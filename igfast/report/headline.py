@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from igfast.groups import MODEL
+from igfast.numerals import scalar_text, three_digits
 from igfast.report.collect import MotionCurves, RunCurves
 from igfast.report.counted import Float, Int, Layer
-from igfast.report.text import count, length_text, scalar_text, three_digits
+from igfast.report.text import count, length_text
 
 WORDS = {
     "nan": "NaN",

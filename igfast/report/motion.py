@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from igfast.numerals import plain_number, upper_limit, with_error
 from igfast.report import style
 from igfast.report.collect import MotionCurves, RunCurves, collect
 from igfast.report.counted import Float, Int, Layer
-from igfast.report.text import plain_number, upper_limit, with_error
 from igfast.report.windows import Windows, average
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from igfast.analysis import Collapse
+from igfast.numerals import with_error
 from igfast.report import style
-from igfast.report.text import with_error
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

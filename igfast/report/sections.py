@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from igfast.groups import MODEL
+from igfast.numerals import three_digits, with_error
 from igfast.report import figures, prose
 from igfast.report.collect import RunCurves
 from igfast.report.growth import growth_shown
 from igfast.report.render import figure_block
 from igfast.report.scrutiny import onset_sentence
 from igfast.report.tables import name_cell, table
-from igfast.report.text import count, markup, three_digits, with_error
+from igfast.report.text import count, markup
 
 
 def scales(curves: RunCurves) -> str:

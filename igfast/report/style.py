@@ -25,8 +25,8 @@ from matplotlib.ticker import (
     ScalarFormatter,
 )
 
+from igfast.numerals import plain_number
 from igfast.printing import printable
-from igfast.report.text import plain_number
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -7,10 +7,11 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from igfast.numerals import number, velocity_text
 from igfast.report.collect import MotionCurves, RunCurves
 from igfast.report.counted import Layer
 from igfast.report.style import size_text
-from igfast.report.text import change, count, flat, length_text, markup, number, velocity_text
+from igfast.report.text import change, count, flat, length_text, markup
 from igfast.report.windows import end_slopes
 
 MANY = 12  # values of a list from which on it is folded away

@@ -19,8 +19,9 @@ from rich.console import Console
 import igfast
 from igfast.cli.errors import friendly
 from igfast.cli.summary import print_layers
+from igfast.numerals import three_digits, velocity_text, with_error
 from igfast.report.collect import MotionCurves, collect, moved
-from igfast.report.text import change, length_text, three_digits, velocity_text, with_error
+from igfast.report.text import change, length_text
 from igfast.report.windows import average
 from igfast.store import RunWriter
 

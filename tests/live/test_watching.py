@@ -185,7 +185,7 @@ def test_lines_where_there_is_no_terminal(tmp_path):
     assert lines[0] == f"waiting for {path}, which does not exist yet"
     shown = [line for line in lines if line.startswith("step ")]
     assert [line.split("  ")[0] for line in shown] == ["step 0", "step 10", "step 20", "step 30"]
-    assert "model: Γ –  L 0.000" in shown[0]
+    assert "model: Γ –  L 0  H" in shown[0]
     assert shown[1].endswith("loss 0.09091")
     assert shown[2].endswith("! param narrow: 1 NaN")
     assert lines[-1] == f"{path} has ended at step 30"

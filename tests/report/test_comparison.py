@@ -5,10 +5,10 @@ import pytest
 
 import igfast
 from igfast import Grid, Trajectory
+from igfast.numerals import with_error
 from igfast.report import overlay, style
 from igfast.report.comparing import rows, sentence, write_comparison
 from igfast.report.comparison import compare, unique_names
-from igfast.report.text import with_error
 
 from .runs import GRID, Page, X, read_csv
 

@@ -9,13 +9,13 @@ import pytest
 import igfast
 import igfast.report
 from igfast import Grid, Trajectory
+from igfast.numerals import with_error
 from igfast.report import figures
 from igfast.report.collect import collect
 from igfast.report.document import document
 from igfast.report.headline import half_way, notes, summary
 from igfast.report.page import render_page
 from igfast.report.tables import layer_table
-from igfast.report.text import with_error
 from igfast.store import RunWriter
 
 from .runs import GRID, ODD, Page, X, cells, column, read_csv, store_run

@@ -189,7 +189,7 @@ def test_what_bins_hide_stands_beside_sampling(curves, tmp_path):
     scrutiny = {0: replace(curves.main.scrutiny[0], resolution=coarse)}
     found = replace(curves, main=replace(curves.main, scrutiny=scrutiny))
     assert "over the width of bins" in sections.scales(found)
-    assert "Bins are coarse: 12% of L = 1 ± 0.1 is added" in sections.scales(found)
+    assert "Bins are coarse: 12% of L = 1.00 ± 0.10 is added" in sections.scales(found)
     assert "Bins resolve the motion" in sections.scales(curves)
     write_curves(found, tmp_path)
     assert [row["bins"] for row in read_csv(tmp_path, "layers")] == ["coarse", "", ""]
