@@ -69,6 +69,11 @@ class Online:
     counts where it is likely, and is taken back if the next record says otherwise: a length may
     fall.
 
+    Parameters
+    ----------
+    likely : float
+        Standard errors above which it counts. As many as end a segment: what is clear, alone.
+
     Examples
     --------
     >>> import numpy as np, igfast
@@ -82,7 +87,8 @@ class Online:
     True
     """
 
-    def __init__(self) -> None:
+    def __init__(self, likely: float = LIKELY) -> None:
+        self._likely = likely
         self._previous: _Record | None = None
         self._earlier: _Record | None = None
         self._state: _core.Online | None = None
@@ -125,7 +131,7 @@ class Online:
         self._begin(counts).begin(*counts.arrays, lengths)
 
     def _begin(self, counts: Counts) -> _core.Online:
-        self._state = _core.Online(*counts.shape, CLEAR, LIKELY, INDEPENDENT)
+        self._state = _core.Online(*counts.shape, CLEAR, self._likely, INDEPENDENT)
         return self._state
 
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis.online import Online
+from ..analysis.online import CLEAR, LIKELY, Online
 from .reader import RunReader
 
 Float = NDArray[np.float64]
 
 WHOLE = 1 << 16  # layers times records that are followed from the first one: some seconds
-TAIL = 1 << 14  # and from a later one, twice
+TAIL = 1 << 14  # and from a later one, twice or three times
+SUMMED = 1 - 1e-9  # of a sum, where the other order of its terms may round it up
 
 
 def replayed(reader: RunReader, quantity: str, resharded: bool = True) -> Online:
@@ -21,7 +22,8 @@ def replayed(reader: RunReader, quantity: str, resharded: bool = True) -> Online
 
     Where every record has them, and they are not too many, it is what the run itself knew, to the
     last bit. Else the last of them are followed, from where a segment is taken to begin, and the
-    length is the one that is stored.
+    length is the one that is stored; but not less than what is not clear yet in these records, for
+    it may be taken back, and a length is never negative.
 
     Parameters
     ----------
@@ -40,7 +42,11 @@ def replayed(reader: RunReader, quantity: str, resharded: bool = True) -> Online
     known = np.nan_to_num(reader.running_length(quantity))
     nothing = np.zeros(layers)
     found = _followed(reader, quantity, indices, nothing, resharded)[1]
-    return _followed(reader, quantity, indices, known - found, resharded)[0]
+    begin = known - found
+    if (begin < 0).any():
+        clear = _followed(reader, quantity, indices, nothing, resharded, likely=CLEAR)[1]
+        begin = np.maximum(begin, -SUMMED * clear)
+    return _followed(reader, quantity, indices, begin, resharded)[0]
 
 
 def _followed(
@@ -49,12 +55,13 @@ def _followed(
     indices: Sequence[int],
     lengths: Float | None,
     resharded: bool,
+    likely: float = LIKELY,
 ) -> tuple[Online, Float]:
     """After some records, from lengths at the first of them; and the lengths that are known then.
 
     Layers without elements have no length at a record: the last one that they had counts.
     """
-    online = Online()
+    online = Online(likely)
     found = np.zeros(len(reader.layers(quantity))) if lengths is None else lengths
     steps, memberships = reader.steps_of(quantity), reader.memberships_of(quantity)
     histograms = reader.histograms(quantity, indices)

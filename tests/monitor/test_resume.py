@@ -300,6 +300,25 @@ def test_the_running_length_of_a_thinned_run_goes_on_from_what_is_kept(tmp_path,
             np.testing.assert_allclose(again, found, rtol=1e-6)
 
 
+def test_a_running_length_is_never_negative(tmp_path, monkeypatch):
+    """Noise of two kept records, which the run itself never saw side by side, is taken back."""
+    monkeypatch.setattr(replay, "TAIL", 0)
+    chance, path = np.random.default_rng(5), tmp_path / "run.igf"
+    weights = {f"w{layer}": np.zeros(3000) for layer in range(20)}
+    options = {"store": path, "bins": 64, "histograms": 16, "health": None}
+    for begin, end in ((0, 30), (30, 33)):
+        known = {"resume": True, "step": begin - 1} if begin else {}
+        with igfast.Monitor(weights, **options, **known) as monitor:
+            for step in range(begin, end):
+                for values in weights.values():
+                    values[:] = chance.normal(size=3000)
+                monitor.record(step)
+    with RunReader(path) as run:
+        found = run.running()["length"]
+        assert found.min() == 0.0
+        assert found[29:, 3].tolist() == [0.0] * 4  # was -0.128 from step 30 on
+
+
 def test_a_damaged_record_of_old_does_not_keep_a_run_from_going_on(tmp_path):
     path = tmp_path / "run.igf"
     run_drifting(path, last=30)
