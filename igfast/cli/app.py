@@ -16,7 +16,7 @@ from igfast.cli.bench import bench
 from igfast.cli.compare import compare
 from igfast.cli.errors import friendly
 from igfast.cli.live import serve_report, watch
-from igfast.cli.opening import Depth, Run, open_run
+from igfast.cli.opening import Depth, Run, named, open_run
 from igfast.cli.terminal import console_for, print_columns, print_table, telling
 from igfast.cli.train import train
 from igfast.live.fitting import Column
@@ -70,7 +70,8 @@ class Format(str, Enum):
 def report(
     run: Run,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="HTML file.  (default: RUN.html)")
+        Path | None,
+        typer.Option("--output", "-o", help="HTML file.  (default: RUN.html)", callback=named),
     ] = None,
     groups: Depth = None,
     live: Annotated[
@@ -106,7 +107,8 @@ def export(
         typer.Option("--format", "-f", help="By default from the name of --output, else csv."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File.  (default: RUN.FORMAT)")
+        Path | None,
+        typer.Option("--output", "-o", help="File.  (default: RUN.FORMAT)", callback=named),
     ] = None,
     quantity: Annotated[str, typer.Option(help="param, grad, update or second_moment.")] = "param",
     estimator: Annotated[str, typer.Option(help=f"Of Γ and L: {', '.join(ESTIMATORS)}.")] = "split",
@@ -205,7 +207,8 @@ def data(
 @friendly
 def info(
     run: Annotated[
-        Path | None, typer.Argument(metavar="RUN.igf", help="Run file.", show_default=False)
+        Path | None,
+        typer.Argument(metavar="RUN.igf", help="Run file.", show_default=False, callback=named),
     ] = None,
     sampling: Annotated[
         bool, typer.Option("--sampling", help="Also: does L depend on sampling, or on scale?")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from igfast.cli.opening import Depth, open_run
+from igfast.cli.opening import Depth, named, open_run
 from igfast.cli.terminal import console_for, print_columns, telling
 from igfast.live.fitting import Column
 from igfast.printing import printable
@@ -17,7 +17,9 @@ from igfast.printing import printable
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN.igf", help="Two run files or more.", show_default=False),
+        typer.Argument(
+            metavar="RUN.igf", help="Two run files or more.", show_default=False, callback=named
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -25,6 +27,7 @@ def compare(
             "--output",
             "-o",
             help="HTML page, its numbers beside it.  (default: comparison.html)",
+            callback=named,
         ),
     ] = None,
     quantity: Annotated[str, typer.Option(help="param, grad, update or second_moment.")] = "param",

@@ -9,14 +9,16 @@ import typer
 from rich.markup import escape
 
 from igfast.cli.errors import STOPPED
-from igfast.cli.opening import Depth, open_run
+from igfast.cli.opening import Depth, named, open_run
 from igfast.cli.terminal import console_for
 
 
 def watch(
     run: Annotated[
         Path,
-        typer.Argument(metavar="RUN.igf", help="Run file; waited for.", show_default=False),
+        typer.Argument(
+            metavar="RUN.igf", help="Run file; waited for.", show_default=False, callback=named
+        ),
     ],
     interval: Annotated[float, typer.Option(help="Seconds between looks.")] = 1.0,
     once: Annotated[bool, typer.Option("--once", help="Show the run as it is, and exit.")] = False,

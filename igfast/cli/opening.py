@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import igfast
+from igfast.cli.errors import fail
 from igfast.trajectory import Trajectory
 
-Run = Annotated[Path, typer.Argument(metavar="RUN.igf", help="Run file.", show_default=False)]
+
+def named(parameter: typer.CallbackParam, given: Any) -> Any:
+    """One path or several that an argument gives; refuses an empty one, as of an unset variable."""
+    for path in given if isinstance(given, (list, tuple)) else (given,):
+        if path is not None and not path.name:
+            fail(
+                f"{parameter.opts[0]}={str(path)!r}: not the name of a file (an empty one is the "
+                "folder '.'); give the path of one"
+            )
+    return given
+
+
+Run = Annotated[
+    Path,
+    typer.Argument(metavar="RUN.igf", help="Run file.", show_default=False, callback=named),
+]
 Depth = Annotated[
     int | None,
     typer.Option(

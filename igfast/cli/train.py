@@ -16,6 +16,7 @@ from rich.markup import escape
 
 import igfast
 from igfast.cli.errors import STOPPED
+from igfast.cli.opening import named
 from igfast.cli.terminal import console_for, telling
 from igfast.harness.data import DATASETS
 from igfast.harness.settings import ACTIVATIONS, MODELS, OPTIMIZERS, Settings
@@ -96,11 +97,14 @@ def train(
     ] = DEFAULT.checkpoint_every,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Run file.  (default: runs/NAME-OF-THE-RUN.igf)"),
+        typer.Option(
+            "--output", "-o", help="Run file.  (default: runs/NAME-OF-THE-RUN.igf)", callback=named
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run file.")] = False,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN.igf", help="Continue a run that was stopped.")
+        Path | None,
+        typer.Option(metavar="RUN.igf", help="Continue a run that was stopped.", callback=named),
     ] = None,
     download: Annotated[bool, typer.Option(help="Download data that is nowhere found.")] = True,
     report: Annotated[bool, typer.Option(help="Write a report at the end.")] = True,
