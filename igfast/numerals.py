@@ -86,13 +86,13 @@ def significant(value: float, digits: int) -> str:
 def upper_limit(value: float) -> str:
     """An upper limit in two significant digits, rounded up.
 
-    >>> upper_limit(0.3812), upper_limit(0.39), upper_limit(12.1), upper_limit(float("nan"))
-    ('< 0.39', '< 0.39', '< 13', '–')
+    >>> upper_limit(0.3812), upper_limit(0.0196), upper_limit(12.1), upper_limit(float("nan"))
+    ('< 0.39', '< 0.020', '< 13', '–')
     """
     if not (math.isfinite(value) and value > 0):
         return "–"
     unit = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return f"< {plain_number(float(f'{math.ceil(value / unit - 1e-9) * unit:.2g}'))}"
+    return f"< {significant(math.ceil(value / unit - 1e-9) * unit, 2)}"
 
 
 def scalar_text(value: float) -> str:

@@ -14,8 +14,14 @@ from igfast.report.style import lone
 WIDTH = 0.8  # points
 
 
-def lines(panel: Axes, curves: Sequence[tuple[Float, Float]], colors: Sequence[str]) -> None:
-    """Draw curves, (x, y) each, thin and solid; the axes reach as far as all of them.
+def lines(
+    panel: Axes,
+    curves: Sequence[tuple[Float, Float]],
+    colors: Sequence[str],
+    linestyle: str = "-",
+    alpha: float | None = None,
+) -> None:
+    """Draw curves, (x, y) each, thin; the axes reach as far as all of them.
 
     A curve of one point is a dot.
     """
@@ -23,7 +29,10 @@ def lines(panel: Axes, curves: Sequence[tuple[Float, Float]], colors: Sequence[s
     if dots:
         ends(panel, [curve for curve, _ in dots], [color for _, color in dots])
     paths = [np.column_stack(curve) for curve in curves]
-    panel.add_collection(LineCollection(paths, colors=list(colors), linewidths=WIDTH))
+    drawn = LineCollection(
+        paths, colors=list(colors), linewidths=WIDTH, linestyles=linestyle, alpha=alpha
+    )
+    panel.add_collection(drawn)
     panel.autoscale_view()
 
 

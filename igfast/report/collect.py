@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from igfast.analysis.sampling import FEWEST
 from igfast.printing import Tell, silent
@@ -106,6 +107,11 @@ class MotionCurves:
         """Where the layer's length ends, if not with the run, as in "L = 0.7 until step 600"."""
         step = self.last_step(layer)
         return "" if step is None else f" until step {step:,}"
+
+    @cached_property
+    def clear(self) -> NDArray[np.bool_]:
+        """(T, L) whether the length so far stands clear of zero by two standard errors."""
+        return np.asarray(self.length > 2 * np.nan_to_num(self.length_error))
 
     def resolved(self, layer: Layer) -> bool:
         """Whether the layer's length stands clear of zero by two standard errors, if it has any."""

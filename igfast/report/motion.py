@@ -9,9 +9,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from igfast.numerals import plain_number, upper_limit, with_error
-from igfast.report import style
+from igfast.report import style, unresolved
 from igfast.report.collect import MotionCurves, RunCurves, collect
 from igfast.report.counted import Float, Int, Layer
 from igfast.report.windows import Windows, average
@@ -49,6 +50,7 @@ def velocity(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool 
     x, columns = windows.center, [layer.column for layer in layers]
     resolved = clear(motion, layers)
     low, high = limits(windows.slope[:, resolved], windows.slope_published[:, columns])
+    dotted: list[Float] = []
     for panel, layer in zip(axes, layers, strict=True):
         at = layer.column
         _prepare(panel, layer)
@@ -58,7 +60,7 @@ def velocity(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool 
         if motion.estimator == "split":
             _curve(panel, x, windows.floor[:, at], _FLOOR_LOOK)
             _single_intervals(panel, windows, at, low)
-            _curve(panel, x, windows.slope[:, at], _SPLIT_LOOK)
+            dotted.append(_in_parts(panel, x, windows.slope[:, at], windows.clear[:, at]))
         style.log_value_axis(panel, low, high)
         style.log_step_axis(panel, *step_limits(curves))
     style.outer_labels(axes, "optimizer step", "Γ (1/step)")
@@ -70,7 +72,7 @@ def velocity(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool 
         limit = Line2D([], [], color=SPLIT, marker="v", markersize=3, linewidth=0, alpha=0.6)
         handles = [line, dots, limit, Line2D([], [], **_FLOOR_LOOK), *handles]
         names = ["slope of L", "intervals ± 2 se", "upper limits", "noise floor", *names]
-    style.figure_legend(figure, handles, names)
+    style.figure_legend(figure, *unresolved.add_legend_entry(handles, names, dotted))
     return figure
 
 
@@ -100,6 +102,7 @@ def length(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool = 
     columns = [layer.column for layer in layers]
     drawn = (motion.length[1:, clear(motion, layers)], motion.length_published[1:, columns])
     low, high = limits(*drawn, lowest=0.0, decades=4)
+    dotted: list[Float] = []
     for panel, layer in zip(axes, layers, strict=True):
         at = layer.column
         _prepare(panel, layer)
@@ -111,7 +114,8 @@ def length(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool = 
         _curve(panel, motion.steps, motion.length_published[:, at], _PUBLISHED_LOOK)
         if motion.estimator == "split":
             band(panel, motion.steps, motion.length[:, at], motion.length_error[:, at], SPLIT)
-            _curve(panel, motion.steps, motion.length[:, at], _SPLIT_LOOK)
+            curve = motion.length[:, at], motion.clear[:, at]
+            dotted.append(_in_parts(panel, motion.steps, *curve))
             if motion.resolved(layer):
                 panel.axhline(motion.great_circle[at], **_CHORD_LOOK)
         style.log_value_axis(panel, low, high)
@@ -131,7 +135,7 @@ def length(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool = 
         line = Line2D([], [], **_SPLIT_LOOK)
         handles = [line, shade, *handles, Line2D([], [], **_CHORD_LOOK)]
         names = ["split estimate", "± 2 standard errors", *names, "great circle, first to last"]
-    style.figure_legend(figure, handles, names)
+    style.figure_legend(figure, *unresolved.add_legend_entry(handles, names, dotted))
     return figure
 
 
@@ -181,6 +185,14 @@ _CHORD_LOOK: dict[str, Any] = {"color": CHORD, "linewidth": 1.2, "linestyle": "-
 def _curve(panel: Axes, x: Float | Int, y: Float, look: dict[str, Any]) -> None:
     x, y = positive(x, y)
     panel.plot(x, y, **look, **style.lone(y))
+
+
+def _in_parts(panel: Axes, x: Float | Int, y: Float, clear: NDArray[np.bool_]) -> Float:
+    """The curve of the split estimate; returns what is drawn as not resolved."""
+    sure, unsure = unresolved.parts(y, clear)
+    _curve(panel, x, sure, _SPLIT_LOOK)
+    _curve(panel, x, unsure, _SPLIT_LOOK | unresolved.LOOK)
+    return unsure
 
 
 def _prepare(panel: Axes, layer: Layer) -> None:

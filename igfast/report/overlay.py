@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
-from igfast.report import style
+from igfast.report import style, unresolved
 from igfast.report.comparison import Comparison
 from igfast.report.counted import Float, Int, Layer, spread
 from igfast.report.motion import band
 from igfast.report.windows import average
 
 SPAN = 1e4  # highest over lowest value on a logarithmic axis
-Drawn = tuple[Float | Int, Float, Float | None]
-"""x, y and the standard error of y, if there is one."""
+Drawn = tuple[Float | Int, Float, NDArray[np.bool_] | None, Float | None]
+"""x, y, where y is resolved if that is asked of it, and its standard error if it has one."""
 
 
 def lengths(found: Comparison) -> Figure:
@@ -25,7 +26,8 @@ def lengths(found: Comparison) -> Figure:
 
     def curve(run: int, layer: str, column: int) -> Drawn:
         motion = found.motions[run]
-        return motion.steps, motion.length[:, column], motion.length_error[:, column]
+        length, error = motion.length[:, column], motion.length_error[:, column]
+        return motion.steps, length, motion.clear[:, column], error
 
     return _panels(found, curve, "L", logarithmic=True)
 
@@ -37,8 +39,8 @@ def velocities(found: Comparison) -> Figure:
     def curve(run: int, layer: str, column: int) -> Drawn:
         one = windows[run]
         if one is None:
-            return np.zeros(0), np.zeros(0), None
-        return one.center, one.slope[:, column], None
+            return np.zeros(0), np.zeros(0), None, None
+        return one.center, one.slope[:, column], one.clear[:, column], None
 
     return _panels(found, curve, "Γ (1/step)", logarithmic=True)
 
@@ -46,7 +48,7 @@ def velocities(found: Comparison) -> Figure:
 def entropies(found: Comparison) -> Figure:
     """H of every run, all on one grid where the grids can be merged."""
     return _panels(
-        found, lambda run, layer, _: (_steps(found, run), found.entropy[run, layer], None),
+        found, lambda run, layer, _: (_steps(found, run), found.entropy[run, layer], None, None),
         "H / ln B", logarithmic=False,
     )  # fmt: skip
 
@@ -54,7 +56,7 @@ def entropies(found: Comparison) -> Figure:
 def complexities(found: Comparison) -> Figure:
     """C of every run, all on one grid where the grids can be merged."""
     return _panels(
-        found, lambda run, layer, _: (_steps(found, run), found.complexity[run, layer], None),
+        found, lambda run, layer, _: (_steps(found, run), found.complexity[run, layer], None, None),
         "C", logarithmic=False,
     )  # fmt: skip
 
@@ -106,18 +108,25 @@ def _panels(
 ) -> Figure:
     layers = shown_layers(found)
     figure, axes = style.panels(len(layers), 2.4)
+    dotted: list[Float] = []
     last = max(float(motion.steps[-1]) for motion in found.motions)
     for panel, layer in zip(axes, layers, strict=True):
         style.title(panel, layer)
         style.dress(panel)
         drawn = []
         for run, motion, column in found.having(layer):
-            x, y, error = curve(run, layer, column)
+            x, y, clear, error = curve(run, layer, column)
             keep = (x > 0) & np.isfinite(y) & ((y > 0) | (not logarithmic))
-            panel.plot(x[keep], y[keep], **_look(found, run), **style.lone(y[keep]))
+            look = _look(found, run)
+            sure, unsure = (y, None) if clear is None else unresolved.parts(y, clear)
+            panel.plot(x[keep], sure[keep], **look, **style.lone(sure[keep]))
+            if unsure is not None and np.isfinite(unsure).any():
+                dotted.append(unsure)
+                look |= unresolved.LOOK
+                panel.plot(x[keep], unsure[keep], **look, **style.lone(unsure[keep]))
             drawn.append(y[keep])
             if error is not None and motion.estimator == "split":
-                color = _look(found, run)["color"]
+                color = look["color"]
                 band(panel, x[keep], y[keep], error[keep], color, alpha=0.16)  # several overlap
         values = np.concatenate([*drawn, np.zeros(0)])
         if not values.size:
@@ -128,7 +137,7 @@ def _panels(
             style.log_value_axis(panel, max(float(values.min()), high / SPAN) / 1.4, 1.4 * high)
         style.log_step_axis(panel, 0.8, max(last, 2.0))
     style.outer_labels(axes, "optimizer step", label)
-    _legend(figure, found)
+    _legend(figure, found, dotted)
     return figure
 
 
@@ -141,9 +150,10 @@ def _look(found: Comparison, run: int) -> dict[str, Any]:
     }
 
 
-def _legend(figure: Figure, found: Comparison) -> None:
+def _legend(figure: Figure, found: Comparison, dotted: Sequence[Float] = ()) -> None:
     handles = [Line2D([], [], **_look(found, run)) for run in range(len(found.names))]
-    style.figure_legend(figure, handles, [style.literal(name) for name in found.names])
+    names = [style.literal(name) for name in found.names]
+    style.figure_legend(figure, *unresolved.add_legend_entry(handles, names, dotted))
 
 
 def _steps(found: Comparison, run: int) -> Int:

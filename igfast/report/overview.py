@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from igfast.report import bundles, style
+from igfast.report import bundles, style, unresolved
 from igfast.report.collect import MotionCurves, RunCurves, collect
 from igfast.report.counted import Float, Int, Layer
 from igfast.report.motion import band, clear, limits, positive, step_limits
@@ -79,17 +79,24 @@ def _lengths_and_slopes(
     colors = style.series_colors(len(layers))
     windows = average(motion)
     columns = [layer.column for layer in layers]
-    lengths = [positive(motion.steps, motion.length[:, at]) for at in columns]
-    slopes = [positive(windows.center, windows.slope[:, at]) for at in columns]
+    curves = (
+        (axes[0], motion.steps, motion.length, motion.clear),
+        (axes[1], windows.center, windows.slope, windows.clear),
+    )
+    dotted: list[Float] = []
     if few:
-        for number, (color, at) in enumerate(zip(colors, columns, strict=True)):
-            look: dict[str, Any] = {"color": color, "linestyle": style.DASHES[number]}
+        for color, at in zip(colors, columns, strict=True):
             band(axes[0], motion.steps, motion.length[:, at], motion.length_error[:, at], color)
-            for panel, (x, y) in zip(axes, (lengths[number], slopes[number]), strict=True):
-                panel.plot(x, y, linewidth=1.6, **look, **style.lone(y))
-    else:
-        bundles.lines(axes[0], lengths, colors)
-        bundles.lines(axes[1], slopes, colors)
+    for panel, x, values, clear_there in curves:
+        pairs = [unresolved.parts(values[:, at], clear_there[:, at]) for at in columns]
+        dotted += [unsure for _, unsure in pairs]
+        sure = [positive(x, y) for y, _ in pairs]
+        unsure = [positive(x, y) for _, y in pairs]
+        if few:
+            _lines(panel, sure, unsure, colors)
+        else:
+            bundles.lines(panel, sure, colors)
+            bundles.lines(panel, unsure, colors, **unresolved.LOOK)
     shown = clear(motion, layers)
     if 2 * len(shown) < len(columns):  # the others would run out of the panels
         shown = columns
@@ -106,10 +113,28 @@ def _lengths_and_slopes(
             Line2D([], [], color=color, linestyle=dash)
             for color, dash in zip(colors, style.DASHES, strict=False)
         ]
-        style.figure_legend(figure, lines, names)
+        style.figure_legend(figure, *unresolved.add_legend_entry(lines, names, dotted))
     else:
+        entry = unresolved.add_legend_entry([], [], dotted)
+        if entry[1]:
+            style.figure_legend(figure, *entry)
         pooled = layers[-1] in motion.pooled
         style.depth_bar(figure, axes, colors, "module (the model last)" if pooled else "layer")
+
+
+def _lines(
+    panel: Axes,
+    sure: Sequence[tuple[Float, Float]],
+    unsure: Sequence[tuple[Float, Float]],
+    colors: Sequence[str],
+) -> None:
+    for number, color in enumerate(colors):
+        look: dict[str, Any] = {"color": color, "linewidth": 1.6}
+        for (x, y), dash in (
+            (sure[number], {"linestyle": style.DASHES[number]}),
+            (unsure[number], unresolved.LOOK),
+        ):
+            panel.plot(x, y, **look, **dash, **style.lone(y))
 
 
 def drawn_scalars(curves: RunCurves) -> set[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from igfast.report.collect import MotionCurves
 from igfast.report.counted import Float, Int
@@ -33,6 +34,8 @@ class Windows:
         Γ² of single intervals, ΣΓ²Δt²/ΣΔt², and its standard error; signed.
     floor : (W, L) float64
         Noise floor, √(Σfloor²Δt²/ΣΔt²).
+    clear : (W, L) bool
+        Whether L is resolved at the window's end.
     """
 
     borders: Float
@@ -42,6 +45,7 @@ class Windows:
     squared: Float
     squared_error: Float
     floor: Float
+    clear: NDArray[np.bool_]
 
 
 def average(motion: MotionCurves) -> Windows:
@@ -65,6 +69,7 @@ def average(motion: MotionCurves) -> Windows:
         squared=mean(motion.velocity_squared),
         squared_error=np.sqrt(mean(motion.velocity_squared_error**2, 2)),
         floor=np.sqrt(mean(motion.noise_floor**2)),
+        clear=motion.clear[ends[1:]],
     )
 
 

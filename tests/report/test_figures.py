@@ -10,8 +10,9 @@ import pytest
 import igfast
 import igfast.report
 from igfast import Trajectory
-from igfast.report import figures, render, style, windows
+from igfast.report import figures, overlay, render, style, unresolved, windows
 from igfast.report.collect import collect, great_circle
+from igfast.report.comparison import compare
 from igfast.report.counted import Densities
 from igfast.report.ridges import ridge_records
 from igfast.report.style import step_axis
@@ -141,6 +142,64 @@ def test_unresolved_lengths_say_so_in_their_panels(drift):
         for text in panel.texts
     ]
     assert texts == ["L < 0.39: not resolved", "L not resolved"]
+
+
+def _not_resolved_until(curves, record):
+    """The same run, whose L is within two standard errors up to that record."""
+    error = curves.main.length_error.copy()
+    error[:record] = 1.0
+    motion = replace(curves.main, length_error=error)
+    return replace(curves, main=motion)
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_what_is_not_resolved_is_dotted_and_in_the_legend(drift, few, monkeypatch):
+    curves = replace(collect(drift), scalars={})
+    assert unresolved.NAME not in _legend(figures.overview(curves))
+    if not few:
+        monkeypatch.setattr(style, "SERIES", ())  # of colors of their own
+    found = figures.overview(_not_resolved_until(curves, 20))  # records at steps 0, 2, ... 100
+    assert unresolved.NAME in _legend(found)
+    window = np.sqrt(32 * 40)  # center of the first window that ends where L is resolved
+    for panel, first in zip(found.axes[:2], (40, window), strict=True):
+        if not few:
+            sure, unsure = (one.get_paths()[0].vertices for one in panel.collections)
+        else:
+            sure, unsure = (line.get_xydata() for line in panel.lines)
+            assert [line.get_linestyle() for line in panel.lines] == ["-", ":"]
+        dotted = unsure[np.isfinite(unsure[:, 1]), 0]
+        solid = sure[np.isfinite(sure[:, 1]), 0]
+        assert dotted.min() <= 2
+        assert solid.min() == dotted.max() == pytest.approx(first)  # they meet
+
+
+def test_lengths_and_velocities_of_a_layer_are_dotted_where_not_resolved(drift):
+    changed = _not_resolved_until(collect(drift), 20)
+    for draw in (figures.length, figures.velocity):
+        figure = draw(changed)
+        looks = [line.get_linestyle() for line in _blue(figure.axes[0])]
+        assert looks.count("-") == looks.count(":") == 1
+        assert unresolved.NAME in _legend(figure)
+        assert unresolved.NAME not in _legend(draw(drift))
+
+
+def test_compared_lengths_are_dotted_where_not_resolved(drift):
+    found = compare([drift, drift], ["a", "b"])
+    assert unresolved.NAME not in _legend(overlay.lengths(found))
+    motions = tuple(_not_resolved_until(collect(drift), 20).main for _ in found.motions)
+    for draw in (overlay.lengths, overlay.velocities):
+        figure = draw(replace(found, motions=motions))
+        assert unresolved.NAME in _legend(figure)
+        assert [line.get_linestyle() for line in figure.axes[0].lines] == ["-", ":"] * 2
+
+
+def _blue(panel):
+    found = [line for line in panel.lines if line.get_color() == style.SERIES[0]]
+    return [line for line in found if line.get_marker() in ("", "None")]
+
+
+def _legend(figure):
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
 def test_legends_fit_their_figures(drift):
