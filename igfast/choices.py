@@ -30,6 +30,10 @@ def choose_grid(bins: int | None, range: Any, grid: Grid | None) -> Grid:
                 f"grid must be an igfast.Grid, got {grid!r}; make one with Grid.uniform, "
                 "Grid.dyadic or Grid.log"
             )
+        if not grid.bins:
+            raise ValueError(
+                "grid has 0 bins, as that of histograms without bins in common; choose another"
+            )
         if range is not None or (bins is not None and bins != grid.bins):
             raise ValueError(
                 f"grid={grid} already says bins and range; leave bins={bins} and range={range} out"

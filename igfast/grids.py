@@ -12,7 +12,7 @@ import math
 import operator
 import reprlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -61,6 +61,12 @@ class Grid:
     max_exponent: int = 0
     parts: int = 1
 
+    def __post_init__(self) -> None:
+        for name, value in _checked(self).items():
+            object.__setattr__(self, name, value)
+        if self.kind == "uniform":
+            self.edges()  # refuses what linspace cannot resolve
+
     @classmethod
     def uniform(cls, bins: int = 256, *, low: Any, high: Any) -> Grid:
         """Equal bins on [low, high]: ``numpy.linspace(low, high, bins + 1)``, last bin closed.
@@ -83,10 +89,8 @@ class Grid:
         array([-1. , -0.5,  0. ,  0.5,  1. ])
         """
         if type(bins) is int and {type(low), type(high)} <= {int, float}:
-            return _uniform(bins, _real(low, "low"), _real(high, "high"))  # at every step the same
-        grid = cls("uniform", _bins(bins), low=_reals(low, "low"), high=_reals(high, "high"))
-        grid.edges()  # refuses what linspace cannot resolve
-        return grid
+            return _uniform(bins, low, high)  # at every step the same
+        return cls("uniform", bins, low=low, high=high)
 
     @classmethod
     def dyadic(cls, bins: int = 256, *, exponent: Any = None, origin: Any = None) -> Grid:
@@ -107,18 +111,9 @@ class Grid:
         >>> igfast.Grid.dyadic(bins=4, exponent=-1).edges()
         array([[-1. , -0.5,  0. ,  0.5,  1. ]])
         """
-        count = _bins(bins)
-        if exponent is None:
-            if origin is not None:
-                raise ValueError(
-                    f"origin={origin!r} needs an exponent: pass both, or neither for automatic bins"
-                )
-            return cls("dyadic", count)
-        if origin is None:
-            origin = -(count // 2)
-        k, o = _integers(exponent, "exponent"), _integers(origin, "origin")
-        check_dyadic(np.atleast_1d(k), np.atleast_1d(o), count)
-        return cls("dyadic", count, exponent=k, origin=o)
+        if type(bins) is int and exponent is None is origin:
+            return _automatic(bins)
+        return cls("dyadic", _bins(bins), exponent=exponent, origin=origin)
 
     @classmethod
     def log(cls, mantissa_bits: int = 3, min_exponent: int = -20, max_exponent: int = 4) -> Grid:
@@ -134,17 +129,8 @@ class Grid:
         >>> igfast.Grid.log(mantissa_bits=1, min_exponent=0, max_exponent=1).edges()
         array([-2. , -1.5, -1. ,  1. ,  1.5,  2. ])
         """
-        bits = integer(mantissa_bits, "mantissa_bits")
-        low, high = integer(min_exponent, "min_exponent"), integer(max_exponent, "max_exponent")
-        if not 0 <= bits <= 15:
-            raise ValueError(f"mantissa_bits must be from 0 to 15, got {bits}")
-        if not -1022 <= low < high <= 1023:
-            raise ValueError(
-                "min_exponent must be below max_exponent, both from -1022 to 1023, got "
-                f"min_exponent={low}, max_exponent={high}"
-            )
-        bins = _bins(2 * (high - low) * 2**bits + 1)
-        return cls("log", bins, mantissa_bits=bits, min_exponent=low, max_exponent=high)
+        own = mantissa_bits, min_exponent, max_exponent
+        return cls("log", _log_bins(*own), None, None, None, None, *own)
 
     @property
     def automatic(self) -> bool:
@@ -219,10 +205,13 @@ def check_dyadic(exponents: NDArray[Any], origins: NDArray[Any], bins: int) -> N
 
 
 @lru_cache(maxsize=64)
+def _automatic(bins: int) -> Grid:
+    return Grid("dyadic", _bins(bins))
+
+
+@lru_cache(maxsize=64)
 def _uniform(bins: int, low: float, high: float) -> Grid:
-    grid = Grid("uniform", _bins(bins), low=low, high=high)
-    grid.edges()
-    return grid
+    return Grid("uniform", bins, low=low, high=high)
 
 
 @lru_cache(maxsize=64)
@@ -248,9 +237,65 @@ def _log_edges(bits: int, low: int, high: int) -> NDArray[np.float64]:
     return np.concatenate([-positive[::-1], positive])
 
 
-def _bins(bins: Any) -> int:
+_LOG = ("mantissa_bits", "min_exponent", "max_exponent")
+_FIELDS = {"uniform": ("low", "high", "parts"), "dyadic": ("exponent", "origin"), "log": _LOG}
+_FOREIGN = {
+    kind: [(f.name, f.default) for f in fields(Grid)[2:] if f.name not in own]
+    for kind, own in _FIELDS.items()
+}
+
+
+def _checked(grid: Grid) -> dict[str, Any]:
+    """The fields of its kind, by their types; refuses what is no grid."""
+    if grid.kind not in tuple(_FIELDS):
+        raise ValueError(f"kind must be uniform, dyadic or log, got {grid.kind!r}")
+    for name, default in _FOREIGN[grid.kind]:
+        if (value := getattr(grid, name)) is not default:
+            raise ValueError(f"{name}={value!r} is not for a {grid.kind} grid; leave it out")
+    exponent, origin = grid.exponent, grid.origin
+    merged = grid.kind == "dyadic" and exponent is None  # histograms may have no bin in common
+    bins = _bins(grid.bins, 0 if merged else 1)
+    if grid.kind == "uniform":
+        parts = integer(grid.parts, "parts")
+        if parts < 1:
+            raise ValueError(f"parts must be at least 1, got {parts}")
+        low, high = _reals(grid.low, "low"), _reals(grid.high, "high")
+        return {"bins": bins, "low": low, "high": high, "parts": parts}
+    if grid.kind == "log":
+        own = {name: integer(getattr(grid, name), name) for name in _LOG}
+        wanted = _log_bins(*own.values())
+        if bins != wanted:
+            raise ValueError(f"bins must be {wanted} of {own}, got {bins}; use Grid.log")
+        return {"bins": bins, **own}
+    if exponent is None:
+        if origin is not None:
+            raise ValueError(
+                f"origin={origin!r} needs an exponent: pass both, or neither for automatic bins"
+            )
+        return {"bins": bins}
+    origin = -(bins // 2) if origin is None else origin
+    k, o = _integers(exponent, "exponent"), _integers(origin, "origin")
+    check_dyadic(np.atleast_1d(k), np.atleast_1d(o), bins)
+    return {"bins": bins, "exponent": k, "origin": o}
+
+
+def _log_bins(mantissa_bits: Any, min_exponent: Any, max_exponent: Any) -> int:
+    """B of a log grid."""
+    bits = integer(mantissa_bits, "mantissa_bits")
+    low, high = integer(min_exponent, "min_exponent"), integer(max_exponent, "max_exponent")
+    if not 0 <= bits <= 15:
+        raise ValueError(f"mantissa_bits must be from 0 to 15, got {bits}")
+    if not -1022 <= low < high <= 1023:
+        raise ValueError(
+            "min_exponent must be below max_exponent, both from -1022 to 1023, got "
+            f"min_exponent={low}, max_exponent={high}"
+        )
+    return _bins(2 * (high - low) * 2**bits + 1)
+
+
+def _bins(bins: Any, least: int = 1) -> int:
     count = integer(bins, "bins")
-    if not 1 <= count <= MAX_BINS:
+    if not least <= count <= MAX_BINS:
         raise ValueError(f"bins must be from 1 to {MAX_BINS:,}, got {count}")
     return count
 
@@ -271,13 +316,6 @@ def _integers(value: Any, argument: str) -> int | tuple[int, ...]:
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         return tuple(integer(item, argument) for item in value)
     return integer(value, argument)
-
-
-def _real(value: float, argument: str) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        raise _beyond_float64(value, argument) from None
 
 
 def _beyond_float64(value: Any, argument: str) -> ValueError:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import igfast
 from igfast import Grid
 
 
@@ -91,7 +92,36 @@ BAD = [
     (lambda: Grid.log(16), ValueError, "mantissa_bits must be from 0 to 15, got 16"),
     (lambda: Grid.log(3, 4, 4), ValueError, "min_exponent=4, max_exponent=4"),
     (lambda: Grid.log(15, -20, 4), ValueError, "bins must be from 1 to 65,536"),
+    (lambda: Grid("cubic", 4), ValueError, "kind must be uniform, dyadic or log, got 'cubic'"),
+    (lambda: Grid(["log"], 4), ValueError, "kind must be uniform, dyadic or log, got"),
+    (lambda: Grid("dyadic", -1), ValueError, "bins must be from 1 to 65,536, got -1"),
+    (lambda: Grid("dyadic", "4"), TypeError, "bins must be an integer, got '4'"),
+    (lambda: Grid("dyadic", 4, origin=3), ValueError, "origin=3 needs an exponent"),
+    (lambda: Grid("dyadic", 4, exponent=2000), ValueError, "exponent must be from -1074 to 1023"),
+    (lambda: Grid("dyadic", 4, low=0.5), ValueError, "low=0.5 is not for a dyadic grid; leave it"),
+    (lambda: Grid("uniform", 4), TypeError, "low must be .* got None"),
+    (lambda: Grid("uniform", 4, 2.0, 1.0), ValueError, "low < high, got low=2.0, high=1.0"),
+    (lambda: Grid("uniform", 4, math.nan, 1.0), ValueError, "finite, got low=nan"),
+    (lambda: Grid("uniform", 4, 0.0, 1.0, parts=0), ValueError, "parts must be at least 1, got 0"),
+    (lambda: Grid("uniform", 4, 0.0, 1.0, exponent=0), ValueError, "exponent=0 is not for a unif"),
+    (lambda: Grid("log", 4), ValueError, "min_exponent=0, max_exponent=0"),
+    (
+        lambda: Grid("log", 4, max_exponent=1),
+        ValueError,
+        "bins must be 3 of .* got 4; use",
+    ),
 ]
+
+
+def test_a_grid_made_directly_is_the_same():
+    assert Grid("uniform", 4, low=[0, 1], high=np.array(2)) == Grid.uniform(4, low=[0, 1], high=2)
+    assert Grid("uniform", 4, 0, 1).low == 0.0
+    with pytest.raises(ValueError, match="bins must be from 1 to 65,536, got 0"):
+        Grid.dyadic(0)
+    with pytest.raises(ValueError, match=r"grid has 0 bins, .* choose another"):
+        igfast.histogram([np.zeros(2)], grid=Grid("dyadic", 0))  # of a sum without common bins
+    assert Grid("dyadic", 4, exponent=1) == Grid.dyadic(4, exponent=1)
+    assert Grid("log", 9, mantissa_bits=1, min_exponent=-1, max_exponent=1) == Grid.log(1, -1, 1)
 
 
 @pytest.mark.parametrize(("make", "error", "message"), BAD, ids=[m for _, _, m in BAD])
