@@ -13,6 +13,7 @@ array([1.3863, 0.    ])
 
 from __future__ import annotations
 
+from . import starting  # noqa: F401 - first: what Ctrl-C does while the rest is imported
 from .binning import histogram, moments
 from .choices import ResolutionWarning
 from .config import __version__, get_num_threads, set_num_threads, show_config

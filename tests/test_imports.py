@@ -13,6 +13,7 @@ PACKAGE = Path(igfast.__file__).parent
 
 # Each room may import the rooms before it, and itself.
 ROOMS = [
+    "starting",
     "_core",
     "reference",
     "reference_measures",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 
+from igfast import starting
+
 
 def main() -> None:
     """Entry point of the command line."""
@@ -21,5 +23,6 @@ def main() -> None:
     try:
         from igfast.cli.app import app
     except KeyboardInterrupt:  # it takes a second
-        sys.exit(130)
+        sys.exit(starting.STATUS)
+    starting.started()
     app()

@@ -13,9 +13,10 @@ from rich.markup import escape
 
 from igfast.cli.terminal import console_for
 from igfast.printing import printable
+from igfast.starting import STATUS
 
 DEBUG_VARIABLE = "IGFAST_DEBUG"
-STOPPED = 130  # the status of a command that Ctrl-C ended before it was done
+STOPPED = STATUS  # of a command that Ctrl-C ended before it was done
 
 EXTRAS = {
     "torch": "harness",

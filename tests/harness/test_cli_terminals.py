@@ -98,6 +98,51 @@ def test_ctrl_c_ends_watching_with_its_status(tmp_path: Path) -> None:
     assert err == ""
 
 
+INTERRUPTED = """
+import importlib.abc, signal, sys
+
+class Interrupting(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == {name!r}:
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+"""
+
+
+def interrupted(folder: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A Python program that gets Ctrl-C as it begins to import this module."""
+    (folder / "sitecustomize.py").write_text(INTERRUPTED.format(name=name))
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env=os.environ | {"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+@pytest.mark.parametrize("name", ["igfast.binning", "numpy", "igfast.cli", "typer", "rich.table"])
+@pytest.mark.parametrize("script", [True, False])
+def test_ctrl_c_while_the_command_imports_ends_it_quietly(
+    tmp_path: Path, name: str, script: bool
+) -> None:
+    command = tmp_path / "igfast"
+    command.write_text("from igfast.cli import main\nmain()\n")
+    found = interrupted(tmp_path, name, *([str(command)] if script else ["-m", "igfast"]), "info")
+    assert (found.returncode, found.stdout, found.stderr) == (130, "", "")
+
+
+def test_ctrl_c_while_another_program_imports_igfast_is_its_own(tmp_path: Path) -> None:
+    program = tmp_path / "train.py"
+    program.write_text("try:\n    import igfast\nexcept KeyboardInterrupt:\n    print('caught')\n")
+    found = interrupted(tmp_path, "igfast.binning", str(program))
+    assert (found.returncode, found.stdout, found.stderr) == (0, "caught\n", "")
+
+
 def test_version_is_told() -> None:
     found = call("--version")
     assert (found.exit_code, found.stdout) == (0, f"igfast {igfast.__version__}\n")
