@@ -19,11 +19,12 @@ from ..schedules import Schedule
 from ..store import DEFAULT_HISTOGRAMS
 from ..store.encoding import int64
 from . import arguments
-from .alone import one_at_a_time
+from .alone import one_at_a_time, one_at_a_time_anywhere
 from .closing import close_after
 from .group import connect
 from .hooks import Hooks, skipped
 from .making import make
+from .recording import CLOSED
 from .replacing import UnseenSteps
 from .selection import Patterns
 
@@ -161,7 +162,7 @@ class Monitor:
         self._schedule = made.schedule
         self._optimizers, self._stepped = made.optimizers, made.stepped
         self._recorder, self._updates, self._replaced = made.recorder, made.updates, made.replaced
-        self._logged = made.logged
+        self._logged, self._writing = made.logged, made.recorder.writing
         self._step, self._resumed = made.step, made.resumed
         self._started = self._closed = False
         self._wanted_next: bool | None = None
@@ -183,7 +184,7 @@ class Monitor:
         """Flags that hold since the last record."""
         return self._recorder.health
 
-    @one_at_a_time
+    @one_at_a_time_anywhere
     def start(self) -> Monitor:
         """Attach to the optimizer and record the state at entry; ``with`` does this."""
         self._check_open()
@@ -207,7 +208,7 @@ class Monitor:
             self._measure(("param",))
         return self
 
-    @one_at_a_time
+    @one_at_a_time_anywhere
     def record(self, step: int | None = None) -> None:
         """Record now, whatever the schedule says.
 
@@ -246,7 +247,7 @@ class Monitor:
             self._unseen(self._step)
         self._recorder.log(int64("step", step), self._logged(scalars))
 
-    @one_at_a_time
+    @one_at_a_time_anywhere
     def flush(self) -> None:
         """Return when everything recorded is committed to the store and the sinks have flushed.
 
@@ -258,7 +259,7 @@ class Monitor:
             self._unseen(self._step)
         self._recorder.flush()
 
-    @one_at_a_time
+    @one_at_a_time_anywhere
     def close(self) -> None:
         """Detach from the optimizer, finish the store and the sinks."""
         if self._closed:
@@ -329,7 +330,7 @@ class Monitor:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise RuntimeError("this Monitor is closed; make a new one, with resume=True to go on")
+            raise RuntimeError(CLOSED)
 
     def _wanted(self) -> bool:
         """Whether the step under way will be recorded; a schedule is asked once for each step."""

@@ -15,7 +15,7 @@ from ..histograms import Histogram
 from ..printing import printable
 from ..sinks.outlets import Outlets
 from ..sinks.record import Record
-from ..store import BackgroundWriter, Pending
+from ..store import BackgroundWriter, Pending, StoreError
 from . import reduction, sharding
 from .group import Group
 from .measuring import Measurement
@@ -23,6 +23,10 @@ from .storing import Earlier
 from .trained import Trained
 
 P = ParamSpec("P")
+CLOSED = (
+    "this Monitor is closed; make a new one, with resume=True to go on, or close it only when "
+    "other threads have recorded and logged all of theirs"
+)
 _LOG = logging.getLogger("igfast")
 
 
@@ -47,6 +51,8 @@ class Recorder:
         Step of the last record.
     quantities : tuple of str
         Names of what is measured.
+    writing : int, optional
+        The thread that writes the store.
     """
 
     def __init__(
@@ -68,6 +74,7 @@ class Recorder:
         self._waiting: Callable[[], None] | None = None  # a record whose counts are on their way
         self.recorded: int | None = None
         self.quantities = tuple(measurements)
+        self.writing = None if writer is None else writer.thread
         self._counted: Mapping[str, Counted] = {}
         self._last: dict[str, Histogram] | None = {}  # of what was counted, once asked for
         self._health: tuple[Flag, ...] = ()
@@ -164,9 +171,17 @@ class Recorder:
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Store named numbers, and hand them to the sinks."""
         if self._writer is not None:
-            self.guard(self._writer.write_scalars, step, values)
-        if self._leads:
-            self._sinks.write_scalars(step, values)
+            self.guard(self._store, self._writer, step, values)
+        if self._leads and not self._sinks.write_scalars(step, values):
+            raise RuntimeError(CLOSED)
+
+    def _store(self, writer: BackgroundWriter, step: int, values: Mapping[str, float]) -> None:
+        try:
+            writer.write_scalars(step, values)
+        except StoreError as error:
+            if self._closed:  # by another thread, since this one has looked
+                raise RuntimeError(CLOSED) from error
+            raise
 
     def flush(self) -> None:
         """Return when everything is committed and the sinks have flushed."""

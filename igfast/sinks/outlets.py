@@ -34,7 +34,7 @@ class Outlets:
         if isinstance(sinks, Sink) or not isinstance(sinks, Iterable):
             raise TypeError(f"sinks must be a sequence of them, got {sinks!r}; pass sinks=[...]")
         self._sinks = [Guarded(sink) for sink in sinks]
-        self._lock = threading.RLock()
+        self._lock, self._closed = threading.RLock(), False
         self._live = LiveCurves()
         self._grouped = Grouped({})
 
@@ -53,11 +53,12 @@ class Outlets:
             for sink in self._sinks:
                 sink.write(record.step, record)
 
-    def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Hand logged numbers to every sink that takes them."""
+    def write_scalars(self, step: int, scalars: Mapping[str, float]) -> bool:
+        """Hand logged numbers to every sink that takes them; False where all are closed."""
         with self._lock:
-            for sink in self._sinks:
+            for sink in () if self._closed else self._sinks:
                 sink.write_scalars(step, scalars)
+            return not self._closed
 
     def rewind(self, step: int) -> None:
         """Tell sinks that care that steps from this one on are about to be made again."""
@@ -93,6 +94,7 @@ class Outlets:
     def close(self) -> None:
         """Finish every sink."""
         with self._lock:
+            self._closed = True
             for sink in self._sinks:
                 sink.flush()
                 sink.close()

@@ -97,6 +97,11 @@ class BackgroundWriter:
         return self._ask(lambda writer: writer.last_step)
 
     @property
+    def thread(self) -> int | None:
+        """Number of the thread that writes."""
+        return self._handover.thread
+
+    @property
     def lost(self) -> int:
         """Records, and calls of :meth:`write_scalars`, that could not be stored so far."""
         return self._handover.lost
@@ -156,8 +161,13 @@ class BackgroundWriter:
         self._ask(lambda writer: writer.rewind(step))
 
     def flush(self) -> None:
-        """Return when everything handed over is committed; warns if something was lost since."""
+        """Return when everything handed over is committed; warns if something was lost since.
+
+        At once in the thread that writes, where a ``__del__`` of collected garbage may call it.
+        """
         if os.getpid() != self._process or not self._finish.alive:
+            return
+        if threading.get_ident() == self.thread:
             return
         question = Question(RunWriter.flush)
         if self._handover.put(question):
