@@ -135,31 +135,6 @@ class Online:
         return self._state
 
 
-def velocity_squared_error(
-    velocity_squared: Float, noise_floor: Float, histogram: Histogram
-) -> Float:
-    """(L,) standard error of Γ² between two records, 1/step², from its noise floor.
-
-    The mean over pairs of splits of products in c cells, half of whose noise counts as independent,
-    has the variance ν(ν + 2Γ²) / (c/2 · G(G−1)/2), where ν = G·floor² is what one split has more
-    than all share. It is 1.2 to 1.8 times the scatter. 0 without motion and noise.
-
-    Examples
-    --------
-    >>> import numpy as np, igfast
-    >>> grid = igfast.Grid.dyadic(8, exponent=0, origin=0)
-    >>> h = igfast.histogram({"w": np.arange(8.0)}, grid=grid, splits=2)
-    >>> velocity_squared_error(np.array([3.0]), np.array([1.0]), h)
-    array([2.])
-    """
-    held = histogram.to_numpy()
-    cells = (held.counts > 0).sum(axis=-1) + (held.underflow > 0) + (held.overflow > 0)
-    pairs = held.splits * (held.splits - 1) / 2
-    noise = held.splits * np.square(noise_floor)
-    variance = noise * (noise + 2 * np.maximum(velocity_squared, 0.0))
-    return np.asarray(np.sqrt(variance / np.maximum(pairs * INDEPENDENT * cells, 1)))
-
-
 class Counts(NamedTuple):
     """What is measured of a record.
 

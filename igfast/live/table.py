@@ -19,12 +19,11 @@ from .fitting import Column, fitted
 from .following import State
 
 GENERAL = (
-    "Γ: between the last two records; L: rough, since the first record. `igfast report` has the "
-    "exact values."
+    "Γ: slope of L over the last tenth of a decade of steps; L: since the first record. Both are "
+    "rough: see `igfast report`."
 )
-NOISE = "noise: no motion above the noise (Γ: between two records; L: since the first)."
+NOISE = "noise: no motion above the noise (Γ: over these steps; L: since the first record)."
 SHOWN_SCALARS = 6
-CLEAR = 1.25  # errors of Γ², which are some 1.5 times its scatter: about two of that
 
 
 def picture(state: State, path: Path, console: Console, height: int | None = None) -> Group:
@@ -86,19 +85,13 @@ def line(state: State) -> str:
 def numbers(state: State, row: int) -> list[str]:
     """Γ, L, H and C of a layer; a dash where there is none, "noise" for what noise hides."""
     curves = state.curves
-    found = [velocity_text(curves.velocity[row])]
+    found = [velocity_text(state.velocity[row])]
     found += [number(curve[row]) for curve in (curves.length, curves.entropy, curves.complexity)]
-    if _is_noise(state, row):
+    if state.velocity[row] == 0:
         found[0] = "noise"
-    if np.isfinite(curves.velocity[row]) and curves.length[row] == 0:  # not at the first record
+    if np.isfinite(state.velocity[row]) and curves.length[row] == 0:  # not at the first record
         found[1] = "noise"
     return found
-
-
-def _is_noise(state: State, row: int) -> bool:
-    """Whether Γ between two records does not stand clear of its error."""
-    squared, error = np.square(state.curves.velocity[row]), state.curves.velocity_squared_error[row]
-    return bool(squared == 0 or squared < CLEAR * error)
 
 
 def shown_layers(state: State, lines: int, heights: Sequence[int] | None = None) -> list[int]:

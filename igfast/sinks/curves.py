@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import measures, merging
-from ..analysis.online import Online, Running, velocity_squared_error
+from ..analysis.online import Online, Running
 from ..histograms import Histogram
 
 Float = NDArray[np.float64]
@@ -23,8 +23,6 @@ class Curves:
     ----------
     velocity : Γ since the previous record, 1/step
         By cross products between splits; 0 where noise outweighs motion, NaN with one split.
-    velocity_squared_error : standard error of Γ², 1/step²
-        See :func:`igfast.analysis.online.velocity_squared_error`: on the safe side.
     noise_floor : Γ that the published estimator reads from noise alone, 1/step
     length : L since the first record
         Chords between the records where motion stands clear of noise, as :class:`igfast.analysis
@@ -36,19 +34,16 @@ class Curves:
     """
 
     velocity: Float
-    velocity_squared_error: Float
     noise_floor: Float
     length: Float
     entropy: Float
     complexity: Float
 
     @classmethod
-    def of(cls, found: Running, record: Histogram) -> Curves:
+    def of(cls, found: Running) -> Curves:
         """Of what was measured of a record."""
-        squared, floor = found.velocity_squared, found.noise_floor
-        error = velocity_squared_error(squared, floor, record)
-        velocity = np.sqrt(np.maximum(squared, 0.0))
-        return cls(velocity, error, floor, found.length, found.entropy, found.complexity)
+        velocity = np.sqrt(np.maximum(found.velocity_squared, 0.0))
+        return cls(velocity, found.noise_floor, found.length, found.entropy, found.complexity)
 
 
 @dataclass(frozen=True)
@@ -115,7 +110,7 @@ class LiveCurves:
                 entropy=measures.shannon_entropy(now, normalized=True),
                 complexity=measures.statistical_complexity(now),
             )
-        return Curves.of(found, now)
+        return Curves.of(found)
 
 
 def _goes_on(path: _Path, step: int, now: Histogram) -> bool:

@@ -28,6 +28,8 @@ from igfast.store import StoreError
 
 from .runs import Growing
 
+PAIR = ("velocity_squared", "noise_floor")
+
 
 def console(terminal=False, height=40, width=120):
     return Console(
@@ -272,7 +274,7 @@ def test_groups_are_shown_after_the_layers(tmp_path):
         ["b", "9,036", "noise"]
     ]
     assert lines[-1] == (
-        "noise: no motion above the noise (Γ: between two records; L: since the first)."
+        "noise: no motion above the noise (Γ: over these steps; L: since the first record)."
     )
     flagged = replace(state, flags=(Flag(20, "param", "b.3", "nan", 1.0),))
     assert state.layers[table.shown_layers(flagged, 2)[0]] == "b.3"  # before groups
@@ -319,6 +321,46 @@ def test_velocities_within_their_error_are_noise(tmp_path):
     assert positive >= 4
     assert said["still"][1:].count("noise") >= 10
     assert "noise" not in said["moves"]
+
+
+def test_dense_records_show_the_slope_of_the_length(tmp_path):
+    """Between two of them motion is within the noise; over the last tenth of a decade it is not."""
+    tensors = {"moves": np.random.default_rng(0).normal(size=20_000), "rests": np.arange(9.0)}
+    path = tmp_path / "run.igf"
+    with igfast.Monitor(tensors, store=path) as monitor:
+        for step in range(1001):
+            monitor.record(step)
+            tensors["moves"] += 5e-4
+    squared, floor = (igfast.open(path).running("moves")[name][-100:] for name in PAIR)
+    assert np.median(squared) < 0.1 * np.median(floor) ** 2
+    follower = Follower(path)
+    state = follower.look()[-1]
+    # a standard deviation in 2,000 steps
+    np.testing.assert_allclose(state.velocity[:2], [5e-4, 0.0], rtol=0.2)
+    assert table.numbers(state, 0)[0].endswith("·10⁻⁴")
+    assert table.numbers(state, 1)[:2] == ["noise", "noise"]
+    assert follower._past[0].step <= 1000 / 10**0.1 < follower._past[1].step
+
+
+def test_a_velocity_is_that_of_the_steps_since_the_record_before_where_records_are_far(tmp_path):
+    tensors = {"moves": np.random.default_rng(0).normal(size=20_000), "rests": np.arange(9.0)}
+    with igfast.Monitor(tensors, store=tmp_path / "run.igf") as monitor:
+        for step in (0, 10, 20, 30):
+            monitor.record(step)
+            tensors["moves"] += 0.2 if step < 10 else 0.4
+    first, second, third, last = (s.velocity for s in Follower(tmp_path / "run.igf").look())
+    assert np.isnan(first).all()
+    np.testing.assert_allclose(second[:2], [0.02, 0.0], rtol=0.1)
+    np.testing.assert_allclose(third[:2], [0.04, 0.0], rtol=0.1)
+    np.testing.assert_allclose(last[:2], [0.04, 0.0], rtol=0.1)
+
+
+def test_motion_that_took_several_records_to_see_is_not_that_of_the_last_one():
+    follower = Follower("none.igf")
+    lengths = {0: 0.0, 10: 0.0, 20: 0.0, 30: 0.3, 40: 0.3, 50: 0.5, 60: 0.2}
+    found = [follower._slope(step, np.array([one]))[0] for step, one in lengths.items()]
+    # L had been 0 since step 0; the window that ends at step 50 begins at 30
+    np.testing.assert_allclose(found, [np.nan, 0, 0, 0.3 / 30, 0, 0.2 / 20, 0])
 
 
 def test_the_model_is_not_well_where_a_layer_is_not(tmp_path):
