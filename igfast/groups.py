@@ -92,6 +92,17 @@ def _matching(group: str, patterns: Any, names: Sequence[str]) -> tuple[str, ...
     return tuple(n for n in names if any(fnmatch.fnmatchcase(n, pattern) for pattern in wanted))
 
 
+def repeats_layer(group: str, layers: Sequence[str]) -> bool:
+    """Whether a group is one layer, and its name the first part of that layer's.
+
+    Examples
+    --------
+    >>> repeats_layer("head", ["head.weight"]), repeats_layer("output", ["head.weight"])
+    (True, False)
+    """
+    return len(layers) == 1 and layers[0].startswith(f"{group}.")
+
+
 def recorded_groups(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Layers of the groups that a Monitor was given, from a run's configuration."""
     monitor = config.get("monitor")

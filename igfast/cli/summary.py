@@ -112,11 +112,13 @@ def size_lines(path: Path) -> list[str]:
 def print_layers(motion: MotionCurves, console: Console) -> None:
     """Γ, H and C at the first and the last record, and the length L between them.
 
-    Of every layer, of module groups and the model, by the rules of the report: L is the length with
-    its standard error, an upper limit where it is not resolved; Γ (1/step) is its slope in the
-    first and the last window, H and C normalized entropy and complexity on the layer's common grid.
+    Of every layer, of module groups that are no layer by another name and the model, by the rules
+    of the report: L is the length with its standard error, an upper limit where it is not
+    resolved; Γ (1/step) is its slope in the first and the last window, H and C normalized entropy
+    and complexity on the layer's common grid.
     """
-    steps, slopes, rows = motion.steps, end_slopes(motion), motion.rows
+    steps, slopes = motion.steps, end_slopes(motion)
+    rows = [row for row in motion.rows if not row.repeats]
     title = f"{count(len(steps), 'record')}, step {steps[0]:,}"
     if len(steps) > 1:
         title = f"{count(len(steps), 'record')}, steps {steps[0]:,} to {steps[-1]:,}"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis.online import Running
-from ..groups import MODEL, Groups, group_layers, recorded_groups
+from ..groups import MODEL, Groups, group_layers, recorded_groups, repeats_layer
 from ..health import Flag
 from ..histograms import Histogram
 from ..sinks.curves import Curves
@@ -149,6 +149,7 @@ class Follower:
             groups = recorded_groups(reader.config)
             if self._groups is not None:
                 groups = group_layers(self._groups, reader.layers(quantity))
+            groups = {name: own for name, own in groups.items() if not repeats_layer(name, own)}
             self._grouped, self._groups_of = Grouped(groups), groups
         new = np.arange(len(steps))
         if self._newest is not None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igfast.analysis.sampling import FEWEST
+from igfast.groups import repeats_layer
 from igfast.printing import Tell, silent
 from igfast.report.counted import Densities, Float, Int, Layer, counted, spread
 from igfast.report.scrutiny import Growth, Scrutiny, growth_of, scrutinize
@@ -324,6 +325,6 @@ def _layers(run: Trajectory, quantity: str) -> tuple[Layer, ...]:
 def _pooled(layers: Sequence[Layer], members: Mapping[str, Sequence[str]]) -> tuple[Layer, ...]:
     numel = {layer.name: layer.numel for layer in layers}
     return tuple(
-        Layer(name, column, sum(numel[one] for one in own), None)
+        Layer(name, column, sum(numel[one] for one in own), None, repeats_layer(name, own))
         for column, (name, own) in enumerate(members.items(), len(layers))
     )

@@ -37,7 +37,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """R runs and the layers that any of them has, and in `pooled` what pools layers.
+    """R runs and the layers that any of them has, and in `pooled` what pools several layers.
 
     `entropy` and `complexity` are arrays over each run's records by (run, layer), all of a layer
     on the grid in `grids` where the runs' grids can be merged. `differing` holds the settings in
@@ -117,7 +117,8 @@ def _compare(
     )
     layers = tuple(dict.fromkeys(layer.name for motion in motions for layer in motion.layers))
     # "model" last, also where only some of the runs have groups
-    rows = sorted((row.name for motion in motions for row in motion.pooled), key=MODEL.__eq__)
+    found = [row.name for motion in motions for row in motion.pooled if not row.repeats]
+    rows = sorted(found, key=MODEL.__eq__)
     pooled = tuple(name for name in dict.fromkeys(rows) if name not in layers)
     entropy, complexity, grids = _on_one_grid(runs, motions, layers + pooled)
     scalars = tuple(logged(run) for run in runs)

@@ -22,12 +22,17 @@ MOST_COLUMNS = 600  # records drawn in a heat map, about one per two pixels
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of a quantity; `column` is its place in the arrays of `MotionCurves`."""
+    """One layer of a quantity; `column` is its place in the arrays of `MotionCurves`.
+
+    Of a module group, `repeats` says whether it is a layer under another name: lists that name
+    layers and groups leave it out, what divides the model into modules does not.
+    """
 
     name: str
     column: int
     numel: int
     shape: tuple[int, ...] | None
+    repeats: bool = False
 
     @property
     def matrix(self) -> bool:

@@ -20,10 +20,12 @@ from typer.testing import CliRunner
 
 import igfast
 from igfast.cli.app import app
+from igfast.cli.summary import print_summary
 from igfast.health import Flag
 from igfast.live import table
 from igfast.live.following import PATIENCE, REPLAYED, Follower, is_held
 from igfast.live.watching import watch_run
+from igfast.report.comparison import compare
 from igfast.store import StoreError
 
 from .runs import Growing
@@ -284,6 +286,30 @@ def test_groups_are_shown_after_the_layers(tmp_path):
     assert "1 flagged" in health["b"]
     assert "1 flagged" in health["model"]
     assert health["a"].rstrip().endswith("ok")
+
+
+def test_a_group_that_is_one_layer_is_not_shown_twice(tmp_path):
+    """In lists of layers and groups; a group that was given a name of its own is."""
+    rng, path = np.random.default_rng(0), tmp_path / "run.igf"
+    names = ("block.0.up", "block.0.down", "head.weight")
+    tensors = {name: rng.normal(size=1000) for name in names}
+    with igfast.Monitor(tensors, groups=1, store=path) as monitor:
+        for step in range(3):
+            monitor.record(step)
+    run = igfast.open(path)
+    assert list(run.pooled()) == ["block", "head", "model"]
+    assert Follower(path).look()[-1].layers == (*names, "block", "model")
+    named = Follower(path, {"output": "head.*"}).look()[-1]
+    assert named.layers == (*names, "output", "model")
+    shown = console()
+    print_summary(run, shown)
+    first = [line.split(" ")[0] for line in shown.file.getvalue().splitlines()]
+    at = first.index("layer") + 1
+    assert first[at : at + 5] == [*names, "block", "model"]
+    compared = compare([run, run], ["a", "b"])
+    assert compared.pooled == ("block", "model")
+    motion = compared.motions[0]
+    assert [row.name for row in motion.pooled] == ["block", "head", "model"]  # as in a report
 
 
 def test_command_shows_a_run_once(tmp_path):

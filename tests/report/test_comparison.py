@@ -88,7 +88,7 @@ def test_what_cannot_be_compared_is_said():
 
 def test_modules_are_compared_too(tmp_path):
     """Groups after layers and "model" after both, all records of both runs on one grid."""
-    names = ("a.weight", "a.bias", "b.weight")
+    names = ("a.weight", "a.bias", "b.weight", "b.bias", "c.weight")
     runs = [moving(speed, layers=names) for speed in (0.5, 1.0)]
     found = compare([runs[0], runs[1].grouped(1)], ["slow", "fast"])
     assert found.layers == names
