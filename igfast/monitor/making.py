@@ -151,7 +151,7 @@ def make(
         if path is not None and writer is not None:
             outlets.resume(path)
     if (known is not None or begun_at > 0) and (group is None or group.rank == 0):
-        outlets.rewind(begun_at + (recorder.recorded == begun_at))
+        outlets.rewind(begun_at + 1)
     return Made(
         schedule,
         optimizers,

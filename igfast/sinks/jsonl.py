@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .record import Record
-from .rows import beside, columns_of
+from .rows import beside, columns_of, other_writer
 
 
 class JSONL:
@@ -21,13 +21,17 @@ class JSONL:
     finite are ``null``. Those of ``monitor.log`` go to a file beside it, ``run.scalars.jsonl`` for
     ``run.jsonl``: step, wall_time, name, value.
 
+    One sink writes to a file: where another one, of this process or not, has gone on in it, writing
+    fails, which a Monitor tells by a :class:`SinkWarning`.
+
     Parameters
     ----------
     path : str or Path
     histograms : bool
         Also the lists ``counts`` and ``edges``, some kilobytes per line.
     resume : bool
-        Go on in a file that exists: lines from the first new record's step on are dropped.
+        Go on in a file that exists: lines from the first new record's step on are dropped, and
+        those after the Monitor's ``step`` at once.
 
     Raises
     ------
@@ -49,13 +53,8 @@ class JSONL:
         self, path: str | os.PathLike[str], *, histograms: bool = False, resume: bool = False
     ) -> None:
         path = Path(path).absolute()  # wherever the process goes
-        self._records, self._histograms = Lines(path), histograms
-        self._scalars = Lines(beside(path), again=True)
-        for lines in (self._records, self._scalars):
-            if lines.path.exists() and not resume:
-                raise FileExistsError(
-                    f"{str(lines.path)!r} exists; choose another path, or pass resume=True to go on"
-                )
+        self._records, self._histograms = Lines(path, resume), histograms
+        self._scalars = Lines(beside(path), resume, again=True)
 
     def write(self, step: int, record: Record) -> None:
         columns = columns_of(record, self._histograms)
@@ -68,7 +67,7 @@ class JSONL:
 
     def rewind(self, step: int) -> None:
         for lines in (self._records, self._scalars):
-            lines.go_on()
+            lines.rewind(step)
 
     def flush(self) -> None: ...
 
@@ -81,13 +80,17 @@ class Lines:
     Parameters
     ----------
     path : Path
+    resume : bool
+        Whether it may exist.
     again : bool
         Whether a step may come again; else the second one replaces the first.
     """
 
-    def __init__(self, path: Path, *, again: bool = False) -> None:
-        self.path, self._again = path, again
+    def __init__(self, path: Path, resume: bool, *, again: bool = False) -> None:
+        self.path, self._resume, self._again = path, resume, again
         self._last: int | None = None
+        self._file: int | None = None  # number of the one that this has begun
+        self._size()
 
     def add(self, step: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append whole lines, or none."""
@@ -97,31 +100,51 @@ class Lines:
         text = "".join(
             json.dumps({name: _plain(value) for name, value in row.items()}) + "\n" for row in rows
         )
-        size = self.path.stat().st_size
+        size = self._size()
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(text)
         except OSError:
             os.truncate(self.path, size)  # half a record would spoil the lines after it
             raise
+        self._file = self._file or self.path.stat().st_ino
 
-    def go_on(self) -> None:
-        """Drop, once more, lines from the step on that is written next."""
+    def rewind(self, step: int) -> None:
+        """Drop lines from this step on; once more, from the step on that is written next."""
         self._last = None
+        if self.path.exists():
+            self._begin(step)
+
+    def _size(self) -> int:
+        """Of the file, 0 if there is none; refuses one that another sink has begun."""
+        try:
+            found = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            self._file = None  # taken away: writing makes another
+            return 0
+        if self._file is None and not self._resume:
+            raise FileExistsError(
+                f"{str(self.path)!r} exists; choose another path, or pass resume=True to go on"
+            )
+        if self._file not in (None, found.st_ino):
+            raise other_writer(self.path)
+        return found.st_size
 
     def _begin(self, step: int) -> None:
         """Make the file; of one that is there, keep what was recorded before this step."""
+        self._size()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if not self.path.exists():
-            self.path.touch()
-            return
-        # the last line of a process that was killed may have no end
-        with self.path.open(encoding="utf-8") as old:
-            whole = [line for line in old if line.endswith("\n")]
-        kept = self.path.with_name(self.path.name + ".kept")
-        text = "".join(line for line in whole if self._step_of(line) < step)
-        kept.write_text(text, encoding="utf-8")
-        kept.replace(self.path)
+        if self.path.exists():
+            # the last line of a process that was killed may have no end
+            with self.path.open(encoding="utf-8") as old:
+                whole = [line for line in old if line.endswith("\n")]
+            text = "".join(line for line in whole if self._step_of(line) < step)
+            kept = self.path.with_name(self.path.name + ".kept")
+            kept.write_text(text, encoding="utf-8")
+            self._file, self._resume = None, True  # whichever is there, if this is interrupted
+            kept.replace(self.path)  # another file, so that whoever wrote the old one notices
+        self.path.touch()
+        self._file, self._resume = self.path.stat().st_ino, True
 
     def _step_of(self, line: str) -> int:
         try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .libraries import require
 from .record import Record
-from .rows import beside, columns_of
+from .rows import beside, columns_of, other_writer
 
 MOST_LOGS = 10_000  # that are held where no record is made
 LEFTOVERS = (".step-*.unfinished", "step-*.unfinished")  # of a killed process; once without a dot
@@ -25,6 +25,9 @@ class Parquet:
     DuckDB. Numbers of ``monitor.log`` go to a folder beside it, ``run.scalars.parquet`` for
     ``run.parquet``: step, wall_time, name, value.
 
+    One sink writes to a folder: where another one, of this process or not, has done so since this
+    one began, writing fails, which a Monitor tells by a :class:`SinkWarning`.
+
     Parameters
     ----------
     folder : str or Path
@@ -33,7 +36,8 @@ class Parquet:
     histograms : bool
         Also the list columns ``counts`` and ``edges``.
     resume : bool
-        Go on in a folder that exists: rows from the first new record's step on are dropped.
+        Go on in a folder that exists: rows from the first new record's step on are dropped, and
+        those after the Monitor's ``step`` at once.
 
     Raises
     ------
@@ -60,14 +64,8 @@ class Parquet:
             raise ValueError(f"every must be at least 1, got {every}")
         self._every, self._histograms = every, histograms
         folder = Path(folder).absolute()  # wherever the process goes
-        self._records = Files(folder)
-        self._scalars = Files(beside(folder), again=True)
-        for files in (self._records, self._scalars):
-            if any(files.folder.glob("*.parquet")) and not resume:
-                raise FileExistsError(
-                    f"{str(files.folder)!r} holds records; choose another folder, or pass "
-                    "resume=True to go on in it"
-                )
+        self._records = Files(folder, resume)
+        self._scalars = Files(beside(folder), resume, again=True)
 
     def write(self, step: int, record: Record) -> None:
         self._records.hold(step, columns_of(record, self._histograms))
@@ -86,7 +84,7 @@ class Parquet:
 
     def rewind(self, step: int) -> None:
         for files in (self._records, self._scalars):
-            files.go_on()
+            files.rewind(step)
 
     def flush(self) -> None:
         failures: list[Exception] = []
@@ -108,26 +106,26 @@ class Files:
     Parameters
     ----------
     folder : Path
+    resume : bool
+        Whether it may hold some.
     again : bool
         Whether a step may come again; else the second one replaces the first.
     """
 
-    def __init__(self, folder: Path, *, again: bool = False) -> None:
-        self.folder, self._again = folder, again
+    def __init__(self, folder: Path, resume: bool, *, again: bool = False) -> None:
+        self.folder, self._resume, self._again = folder, resume, again
         self.held: list[Any] = []
         self._begun = False
         self._first = self._last = 0
+        self._known: set[tuple[str, int]] | None = None  # names and numbers, once this has begun
+        self._check()
 
     def hold(self, step: int, columns: Mapping[str, Sequence[Any]]) -> None:
         """Keep rows for the next file."""
         import pyarrow
 
         if not self._begun:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            for pattern in LEFTOVERS:
-                for leftover in self.folder.glob(pattern):
-                    leftover.unlink()
-            self._drop_from(step)
+            self._begin(step)
             self._begun = True
         elif step <= self._last and not self._again:
             self.held = [one for one in self.held if one["step"][0].as_py() < step]
@@ -137,18 +135,45 @@ class Files:
             self._first = step
         self.held.append(pyarrow.table(dict(columns)))
 
-    def go_on(self) -> None:
-        """Drop, once more, rows from the step on that is held next."""
+    def rewind(self, step: int) -> None:
+        """Drop rows from this step on; once more, from the step on that is held next."""
         self.save()
         self._begun = False
+        if self.folder.exists():
+            self._begin(step)
 
     def save(self) -> None:
         """Write what is held."""
         if self.held:
             import pyarrow
 
+            self._check()
             self._write(pyarrow.concat_tables(self.held), self._next())
             self.held = []  # after a failure they are tried again
+
+    def _begin(self, step: int) -> None:
+        self._check()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for pattern in LEFTOVERS:
+            for leftover in self.folder.glob(pattern):
+                leftover.unlink()
+        self._known = self._present()
+        self._drop_from(step)
+
+    def _check(self) -> None:
+        """Refuse a folder that another sink writes to."""
+        present = self._present()
+        if self._known is None:
+            if present and not self._resume:
+                raise FileExistsError(
+                    f"{str(self.folder)!r} holds records; choose another folder, or pass "
+                    "resume=True to go on in it"
+                )
+        elif not present <= self._known:
+            raise other_writer(self.folder)
+
+    def _present(self) -> set[tuple[str, int]]:
+        return {(path.name, path.stat().st_ino) for path in self.folder.glob("*.parquet")}
 
     def _next(self) -> Path:
         name, number = f"step-{self._first:012d}", 1
@@ -163,6 +188,8 @@ class Files:
 
         unfinished = path.with_name(f".{path.stem}.unfinished")  # readers leave out dots
         pyarrow.parquet.write_table(table, unfinished, compression="zstd")
+        if self._known is not None:
+            self._known.add((path.name, unfinished.stat().st_ino))
         unfinished.replace(path)
 
     def _drop_from(self, step: int) -> None:

@@ -78,7 +78,8 @@ class Sink(Protocol):
 
     A sink that also has ``write_scalars(step, scalars)`` gets the numbers of ``monitor.log``, at
     once. One that has ``rewind(step)`` is told, before anything is written, that training goes on
-    from a checkpoint: what it got of this step and later ones is about to be made again.
+    from a checkpoint: what it got of this step and later ones is about to be made again. Of the
+    step before, the checkpoint's, the record may come again, in place of the one that it got.
 
     Examples
     --------

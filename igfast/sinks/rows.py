@@ -54,6 +54,14 @@ def beside(path: Path) -> Path:
     return path.with_name(f"{path.stem}.scalars{path.suffix}")
 
 
+def other_writer(path: Path) -> RuntimeError:
+    """The error of a sink whose file another one has written to since."""
+    return RuntimeError(
+        f"another sink or process has written to {str(path)!r} since this one; only one may write: "
+        "give each sink a path of its own"
+    )
+
+
 def _lists(table: Table) -> tuple[list[list[int]], list[list[float]]]:
     counts, edges = table.histogram.to_numpy().counts, edges_of(table)
     if not table.pooled:

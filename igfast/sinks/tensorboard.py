@@ -62,24 +62,27 @@ class TensorBoard:
         self._rewound: int | None = None
 
     def rewind(self, step: int) -> None:
+        """Hide steps from this one on, or from the first that is written if that is before."""
         if self._folder is not None:
             self.close()
             self._rewound = step
 
     def write(self, step: int, record: Record) -> None:
-        writer = self._open()
+        writer = self._open(step)
         for name, value in self._numbers.of(record).items():
             writer.add_scalar(name, value, step, walltime=record.wall_time)
         for bars in bars_of(record) if self._histograms else ():
             self._draw(bars, step, record)
 
-    def _open(self) -> Any:
+    def _open(self, step: int) -> Any:
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
             again, self._rewound = self._rewound, None
             if again is not None and not self._is_alone():  # others' later steps would be hidden
                 again = None
+            if again is not None:
+                again = min(again, step)
             self._writer = SummaryWriter(self._folder, purge_step=again, filename_suffix=SUFFIX)
             _writing.add(self)
         return self._writer
@@ -107,7 +110,7 @@ class TensorBoard:
 
     def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
         for name, value in scalars.items():
-            self._open().add_scalar(name, value, step)
+            self._open(step).add_scalar(name, value, step)
 
     def flush(self) -> None:
         if self._writer is not None:

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 import igfast
-from igfast.sinks import JSONL, Parquet
+from igfast.sinks import JSONL, Parquet, SinkWarning
 
 from .recording import record
 
@@ -233,3 +233,78 @@ def test_a_sink_that_is_used_again_drops_what_is_made_again(tmp_path, make):
             table = pandas.read_parquet(tmp_path / name)
         assert table.sort_values("step")["step"].tolist() == [0, 1, 2, 3]
     assert table.sort_values("step")["value"].tolist() == [0.0, 0.0, 2.0, 2.0]
+
+
+def read(path):
+    """Steps of a file of lines, or of a folder of Parquet files."""
+    rows = pandas.read_parquet(path) if path.is_dir() else pandas.read_json(path, lines=True)
+    return sorted(rows["step"]) if len(rows) else []
+
+
+KINDS = [JSONL, lambda path, **options: Parquet(path, every=1, **options)]
+
+
+@pytest.mark.parametrize("make", KINDS)
+@pytest.mark.parametrize("stored", [True, False])
+def test_what_is_made_again_goes_when_training_is_resumed(tmp_path, make, stored):
+    """Not only when it has been: of the checkpoint's step the record may not come again."""
+    path, beside = tmp_path / "run.out", tmp_path / "run.scalars.out"
+    options = {"store": tmp_path / "run.igf"} if stored else {}
+    with igfast.Monitor({"w": np.ones(3)}, sinks=[make(path)], **options) as monitor:
+        for step in range(6):
+            monitor.record(step)
+            monitor.log(step, loss=1.0)
+    options |= {"resume": True} if stored else {}
+    sinks = [make(path, resume=True)]
+    with igfast.Monitor({"w": np.ones(3)}, sinks=sinks, step=2, **options) as monitor:
+        assert read(path) == read(beside) == [0, 1, 2]
+        monitor.record(4)
+        monitor.log(5, loss=1.0)
+    assert read(path) == [0, 1, 2, 4]
+    assert read(beside) == [0, 1, 2, 5]
+
+
+@pytest.mark.parametrize("make", KINDS)
+def test_of_two_sinks_on_one_path_the_last_to_begin_goes_on(tmp_path, make):
+    """Whoever wrote before is told: what is resumed belongs to the one that resumed it."""
+    path, weights = tmp_path / "run.out", {"w": np.ones(3)}
+    other = "another sink or process has written to .*run.out' since this one; only one may write"
+    first = igfast.Monitor(weights, sinks=[make(path)])
+    first.record(0)
+    first.record(1)
+    second = igfast.Monitor(weights, sinks=[make(path, resume=True)])
+    second.record(1)
+    second.record(2)
+    with pytest.warns(SinkWarning, match=other):
+        first.record(2)
+    with pytest.warns(SinkWarning, match=r"missed 1 record"):
+        first.close()
+    second.record(3)
+    second.close()
+    assert read(path) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("make", KINDS)
+def test_two_sinks_that_are_made_on_one_path_before_either_writes(tmp_path, make):
+    path, weights = tmp_path / "run.out", {"w": np.ones(3)}
+    first, second = (igfast.Monitor(weights, sinks=[make(path)]) for _ in range(2))
+    first.record(0)
+    first.record(1)
+    with pytest.warns(SinkWarning, match=r"run.out' (exists|holds records); choose another"):
+        second.record(0)
+    with pytest.warns(SinkWarning, match="missed 1 record"):
+        second.close()
+    first.record(2)
+    first.close()
+    assert read(path) == [0, 1, 2]
+
+
+def test_a_file_of_lines_that_is_taken_away_is_begun_anew(tmp_path):
+    path = tmp_path / "run.jsonl"
+    with igfast.Monitor({"w": np.ones(3)}, sinks=[JSONL(path)]) as monitor:
+        for step in range(4):
+            monitor.record(step)
+            if step == 1:
+                path.rename(tmp_path / "old.jsonl")
+    assert read(tmp_path / "old.jsonl") == [0, 1]
+    assert read(path) == [2, 3]
