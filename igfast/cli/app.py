@@ -144,7 +144,8 @@ def export(
             raise ValueError(f"{run}: the run holds no record yet")
         target.parent.mkdir(parents=True, exist_ok=True)
         WRITERS[chosen](opened, target, quantity, estimator)
-    console_for().print(f"{chosen}: {escape(str(target))}", highlight=False, soft_wrap=True)
+    for file in files(target, chosen):
+        console_for().print(f"{chosen}: {escape(str(file))}", highlight=False, soft_wrap=True)
 
 
 def _place(entry: Entry) -> str:

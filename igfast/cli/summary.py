@@ -66,7 +66,7 @@ def growth_lines(run: Trajectory, motion: MotionCurves) -> list[str]:
         for place, (one, lag) in enumerate(zip(transitions, lags, strict=True)):
             line = f"transition of {printable(layer)} at step {found.when(one)}"
             if not any(found.persists(layer, place)):
-                line += ", at this λ only"
+                line += ", with this smoothing λ only"
             if lag is not None and np.isfinite(lag.decades):
                 line += f", {lag.decades:.2f} [{lag.low:.2f}, {lag.high:.2f}] decades earlier"
             lines.append(line)
@@ -102,9 +102,9 @@ def size_lines(path: Path) -> list[str]:
             each = sizes[quantity] / layers / kept
             numbers = sizes[f"{quantity}.columns"] / layers / recorded
             lines.append(
-                f"  {quantity}: histograms of {count(kept, 'record')}, {each:,.0f} bytes a layer "
-                f"(plain: {plain / each:.0f} times more); numbers of {recorded:,}, "
-                f"{numbers:.0f} bytes a layer"
+                f"  {quantity}: histograms of {count(kept, 'record')}, for each layer {each:,.0f} "
+                f"bytes ({plain / each:.0f} times less than uncompressed); numbers of "
+                f"{count(recorded, 'record')}, for each layer {numbers:.0f} bytes"
             )
     return lines
 
@@ -127,20 +127,32 @@ def print_layers(motion: MotionCurves, console: Console) -> None:
     def ends(curve: Float, form: Form = number) -> list[str]:
         return [change(curve[0, row.column], curve[-1, row.column], form, "→") for row in rows]
 
+    lengths = [length_text(motion, row, "to") if len(steps) > 1 else "–" for row in rows]
     columns = [
         Column("layer", [printable(row.name) for row in rows], least=16, left=True),
         Column("Γ", ends(slopes, velocity_text), rank=1),
-        Column("L", [length_text(motion, row, "to") if len(steps) > 1 else "–" for row in rows]),
+        Column("L", lengths),
         Column("H", ends(motion.entropy), rank=2),
         Column("C", ends(motion.complexity), rank=3),
     ]
+    print_columns(columns, console, _length_notes(motion, lengths))
+
+
+def _length_notes(motion: MotionCurves, lengths: list[str]) -> list[str]:
+    """What the columns are, and what stands in them where L is not a value with an error."""
+    if len(motion.steps) < 2:
+        return ["Γ, L: from the second record on; H, C: normalized"]
     notes = [
-        f"first→last; L: {motion.estimator} estimator, Γ: its slope over the first and the last "
-        "tenth of a decade, 1/step; H, C: normalized",
-        "<: L is not resolved, two standard errors above it; –: too few elements, or no error, for "
-        "such a limit; to: a later record has no elements",
+        "Γ, H, C: at the beginning→at the end; Γ: slope of L over a tenth of a decade of steps, "
+        f"1/step; L: {motion.estimator} estimator; H, C: normalized"
     ]
-    print_columns(columns, console, notes)
+    if any(text.startswith("<") for text in lengths):
+        notes.append("L <: not resolved; the limit is two standard errors above it, and Γ a dash")
+    if "–" in lengths:
+        notes.append("L –: not resolved, with too few elements or no error for a limit")
+    if any(" to " in text for text in lengths):
+        notes.append("L to: up to this step; a later record has no elements")
+    return notes
 
 
 def _description(config: dict[str, Any]) -> list[str]:

@@ -22,7 +22,11 @@ def test_estimators_are_named_where_one_is_chosen() -> None:
 
 
 def test_export_csv(run: Path) -> None:
-    assert call("export", run).exit_code == 0
+    found = call("export", run)
+    assert found.exit_code == 0
+    written = [run.with_suffix(f"{part}.csv") for part in ("", ".records", ".scalars")]
+    assert found.stdout.splitlines() == [f"csv: {path}" for path in written]
+    assert all(path.exists() for path in written)
     with run.with_suffix(".csv").open() as stream:
         rows = list(csv.DictReader(stream))
     trajectory = igfast.open(run)
@@ -47,7 +51,7 @@ def test_export_never_replaces_the_run(run: Path, tmp_path: Path) -> None:
     for name in ("csv", "json", "npz", "parquet"):
         assert "is the run file itself" in error_of("export", run, "-f", name, "-o", run)
     assert run.read_bytes() == before
-    assert "it is not a file" in error_of("export", ".")
+    assert "not the name of a file" in error_of("export", ".")
     assert call("export", run, "-o", tmp_path / "new" / "x.json").exit_code == 0
 
 

@@ -211,6 +211,30 @@ def test_info_and_report_tell_the_same_of_a_layer(tmp_path: Path) -> None:
     ]
 
 
+def test_notes_below_the_table_say_what_stands_in_it(tmp_path: Path) -> None:
+    rng, path = np.random.default_rng(0), tmp_path / "run.igf"
+    tensors = {"moves": rng.normal(size=5000)}
+    with igfast.Monitor(tensors, store=path) as monitor:
+        monitor.record(0)
+        monitor.flush()
+        assert "Γ, L: from the second record on; H, C: normalized\n" in call("info", path).stdout
+        for step in range(1, 12):
+            tensors["moves"] += 0.1
+            monitor.record(step)
+    said = call("info", path).stdout
+    assert "; L: split estimator; H, C: normalized\n" in said
+    assert "not resolved" not in said
+    tensors = {"rests": rng.normal(size=5000), "few": np.arange(9.0)}
+    with igfast.Monitor(tensors, store=tmp_path / "still.igf") as monitor:
+        for step in range(12):
+            tensors["rests"][:] = rng.permutation(tensors["rests"])
+            monitor.record(step)
+    said = call("info", tmp_path / "still.igf").stdout
+    assert "L <: not resolved; the limit is two standard errors above it, and Γ a dash\n" in said
+    assert "L –: not resolved, with too few elements or no error for a limit\n" in said
+    assert "L to:" not in said
+
+
 def test_info_shows_parameters_where_there_are_any(tmp_path: Path) -> None:
     x, path = np.random.default_rng(0).normal(size=5000), tmp_path / "both.igf"
     with RunWriter(path, config={}) as writer:
