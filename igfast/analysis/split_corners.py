@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from . import split_tuning as tuning
@@ -15,6 +16,7 @@ Float = NDArray[np.float64]
 _TINY = 1e-300
 _SMALL_ANGLE = 1e-9
 _TRANSPORT_CELLS = 64
+_AROUND = 2  # intervals on either side
 _FEWEST = 4  # intervals that tell how velocities change
 _INCREASING = 1e-12  # per cell, keeps cumulative shares invertible where a cell is empty
 
@@ -60,7 +62,7 @@ def corners(
     2 turns at least as a great circle does. Where motion reverses within an interval, its speed is
     taken to change linearly in time there, as those around tell. Where the direction is lost
     between long steps, as at a reversal, elements are taken to keep their order: the path of moving
-    quantiles.
+    quantiles. Steps between two reversals may be any part of a way to and fro.
 
     Parameters
     ----------
@@ -105,7 +107,25 @@ def corners(
     added, sudden = _reversals(np.diff(times), chords, turned, across, single)
     gain = gain * (1 + added)
     whole = float((chords * gain).sum()) / total - 1
-    return Corners(gain, turning, whole, guessed / total, float(np.hypot(doubt, sudden)) / total)
+    doubt = float(np.hypot(doubt, sudden))
+    doubt = max(doubt, tuning.TO_AND_FRO * _to_and_fro(chords, before, after))
+    return Corners(gain, turning, whole, guessed / total, doubt / total)
+
+
+def _to_and_fro(chords: Float, before: Float, after: Float) -> float:
+    """How much shorter steps between two reversals are than the longest of five around each.
+
+    A way to and fro in about two steps: they show any part of it. Where what is not known lies
+    between such steps, it is one.
+    """
+    back = np.arccos(tuning.REVERSED)
+    unknown = np.isnan(before) & np.isnan(after)
+    between = ~((before <= back) | (after <= back) | unknown)
+    between[[0, -1]] = False
+    between[1:-1] |= unknown[1:-1] & between[:-2] & between[2:]
+    around = np.pad(chords, _AROUND, constant_values=-np.inf)
+    longest = sliding_window_view(around, 2 * _AROUND + 1).max(axis=-1)
+    return float((longest - np.maximum(chords, 0.0))[between].sum())
 
 
 def _mean_of_known(left: Float, right: Float) -> Float:

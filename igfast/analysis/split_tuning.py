@@ -127,6 +127,9 @@ FALL_OF_SMOOTH = 0.5
 # Speed beyond a reversal over that beside it, below which it may be two jumps with a rest between
 # them, which hides nothing: of two rests nothing is believed, and all is in doubt.
 FEWEST_BEYOND = 0.1
+# Share of what steps between two reversals are shorter by than the longest of those around that is
+# their standard error: so much they may hide of a way to and fro in about two steps.
+TO_AND_FRO = 0.5
 # Steps longer than this, between which the direction is lost, may hide a reversal.
 LONG_STEP = 0.4
 # What moving quantiles may add to a great circle; beyond, the guess is not believed.

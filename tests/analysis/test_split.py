@@ -285,6 +285,14 @@ def test_a_slow_part_and_a_turn_are_told_or_in_doubt(process, intervals, off):
     assert abs(found.length[-1] - process.truth) < 2 * found.standard_error[-1]
 
 
+def test_steps_to_and_fro_of_any_length_may_be_as_long_as_the_longest():
+    """Records at every second or third part of a schedule: they miss a third of the way."""
+    process = BLIND["triangular schedule"]
+    found = split_length(*simulate(process, N, 10))
+    assert found.length[-1] / process.truth - 1 == pytest.approx(-0.37, abs=0.01)
+    assert 0.3 < found.standard_error[-1] / found.length[-1] < 0.4
+
+
 def test_offsets_show_motion_inside_bins():
     """Everything moves by a tenth of a bin, and no element changes its bin."""
     counts = np.full((2, 4, 8), 25)
