@@ -13,6 +13,7 @@ from typing import Any
 from .libraries import require
 from .numbers import MEASURES, Numbers
 from .record import Record
+from .repeating import Repeats
 
 MOST_METRICS = 1000  # that a server takes in one call
 MOST_CHARACTERS = 250  # of a metric's name
@@ -25,6 +26,9 @@ class MLflow:
     """Scalars at the optimizer's steps; MLflow has no histograms.
 
     Numbers of ``monitor.log`` are sent with the next record, or a hundred of them at once.
+
+    MLflow takes nothing back: a training that goes on in the same run from a checkpoint shows the
+    steps after it twice, of which a :class:`SinkWarning` tells.
 
     Parameters
     ----------
@@ -58,6 +62,10 @@ class MLflow:
         require("mlflow", "mlflow")
         self._run_id, self._client, self._numbers = run_id, client, Numbers(scalars)
         self._held: list[Fields] = []
+        self._repeats = Repeats("MLflow", "go on in a run of its own, by another start_run()")
+
+    def rewind(self, step: int) -> None:
+        self._repeats.rewind(step)
 
     def write(self, step: int, record: Record) -> None:
         now = metrics_of(step, self._numbers.of(record), record.wall_time)
@@ -91,9 +99,15 @@ class MLflow:
             self._run_id = active.info.run_id
         if self._client is None:
             self._client = mlflow.MlflowClient()
+        self._repeats.look(lambda: self._newest(held[0][0]))
         metrics = [Metric(*fields) for fields in held]
         for start in range(0, len(metrics), MOST_METRICS):
             self._client.log_batch(self._run_id, metrics[start : start + MOST_METRICS])
+
+    def _newest(self, key: str) -> int | None:
+        """The last step of one of the metrics in the run."""
+        history = self._client.get_metric_history(self._run_id, key)
+        return max((metric.step for metric in history), default=None)
 
 
 def metrics_of(step: int, scalars: Mapping[str, float], wall_time: float) -> list[Fields]:

@@ -8,6 +8,7 @@ from typing import Any
 from .libraries import require
 from .numbers import MEASURES, Numbers, bars_of
 from .record import Record
+from .repeating import Repeats
 
 
 class Trackio:
@@ -15,6 +16,9 @@ class Trackio:
 
     trackio counts ``log`` calls that name no step onwards from the highest step it has seen: give
     calls of your own their ``step=``.
+
+    It takes nothing back: a training that goes on in the same run from a checkpoint shows the steps
+    after it twice, of which a :class:`SinkWarning` tells.
 
     Parameters
     ----------
@@ -49,8 +53,12 @@ class Trackio:
         require("trackio", "trackio")
         if most_bins < 1:
             raise ValueError(f"most_bins must be at least 1, got {most_bins}")
-        self._log = None if run is None else run.log
+        self._run = run
+        self._repeats = Repeats("trackio", "go on in a run of another name, by trackio.init()")
         self._numbers, self._histograms, self._most_bins = Numbers(scalars), histograms, most_bins
+
+    def rewind(self, step: int) -> None:
+        self._repeats.rewind(step)
 
     def write(self, step: int, record: Record) -> None:
         import trackio
@@ -63,8 +71,17 @@ class Trackio:
     def write_scalars(self, step: int, scalars: Mapping[str, Any]) -> None:
         import trackio
 
-        log = self._log or trackio.log  # which says so where no run was started
+        self._repeats.look(self._newest)
+        log = trackio.log if self._run is None else self._run.log  # says where no run was started
         log(dict(scalars), step=step)
+
+    def _newest(self) -> int | None:
+        """The highest step that the run has seen, of which trackio has no public name."""
+        from trackio import context_vars
+
+        run = context_vars.current_run.get() if self._run is None else self._run
+        following: int = getattr(run, "_next_step", 0)
+        return following - 1
 
     def flush(self) -> None: ...
 

@@ -8,6 +8,7 @@ from typing import Any
 from .libraries import require
 from .numbers import MEASURES, Numbers, bars_of
 from .record import Record
+from .repeating import Repeats
 
 STEP = "igfast/step"  # the x axis of everything this sink logs
 
@@ -18,6 +19,10 @@ class WandB:
     W&B gives every ``log`` call of a run the next step, and drops, with a warning, what is logged
     to an earlier one. So that calls of your own keep their steps, records join the row that is
     open, and the next ``wandb.log`` commits both. Numbers of ``monitor.log`` do the same.
+
+    W&B takes nothing back: a training that goes on in the same run from a checkpoint shows the
+    steps after it twice, of which a :class:`SinkWarning` tells. Of an offline run that another
+    process began, W&B itself does not know.
 
     Parameters
     ----------
@@ -61,6 +66,10 @@ class WandB:
         self._most_bins, self._advance = most_bins, advance
         self._row: tuple[int, int] | None = None  # of W&B, and the optimizer's step in it
         self._defined: set[str] = set()
+        self._repeats = Repeats("W&B", "go on in a run of its own, by wandb.init() without this id")
+
+    def rewind(self, step: int) -> None:
+        self._repeats.rewind(step)
 
     def write(self, step: int, record: Record) -> None:
         import wandb
@@ -81,6 +90,7 @@ class WandB:
         if run is None:
             raise RuntimeError("no W&B run is active: call wandb.init() before, or pass run=")
         self._run = run
+        self._repeats.look(lambda: self._newest(run))
         if not self._defined:
             run.define_metric(STEP, hidden=True)
         for chart in sorted(charts - self._defined):
@@ -91,6 +101,11 @@ class WandB:
             run.log({}, commit=True)
         run.log({STEP: step, **data}, commit=False)
         self._row = run.step, step
+
+    def _newest(self, run: Any) -> int | None:
+        """The last step that is known to be in the run, or in the row that is open."""
+        known = [run.summary.get(STEP), None if self._row is None else self._row[1]]
+        return max((int(step) for step in known if step is not None), default=None)
 
     def flush(self) -> None: ...
 

@@ -44,3 +44,13 @@ def record(*sinks, steps=STEPS, between=lambda step: None, **options):
             monitor.record(step)
             between(step)
     return keeper.records
+
+
+def repeated(make):
+    """Two sinks on one run, to step 10, and from a checkpoint at step 4 again."""
+    with igfast.Monitor({"w": np.ones(3)}, sinks=[make()]) as monitor:
+        for step in range(0, 11, 2):
+            monitor.record(step)
+    with igfast.Monitor({"w": np.ones(3)}, sinks=[make()], step=4) as monitor:
+        for step in (6, 8):
+            monitor.record(step)

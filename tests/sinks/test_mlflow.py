@@ -9,7 +9,7 @@ import igfast
 from igfast.sinks import MLflow, SinkWarning
 from igfast.sinks.mlflow import MOST_METRICS, key_of
 
-from .recording import Keeper, record
+from .recording import Keeper, record, repeated
 
 mlflow = pytest.importorskip("mlflow")
 
@@ -91,3 +91,23 @@ def test_without_a_run_the_remedy_is_said():
         record(MLflow(), keeper)
     assert "train inside mlflow.start_run(), or pass run_id=" in str(found[0].message)
     assert len(keeper.records) == 3
+
+
+def test_steps_that_a_run_holds_already_are_told_of_once(client):
+    with mlflow.start_run() as active, pytest.warns(SinkWarning) as found:
+        repeated(MLflow)
+    (said,) = found
+    assert "the MLflow run has steps to 10 at least, and training goes on after step 4" in (
+        str(said.message)
+    )
+    norms = client.get_metric_history(active.info.run_id, "param_l2/w")
+    assert sorted(m.step for m in norms) == [0, 2, 4, 6, 6, 8, 8, 10]
+
+
+def test_a_run_of_its_own_goes_on_without_a_word(client):
+    with (
+        mlflow.start_run() as active,
+        igfast.Monitor({"w": np.ones(3)}, sinks=[MLflow()], step=4) as monitor,
+    ):
+        monitor.record(6)
+    assert [m.step for m in client.get_metric_history(active.info.run_id, "param_l2/w")] == [6]

@@ -15,7 +15,8 @@ pytest.importorskip("trackio")
 
 # trackio settles on its folder when it is imported
 SCRIPT = """
-import json, trackio
+import json, trackio, warnings
+import igfast, numpy as np
 from igfast.sinks import Trackio
 from tests.sinks.recording import record
 
@@ -24,13 +25,22 @@ kept = record(Trackio())
 trackio.log({"loss": 0.5}, step=7)
 record(Trackio(run, most_bins=16), steps=(20,))
 trackio.finish()
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    for resume in ("never", "allow"):  # a new run, and once more
+        trackio.init(project="igfast", name="again", embed=False, resume=resume)
+        with igfast.Monitor({"w": np.ones(3)}, sinks=[Trackio()], step=4) as monitor:
+            for step in (6, 8):
+                monitor.record(step)
+        trackio.finish()
+told = [str(one.message) for one in said if one.category is igfast.sinks.SinkWarning]
 
 from trackio.sqlite_storage import SQLiteStorage
 
 logs = SQLiteStorage.get_logs("igfast", "first")
 wanted = [record.histograms["param"].counts[0].tolist() for record in kept]
 edges = [record.histograms["param"].edges[0].tolist() for record in kept]
-print("found:" + json.dumps([logs, wanted, edges]))
+print("found:" + json.dumps([logs, wanted, edges, told]))
 """
 
 
@@ -61,7 +71,7 @@ def test_scalars(found):
 
 
 def test_histograms(found):
-    logs, counts, edges = found
+    logs, counts, edges, _ = found
     for step, wanted, bounds in zip((0, 5, 10), counts, edges, strict=True):
         (row,) = [row for row in logs if row["step"] == step]
         drawn = row["param_histogram/moving"]
@@ -73,3 +83,9 @@ def test_histograms(found):
     merged = logs[-1]["param_histogram/moving"]
     assert len(merged["values"]) <= 16
     assert sum(merged["values"]) == sum(counts[0])
+
+
+def test_steps_that_a_run_holds_already_are_told_of_once(found):
+    (said,) = found[3]
+    assert "the trackio run has steps to 8 at least, and training goes on after step" in said
+    assert "Remedy: go on in a run of another name, by trackio.init()" in said

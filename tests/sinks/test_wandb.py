@@ -8,7 +8,7 @@ import pytest
 import igfast
 from igfast.sinks import SinkWarning, WandB
 
-from .recording import record
+from .recording import record, repeated
 from .wandb_log import metrics, rows
 
 wandb = pytest.importorskip("wandb")
@@ -121,3 +121,23 @@ def test_without_a_run_the_remedy_is_said():
     assert "call wandb.init() before" in str(found[0].message)
     with pytest.raises(ValueError, match="most_bins must be in 1 to 512, W&B's limit; got 513"):
         WandB(most_bins=513)
+
+
+def test_steps_that_a_run_holds_already_are_told_of_once(run, tmp_path):
+    with pytest.warns(SinkWarning) as found:
+        repeated(lambda: WandB(run, histograms=False))
+    (said,) = found
+    assert "the W&B run has steps to 8 at least, and training goes on after step 4" in str(
+        said.message
+    )
+    assert "Remedy: go on in a run of its own, by wandb.init() without this id" in str(said.message)
+    run.finish()
+    assert [row["igfast/step"] for _, row in rows(tmp_path)] == [0, 2, 4, 6, 8, 10, 6, 8]
+
+
+def test_a_run_of_its_own_goes_on_without_a_word(run, tmp_path):
+    with igfast.Monitor({"w": np.ones(3)}, sinks=[WandB(run)], step=4) as monitor:
+        monitor.record(6)
+        monitor.record(8)
+    run.finish()
+    assert [row["igfast/step"] for _, row in rows(tmp_path)] == [6, 8]
