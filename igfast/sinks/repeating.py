@@ -34,8 +34,8 @@ class Repeats:
         if held is not None and held >= begin:
             warnings.warn(
                 f"the {self._library} run has steps to {held} at least, and training goes on after "
-                f"step {begin - 1}: {self._library} takes nothing back, and will show those between "
-                f"twice. Remedy: {self._remedy}",
+                f"step {begin - 1}: {self._library} takes nothing back, and will show those "
+                f"between twice. Remedy: {self._remedy}",
                 SinkWarning,
                 stacklevel=2,
             )
