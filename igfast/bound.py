@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -37,12 +38,15 @@ class BoundTensors:
         Where they lay when they were last looked at.
     precision : (L,) int64
         Of their dtypes.
+    resized : function, optional
+        Called where :meth:`refresh` has found more or fewer elements.
     """
 
     batch: _arrays.Batch
     precision: NDArray[np.int64]
 
     def __init__(self, tensors: Any, operation: str, ordered: bool, starts: Any) -> None:
+        self.resized: Callable[[], None] | None = None
         self._operation, self._ordered, self._starts = operation, ordered, starts
         self._tensors = _arrays.named(tensors, operation)
         # of the first look to come: a plan that runs once needs none
@@ -92,7 +96,12 @@ class BoundTensors:
         self._lay_out()
         self._signature = _arrays.Signature(self._tensors)
         same = before.home == self.batch.home
-        return not (same and np.array_equal(before.table, self.batch.table))
+        if same and np.array_equal(before.table, self.batch.table):
+            return False
+        numel = before.table[:, 1], self.batch.table[:, 1]
+        if self.resized is not None and not np.array_equal(*numel):
+            self.resized()
+        return True
 
     def check_capture(self, *, laid_out: bool) -> None:
         """Refuse what a graph would freeze: a table of tensors that have moved, or no table."""

@@ -150,11 +150,12 @@ class Plan:
         """The first call of a plan that was made just now: no tensor has moved since."""
         return self() if self.on_device else self.finish(self._count_in_place(None, None))
 
-    def reuse(self) -> None:
+    def reuse(self, resized: Callable[[], None] | None = None) -> None:
         """Count from now on into memory that is used again once no result refers to it.
 
-        For plans with moments.
+        For plans with moments. ``resized`` is called where tensors have more or fewer elements.
         """
+        self._bound.resized = resized
         self._records = self._request.host_counter(len(self.names))
 
     def take(self) -> Counted:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
@@ -18,6 +20,7 @@ from ..plan import Plan
 from .sharding import Layout, local_of
 
 Tensors = Mapping[str, Any]
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Measurement:
         self._whole = whole
         self._lasting = lasting and layout is None
         self._plan: Plan | None = None
+        self._shapes: Shapes = {}  # of tensors that last, until one has another size
         self._first_bins: Bins | None = None
 
     def check(self, histogram: Histogram) -> None:
@@ -158,16 +162,37 @@ class Measurement:
         self._plan = Plan(
             tensors, grid=s.grid, splits=s.splits, offsets=s.offsets, moments=True, starts=starts
         )
-        self._plan.reuse()
+        self._plan.reuse(self._warn_of_sizes if self._lasting else None)
+        if self._lasting:
+            self._shapes = _shapes_of(tensors)
         if self._first_bins is not None:
             self._plan.resume(*self._first_bins)
             self._first_bins = None
         return self._plan
 
+    def _warn_of_sizes(self) -> None:
+        """Tell, once, which tensors have more or fewer elements than at the first record."""
+        now = _shapes_of(self._read() or {})
+        other = [
+            name for name, shape in self._shapes.items() if math.prod(shape) != math.prod(now[name])
+        ]
+        if other:
+            first, before, self._shapes = other[0], self._shapes[other[0]], {}
+            warnings.warn(
+                f"parameter {first!r} (of {len(other)}) has the shape {now[first]} now, and had "
+                f"{before} at the first record: it is recorded as it is, and what a size changes "
+                "counts as motion; make a new Monitor, with a store of its own, after resizing",
+                stacklevel=10,
+            )
+
     def _release(self) -> None:
         assert self._plan is not None
         if not self._lasting:
             self._plan.release()  # gradients and updates must not outlive their step
+
+
+def _shapes_of(tensors: Tensors) -> Shapes:
+    return {name: tuple(getattr(tensor, "shape", ())) for name, tensor in tensors.items()}
 
 
 def read_parameters(parameters: Tensors) -> Tensors | None:

@@ -358,6 +358,34 @@ def test_replaced_parameters_are_warned_about():
         monitor.record(2)
 
 
+def test_parameters_of_another_size_are_warned_about(tmp_path):
+    """By the name and both shapes, once; what only moved is not."""
+    layer = torch.nn.Linear(4, 3)
+    with igfast.Monitor(layer, store=tmp_path / "run.igf") as monitor:
+        monitor.record(0)
+        layer.weight.data = layer.weight.data.clone()
+        monitor.record(1)
+        layer.weight.data = torch.ones(7, 5)
+        with pytest.warns(
+            UserWarning,
+            match=r"'weight' \(of 1\) has the shape \(7, 5\) now, and had \(3, 4\) at the first .* "
+            "make a new Monitor, with a store of its own",
+        ):
+            monitor.record(2)
+        layer.weight.data = torch.ones(2, 5)
+        monitor.record(3)
+        assert monitor.last["param"].numel.tolist() == [10, 3]
+
+
+def test_arrays_of_another_size_are_warned_about():
+    weights = {"w": np.ones(6)}
+    with igfast.Monitor(weights, every=1) as monitor:
+        monitor.record(0)
+        weights["w"].resize(8, refcheck=False)
+        with pytest.warns(UserWarning, match=r"'w' \(of 1\) has the shape \(8,\) now, and had"):
+            monitor.record(1)
+
+
 def test_removed_parameters_are_warned_about():
     model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
     with igfast.Monitor(model) as monitor:
