@@ -191,7 +191,8 @@ def _in_parts(panel: Axes, x: Float | Int, y: Float, clear: NDArray[np.bool_]) -
     """The curve of the split estimate; returns what is drawn as not resolved."""
     sure, unsure = unresolved.parts(y, clear)
     _curve(panel, x, sure, _SPLIT_LOOK)
-    _curve(panel, x, unsure, _SPLIT_LOOK | unresolved.LOOK)
+    if np.isfinite(unsure).any():
+        _curve(panel, x, unsure, _SPLIT_LOOK | unresolved.LOOK)
     return unsure
 
 

@@ -96,7 +96,8 @@ def _lengths_and_slopes(
             _lines(panel, sure, unsure, colors)
         else:
             bundles.lines(panel, sure, colors)
-            bundles.lines(panel, unsure, colors, **unresolved.LOOK)
+            if any(np.isfinite(y).any() for _, y in unsure):
+                bundles.lines(panel, unsure, colors, **unresolved.LOOK)
     shown = clear(motion, layers)
     if 2 * len(shown) < len(columns):  # the others would run out of the panels
         shown = columns
@@ -134,7 +135,8 @@ def _lines(
             (sure[number], {"linestyle": style.DASHES[number]}),
             (unsure[number], unresolved.LOOK),
         ):
-            panel.plot(x, y, **look, **dash, **style.lone(y))
+            if np.isfinite(y).any():
+                panel.plot(x, y, **look, **dash, **style.lone(y))
 
 
 def drawn_scalars(curves: RunCurves) -> set[str]:
