@@ -12,11 +12,11 @@ from typing import NoReturn, ParamSpec
 from ..counted import Counted
 from ..health import NOTHING, TOTAL, Examiner, Flag
 from ..histograms import Histogram
-from ..printing import printable
 from ..sinks.outlets import Outlets
 from ..sinks.record import Record
 from ..store import BackgroundWriter, Pending, StoreError
 from . import reduction, sharding
+from .alerts import Alerts
 from .group import Group
 from .measuring import Measurement
 from .storing import Earlier
@@ -78,6 +78,7 @@ class Recorder:
         self._counted: Mapping[str, Counted] = {}
         self._last: dict[str, Histogram] | None = {}  # of what was counted, once asked for
         self._health: tuple[Flag, ...] = ()
+        self._alerts = Alerts()
 
     @property
     def last(self) -> dict[str, Histogram]:
@@ -100,7 +101,10 @@ class Recorder:
             if bins is not None:
                 self._measurements[quantity].resume(bins)
         if self._examiner is not None:
-            self._health = self._examiner.resume({q: found for q, (found, _) in earlier.items()})
+            histories = {quantity: found for quantity, (found, _) in earlier.items()}
+            self._health = self._examiner.resume(histories)
+            for found in histories.values():
+                self._alerts.resume(found.flags)
 
     def take(self, step: int, quantities: Sequence[str]) -> None:
         """Record these quantities now.
@@ -159,8 +163,8 @@ class Recorder:
         self._counted, self._last = counted, None
         if not (found.raised or self._sinks) or not self._leads:
             return
-        for flag in found.raised:
-            _LOG.warning("igfast: %s", printable(str(flag)))
+        for line in self._alerts(found.raised):
+            _LOG.warning("igfast: %s", line)
         if not self._sinks:
             return
         if self._examiner is not None:

@@ -248,3 +248,33 @@ def test_a_forked_child_leaves_sinks_and_store_alone(tmp_path):
     monitor.record(1)
     monitor.close()
     assert [path.name for path in tmp_path.glob("flushed-*")] == [f"flushed-{os.getpid()}"]
+
+
+def test_many_layers_in_trouble_share_a_line(caplog):
+    weights = {f"w{i}": np.linspace(-1, 1, 20) for i in range(30)}
+    with igfast.Monitor(weights) as monitor:
+        monitor.record(1)
+        for values in weights.values():
+            values[3] = np.nan
+        weights["w7"][4] = np.inf
+        monitor.record(2)
+        assert len(monitor.health) == 31
+    assert caplog.messages == [
+        "igfast: step 2: param: 30 layers with NaN: w0, w1, w2 and 27 more",
+        "igfast: step 2: param w7: 1 infinite",
+    ]
+
+
+def test_a_flag_that_comes_again_is_logged_ever_more_seldom(caplog):
+    """One that moves every fifth record is unchanging in between: 20 times, of which 5 are told."""
+    weights = {"w": np.linspace(-1, 1, 20)}
+    with igfast.Monitor(weights, health=Rule(patience=3)) as monitor:
+        for step in range(1, 100):
+            weights["w"] *= 1.01 if step % 5 == 0 else 1.0
+            monitor.record(step)
+    raised = [int(line.split()[2].rstrip(":")) for line in caplog.messages]
+    assert raised == [3, 7, 17, 37, 77]
+    assert caplog.messages[-1] == (
+        "igfast: step 77: param w: unchanging at 3 records in a row "
+        "(time 16; told of next at time 32)"
+    )
