@@ -47,6 +47,7 @@ ROOMS = [
     "health",
     "groups",
     "printing",
+    "alerts",
     "files",
     "store",
     "sources",

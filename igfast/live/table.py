@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console, Group
 from rich.text import Text
 
+from ..alerts import in_few_lines
 from ..groups import MODEL
 from ..health import Flag
 from ..numerals import number, scalar_text, velocity_text
@@ -78,7 +79,7 @@ def line(state: State) -> str:
     shown = [f"step {state.step:,}", f"{state.layers[row]}: Γ {velocity}  L {length}"]
     shown.append(f"H {entropy}  C {complexity}")
     shown += _scalars(state)
-    shown += [f"! {flag.quantity} {flag.layer}: {flag.condition}" for flag in state.flags]
+    shown += [f"! {trouble}" for trouble in in_few_lines(state.flags)]
     return printable("  ".join(shown))
 
 

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, ParamSpec
 
+from ..alerts import Alerts
 from ..counted import Counted
 from ..health import NOTHING, TOTAL, Examiner, Flag
 from ..histograms import Histogram
@@ -16,7 +17,6 @@ from ..sinks.outlets import Outlets
 from ..sinks.record import Record
 from ..store import BackgroundWriter, Pending, StoreError
 from . import reduction, sharding
-from .alerts import Alerts
 from .group import Group
 from .measuring import Measurement
 from .storing import Earlier

@@ -286,6 +286,9 @@ def test_groups_are_shown_after_the_layers(tmp_path):
     assert "1 flagged" in health["b"]
     assert "1 flagged" in health["model"]
     assert health["a"].rstrip().endswith("ok")
+    everywhere = tuple(Flag(20, "param", f"a.{i}", "nan", 1.0) for i in range(9))
+    told = table.line(replace(state, flags=everywhere)).partition("! ")[2]
+    assert told == "param: 9 layers with NaN: a.0, a.1, a.2 and 6 more"
 
 
 def test_a_group_that_is_one_layer_is_not_shown_twice(tmp_path):
