@@ -7,9 +7,11 @@ three digits, a velocity two. Needs the standard library only.
 from __future__ import annotations
 
 import math
+from decimal import ROUND_CEILING, Context, Decimal
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PLAIN = range(-3, 6)  # powers of ten of a value or its error that are written as decimals
+_UP = Context(prec=2, rounding=ROUND_CEILING)
 _EXACT = 1e-6  # an error below this share of its value has a power of ten of its own
 
 
@@ -30,26 +32,27 @@ def with_error(value: float, error: float) -> str:
         return three_digits(value) + (" ± ∞" if error == math.inf else "")
     if error < _EXACT * abs(value):
         return f"{significant(value, 7)} ± {significant(error, 2)}"
-    leading = max(_exponent(value, 7), _exponent(error, 2))
+    leading = max(_exponent(value or error, 7), _exponent(error, 2))
     if leading in _PLAIN:
         return _to_two_digits(value, error)
-    scaled = _to_two_digits(value / 10.0**leading, error / 10.0**leading)
+    scaled = _to_two_digits(*(float(Decimal(x).scaleb(-leading)) for x in (value, error)))
     return f"({scaled})·{_power(leading)}"
 
 
 def three_digits(value: float) -> str:
     """At most three significant digits and three decimals.
 
-    >>> [three_digits(v) for v in (0.01234, 0.9996, 48.998, 781.4, 12345.0, 2e-4)]
-    ['0.012', '1.00', '49.0', '781', '12,300', '2·10⁻⁴']
+    >>> [three_digits(v) for v in (0.01234, 0.9996, 48.998, 781.4, 12345.0, 2e-4, 4.2e7)]
+    ['0.012', '1.00', '49.0', '781', '12,300', '2·10⁻⁴', '4.2·10⁷']
     """
-    rounded = float(f"{value:.3g}")
-    if rounded == 0:
+    if value == 0:
         return "0"
+    rounded, exponent = float(f"{value:.3g}"), _exponent(value, 3)
     if abs(rounded) < 0.0005:  # would read as nothing
         return plain_number(float(f"{value:.1g}"))
-    digits = min(max(0, 2 - math.floor(math.log10(abs(rounded)))), 3)
-    return f"{rounded:,.{digits}f}"
+    if exponent >= _PLAIN.stop:
+        return plain_number(value)
+    return f"{rounded:,.{min(max(0, 2 - exponent), 3)}f}"
 
 
 def number(value: float) -> str:
@@ -91,8 +94,8 @@ def upper_limit(value: float) -> str:
     """
     if not (math.isfinite(value) and value > 0):
         return "–"
-    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return f"< {significant(math.ceil(value / unit - 1e-9) * unit, 2)}"
+    rounded = _UP.create_decimal(value * (1 - 1e-9))  # which two digits may be already
+    return f"< {significant(float(rounded), 2)}"
 
 
 def scalar_text(value: float) -> str:
@@ -110,11 +113,12 @@ def plain_number(value: float) -> str:
     >>> [plain_number(v) for v in (0.5, 1.0, 200.0, 1e-3, 2e-5)]
     ['0.5', '1', '200', '10⁻³', '2·10⁻⁵']
     """
-    if value == 0 or 1e-2 <= abs(value) < 1e4:
-        return f"{value:.4g}"
-    exponent = math.floor(math.log10(abs(value)) + 1e-12)
-    factor = f"{value / 10.0**exponent:.3g}"
-    return _power(exponent) if factor == "1" else f"{factor}·{_power(exponent)}"
+    decimal = f"{value + 0.0:.4g}"  # zero has no sign
+    if value == 0 or 1e-2 <= abs(float(decimal)) < 1e4:
+        return decimal
+    factor, _, power = f"{value:.2e}".partition("e")
+    said = f"{float(factor):g}·{_power(int(power))}"
+    return said.removeprefix("1·")
 
 
 def _to_two_digits(value: float, error: float) -> str:

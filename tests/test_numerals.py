@@ -10,7 +10,14 @@ import pytest
 from igfast.analysis.resolution import Resolution
 from igfast.analysis.sampling import Sampling
 from igfast.analysis.scales import LengthByScale
-from igfast.numerals import velocity_text, with_error
+from igfast.numerals import (
+    number,
+    plain_number,
+    scalar_text,
+    upper_limit,
+    velocity_text,
+    with_error,
+)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +37,9 @@ from igfast.numerals import velocity_text, with_error
         (-3.41, 0.52, "-3.41 ± 0.52"),
         (0.70155, 1e-12, "0.7015500 ± 1.0·10⁻¹²"),
         (0.0, 0.19, "0.00 ± 0.19"),
+        (0.0, 1e-20, "(0.0 ± 1.0)·10⁻²⁰"),
+        (3e-310, 2e-311, "(3.00 ± 0.20)·10⁻³¹⁰"),
+        (5e-324, 5e-324, "(4.9 ± 4.9)·10⁻³²⁴"),
         (0.4, math.inf, "0.400 ± ∞"),
         (0.4, 0.0, "0.400"),
         (math.nan, 0.1, "–"),
@@ -53,4 +63,38 @@ def test_velocities_have_two_digits():
         "1.3·10⁻⁴",
         "0.012",
         "0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (5e-324, "4.94·10⁻³²⁴"),  # the smallest double
+        (9.999e-5, "10⁻⁴"),
+        (0.0099999, "0.01"),
+        (9999.9, "10⁴"),
+        (99_999.0, "10⁵"),
+        (1.7976e308, "1.8·10³⁰⁸"),
+        (-2.5e-7, "-2.5·10⁻⁷"),
+        (-0.0, "0"),
+    ],
+)
+def test_a_logged_number_has_one_digit_before_its_power(value, text):
+    assert plain_number(value) == scalar_text(value) == text
+
+
+def test_numbers_at_the_ends_of_the_doubles_are_short():
+    ends = 5e-324, 999_999.0, 4.2e7, 1e300, 1.7976e308, -0.0
+    assert [number(one) for one in ends] == [
+        "4.94·10⁻³²⁴",
+        "10⁶",
+        "4.2·10⁷",
+        "10³⁰⁰",
+        "1.8·10³⁰⁸",
+        "0",
+    ]
+    assert [upper_limit(one) for one in (5e-324, 0.39, 0.3901)] == [
+        "< 4.9·10⁻³²⁴",
+        "< 0.39",
+        "< 0.40",
     ]
