@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,6 +38,8 @@ class JSONL:
     ------
     FileExistsError
         If the file, or that of the scalars, exists and ``resume`` is false.
+    ValueError
+        If the path is that of a folder or a device.
 
     Examples
     --------
@@ -52,7 +55,7 @@ class JSONL:
     def __init__(
         self, path: str | os.PathLike[str], *, histograms: bool = False, resume: bool = False
     ) -> None:
-        path = Path(path).absolute()  # wherever the process goes
+        path = Path(path).resolve()  # wherever the process goes; a link keeps its file
         self._records, self._histograms = Lines(path, resume), histograms
         self._scalars = Lines(beside(path), resume, again=True)
 
@@ -90,24 +93,25 @@ class Lines:
         self.path, self._resume, self._again = path, resume, again
         self._last: int | None = None
         self._file: int | None = None  # number of the one that this has begun
-        self._size()
+        self._check()
 
     def add(self, step: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append whole lines, or none."""
-        if self._last is None or (step <= self._last and not self._again):
+        self._check()
+        made_again = self._last is None or (step <= self._last and not self._again)
+        if self._file is None or made_again:
             self._begin(step)
         self._last = step
         text = "".join(
             json.dumps({name: _plain(value) for name, value in row.items()}) + "\n" for row in rows
         )
-        size = self._size()
+        size = self.path.stat().st_size
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(text)
         except OSError:
             os.truncate(self.path, size)  # half a record would spoil the lines after it
             raise
-        self._file = self._file or self.path.stat().st_ino
 
     def rewind(self, step: int) -> None:
         """Drop lines from this step on; once more, from the step on that is written next."""
@@ -115,24 +119,27 @@ class Lines:
         if self.path.exists():
             self._begin(step)
 
-    def _size(self) -> int:
-        """Of the file, 0 if there is none; refuses one that another sink has begun."""
+    def _check(self) -> None:
+        """Refuse what is no file, or one that another sink has begun; forget one that has gone."""
         try:
             found = self.path.stat()
         except (FileNotFoundError, NotADirectoryError):
-            self._file = None  # taken away: writing makes another
-            return 0
+            self._file = None  # writing makes another
+            return
+        if not stat.S_ISREG(found.st_mode):  # a device would be replaced by a file
+            raise ValueError(
+                f"{str(self.path)!r} is a folder or a device, not a file; choose the path of a file"
+            )
         if self._file is None and not self._resume:
             raise FileExistsError(
                 f"{str(self.path)!r} exists; choose another path, or pass resume=True to go on"
             )
         if self._file not in (None, found.st_ino):
             raise other_writer(self.path)
-        return found.st_size
 
     def _begin(self, step: int) -> None:
         """Make the file; of one that is there, keep what was recorded before this step."""
-        self._size()
+        self._check()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
             # the last line of a process that was killed may have no end

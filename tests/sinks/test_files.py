@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -308,3 +309,37 @@ def test_a_file_of_lines_that_is_taken_away_is_begun_anew(tmp_path):
                 path.rename(tmp_path / "old.jsonl")
     assert read(tmp_path / "old.jsonl") == [0, 1]
     assert read(path) == [2, 3]
+
+
+def test_lines_go_on_where_their_folder_is_taken_away(tmp_path):
+    path = tmp_path / "logs" / "run.jsonl"
+    with igfast.Monitor({"w": np.ones(3)}, sinks=[JSONL(path)]) as monitor:
+        monitor.record(0)
+        shutil.rmtree(tmp_path / "logs")
+        monitor.record(1)
+        monitor.log(1, loss=0.5)
+    assert read(path) == read(tmp_path / "logs" / "run.scalars.jsonl") == [1]
+
+
+def test_lines_behind_a_link_stay_there(tmp_path):
+    """A resumed file is another one than before: the link must not become it."""
+    path, link = tmp_path / "run.jsonl", tmp_path / "latest.jsonl"
+    link.symlink_to(path)
+    for steps, resume in ((range(4), False), (range(2, 5), True)):
+        sink = JSONL(link, resume=resume)
+        with igfast.Monitor({"w": np.ones(3)}, sinks=[sink]) as monitor:
+            for step in steps:
+                monitor.record(step)
+                monitor.log(step, loss=1.0)
+    assert link.is_symlink()
+    assert read(path) == read(tmp_path / "run.scalars.jsonl") == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_lines_take_no_folder_and_no_device(tmp_path, resume):
+    pipe = tmp_path / "pipe"  # as /dev/null: resuming would put a file in its place
+    os.mkfifo(pipe)
+    for path in (tmp_path, pipe):
+        with pytest.raises(ValueError, match="is a folder or a device, not a file; choose the"):
+            JSONL(path, resume=resume)
+    assert pipe.is_fifo()
