@@ -142,17 +142,6 @@ class ExtremeLanes<double> {
   __m256i zeros_ = _mm256_setzero_si256();
 };
 
-// Calls take(lanes) for every eight values of the run, in order.
-template <class T, class Take>
-inline void for_lanes(const Run<T>& run, const Take& take) {
-  for (std::int32_t first = 0; first < run.size; first += Run<T>::kGroup) {
-    prefetch_ahead(run.values + first, kPrefetch);
-    for (std::int32_t j = first; j < first + Run<T>::kGroup; j += 8) {
-      take(load_lanes(run.values + j));
-    }
-  }
-}
-
 // Takes lanes of finite values into sums; store() says false, and stores nothing, if one was not.
 // kShifted: whether the shift is not zero.
 template <class V, bool kShifted>
@@ -163,7 +152,11 @@ class MomentLanes {
 
   template <class Lanes>
   void add(Lanes x) {
-    const Doubles wide = to_double(x);
+    add(x, to_double(x));
+  }
+
+  template <class Lanes>
+  void add(Lanes x, const Doubles& wide) {
     low_.template add<kShifted>(wide.low, shift_);
     high_.template add<kShifted>(wide.high, shift_);
     extremes_.add(x);
@@ -199,7 +192,12 @@ class MomentLanes {
 template <bool kShifted, class T>
 bool add_moment_lanes(const Run<T>& run, MomentSums& sums) {
   MomentLanes<Widened<T>, kShifted> lanes(sums);
-  for_lanes(run, [&](auto x) { lanes.add(x); });
+  for (std::int32_t first = 0; first < run.size; first += Run<T>::kGroup) {
+    prefetch_ahead(run.values + first, kPrefetch);
+    for (std::int32_t j = first; j < first + Run<T>::kGroup; j += 8) {
+      lanes.add(load_lanes(run.values + j), load_wide(run.values + j));
+    }
+  }
   return lanes.store(sums, run.size);
 }
 
