@@ -266,10 +266,11 @@ def positive(x: Float | Int, y: Float) -> tuple[Float, Float]:
 def limits(*curves: Float, lowest: float = 1.0, decades: float = 7.0) -> tuple[float, float]:
     """Limits of a log axis around positive values.
 
-    They span at most `decades`; `lowest` percent of the values may fall out below.
+    They span at most `decades`; `lowest` percent of the values may fall out below, and so do those
+    that are within a margin of the ends of float64.
     """
     values = np.concatenate([np.ravel(curve) for curve in curves])
-    values = values[np.isfinite(values) & (values > 0)]
+    values = values[(values > 1e-300) & (values < 1e300)]
     if not values.size:
         return 0.1, 1.0
     low, high = float(np.percentile(values, lowest)), float(values.max())

@@ -131,8 +131,8 @@ def set_ticks(axis: Axis, values: Sequence[float], labels: Sequence[str]) -> Non
 
 def log_value_axis(axes: Axes, low: float, high: float) -> None:
     """Logarithmic y axis from `low` to `high` with round, readable ticks."""
+    axes.set_ylim(low, high)  # before the scale, which would look for limits in all values
     axes.set_yscale("log")
-    axes.set_ylim(low, high)
     ticks = log_ticks(low, high)
     set_ticks(axes.yaxis, ticks, [plain_number(t) for t in ticks])
 

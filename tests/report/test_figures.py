@@ -54,6 +54,18 @@ def test_overview_shares_one_step_axis(drift):
     assert [panel.get_xlabel() for panel in panels] == ["", "", "", "optimizer step"]
 
 
+@pytest.mark.parametrize("loss", [5e-324, 0.0, -1.0])  # the smallest double, and what has no log
+def test_losses_that_a_logarithmic_axis_cannot_show_do_not_end_the_report(tmp_path, loss):
+    with igfast.Monitor({"w": X.copy()}, store=tmp_path / "run.igf") as monitor:
+        for step in range(3):
+            monitor.record(step)
+            monitor.log(step, train_loss=loss)
+    figure = figures.overview(igfast.open(tmp_path / "run.igf"))
+    render.to_svg(figure, "overview")
+    panel = next(axes for axes in figure.axes if axes.get_ylabel() == "loss")
+    assert panel.get_ylim() == (0.1, 1.0)
+
+
 def test_windows_average_without_losing_length(drift):
     motion = collect(drift).main
     found = windows.average(motion)
