@@ -247,7 +247,7 @@ _FOREIGN = {
 
 def _checked(grid: Grid) -> dict[str, Any]:
     """The fields of its kind, by their types; refuses what is no grid."""
-    if grid.kind not in tuple(_FIELDS):
+    if not (isinstance(grid.kind, str) and grid.kind in _FIELDS):
         raise ValueError(f"kind must be uniform, dyadic or log, got {grid.kind!r}")
     for name, default in _FOREIGN[grid.kind]:
         if (value := getattr(grid, name)) is not default:

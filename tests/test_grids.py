@@ -94,6 +94,7 @@ BAD = [
     (lambda: Grid.log(15, -20, 4), ValueError, "bins must be from 1 to 65,536"),
     (lambda: Grid("cubic", 4), ValueError, "kind must be uniform, dyadic or log, got 'cubic'"),
     (lambda: Grid(["log"], 4), ValueError, "kind must be uniform, dyadic or log, got"),
+    (lambda: Grid(np.array(["log"]), 4), ValueError, "kind must be uniform, dyadic or log, got"),
     (lambda: Grid("dyadic", -1), ValueError, "bins must be from 1 to 65,536, got -1"),
     (lambda: Grid("dyadic", "4"), TypeError, "bins must be an integer, got '4'"),
     (lambda: Grid("dyadic", 4, origin=3), ValueError, "origin=3 needs an exponent"),
