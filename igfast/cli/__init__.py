@@ -24,5 +24,4 @@ def main() -> None:
         from igfast.cli.app import app
     except KeyboardInterrupt:  # it takes a second
         sys.exit(starting.STATUS)
-    starting.started()
     app()

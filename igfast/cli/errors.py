@@ -11,12 +11,12 @@ from typing import NoReturn, ParamSpec, TypeVar
 import typer
 from rich.markup import escape
 
+from igfast import starting
 from igfast.cli.terminal import console_for
 from igfast.printing import printable
-from igfast.starting import STATUS
 
 DEBUG_VARIABLE = "IGFAST_DEBUG"
-STOPPED = STATUS  # of a command that Ctrl-C ended before it was done
+STOPPED = starting.STATUS  # of a command that Ctrl-C ended before it was done
 
 EXTRAS = {
     "torch": "harness",
@@ -49,6 +49,7 @@ def friendly(command: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
+            starting.started()  # what reads the command line has imported until now
             return command(*args, **kwargs)
         except typer.Exit:  # a RuntimeError
             raise

@@ -136,6 +136,20 @@ def test_ctrl_c_while_the_command_imports_ends_it_quietly(
     assert (found.returncode, found.stdout, found.stderr) == (130, "", "")
 
 
+def test_ctrl_c_while_the_command_line_is_read_ends_it_quietly(tmp_path: Path) -> None:
+    """It takes a part of a second too, and imports more."""
+    command = tmp_path / "igfast"
+    command.write_text(
+        "import signal\n"
+        "from igfast.cli import main\n"
+        "import typer.main\n"
+        "typer.main.get_command = lambda app: signal.raise_signal(signal.SIGINT)\n"
+        "main()\n"
+    )
+    found = interrupted(tmp_path, "no module", str(command), "info")
+    assert (found.returncode, found.stdout, found.stderr) == (130, "", "")
+
+
 def test_ctrl_c_while_another_program_imports_igfast_is_its_own(tmp_path: Path) -> None:
     program = tmp_path / "train.py"
     program.write_text("try:\n    import igfast\nexcept KeyboardInterrupt:\n    print('caught')\n")
