@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from .derivative_arguments import check_choices, check_order, checked, checked_errors
 from .derivative_ends import hidden_at_ends
 from .derivative_units import EPSILON, Problem, exponent, posed
+from .one_thread import on_one_thread
 from .smoothing import basis, best_strength, decompose, hidden_between, knots_for
 from .total_variation import Variations
 
@@ -90,6 +91,7 @@ class Derivative:
         return found
 
 
+@on_one_thread
 def differentiate(
     times: ArrayLike,
     values: ArrayLike,
@@ -154,6 +156,7 @@ def differentiate(
     return _solve(problem, at_times, order, method, strength)
 
 
+@on_one_thread
 def smooth(
     times: ArrayLike,
     values: ArrayLike,
@@ -173,6 +176,7 @@ def smooth(
     return _solve(problem, at_times, 0, "tikhonov", strength)
 
 
+@on_one_thread
 def log_differentiate(
     times: ArrayLike,
     values: ArrayLike,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .one_thread import on_one_thread
 from .series import LayerSeries
 from .simple import PathEstimate, chi2, fisher_rao, gaussian, hellinger, kde, node
 from .split import split_length, split_velocity_squared
@@ -52,6 +53,7 @@ class SplitEstimate(PathEstimate):
     outside: float
 
 
+@on_one_thread
 def split(series: LayerSeries) -> SplitEstimate:
     """Cross products between splits: noise does not add length.
 
@@ -74,6 +76,7 @@ def split(series: LayerSeries) -> SplitEstimate:
     )
 
 
+@on_one_thread
 def noise_floor(series: LayerSeries) -> Float:
     """(T−1,) velocity that noise alone gives the published estimator: √(square − cross product)."""
     return split_velocity_squared(series.steps, series.split_counts, series.split_outside)[2]

@@ -1,0 +1,75 @@
+"""Analyses keep the linear algebra of NumPy on one core, and leave it as it was."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import threadpoolctl
+
+import igfast
+from igfast.analysis import derivative, one_thread, paths
+from igfast.analysis.one_thread import on_one_thread
+
+
+def threads():
+    """Of NumPy's library."""
+    found = threadpoolctl.ThreadpoolController().select(internal_api="openblas").info()
+    return max(one["num_threads"] for one in found if "numpy" in one["filepath"])
+
+
+@pytest.fixture(autouse=True)
+def _three_threads():
+    if not threadpoolctl.ThreadpoolController().select(internal_api="openblas").info():
+        pytest.skip("NumPy computes with another library")
+    with threadpoolctl.threadpool_limits(3, user_api="blas"):
+        yield
+
+
+def watched(monkeypatch, module, name):
+    """How many threads there are whenever this function of a module is called."""
+    seen, within = [], getattr(module, name)
+
+    def watch(*args, **kwargs):
+        seen.append(threads())
+        return within(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, watch)
+    return seen
+
+
+def test_a_length_takes_one_core(monkeypatch):
+    x, grid = np.linspace(-1, 1, 1000), igfast.Grid.dyadic(64, exponent=-4)
+    records = [igfast.histogram({"w": x + t / 10}, grid=grid, splits=4) for t in range(4)]
+    run = igfast.Trajectory.from_histograms(range(4), records)
+    seen = watched(monkeypatch, paths, "split_length")
+    assert run.length("w")[-1] > 0
+    assert seen == [1]
+    assert threads() == 3
+
+
+def test_a_derivative_takes_one_core(monkeypatch):
+    seen = watched(monkeypatch, derivative, "_solve")
+    times = np.linspace(1, 2, 30)
+    found = igfast.analysis.differentiate(times, times**2)
+    np.testing.assert_allclose(found.value[10:20], 2 * times[10:20], rtol=1e-3)
+    assert seen == [1]
+    assert threads() == 3
+
+
+def test_an_error_takes_the_limit_back():
+    @on_one_thread
+    def fails():
+        assert threads() == 1
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fails()
+    assert threads() == 3
+
+
+def test_without_threadpoolctl_nothing_changes(monkeypatch):
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    monkeypatch.setattr(one_thread, "_libraries", one_thread._libraries.__wrapped__)
+    assert on_one_thread(lambda: 7)() == 7
