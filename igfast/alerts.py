@@ -33,9 +33,9 @@ class Alerts:
     ['step 120: param: 40 layers with NaN: w0, w1, w2 and 37 more']
     >>> for step in (130, 140, 150):
     ...     print(alerts([Flag(step, "param", "w0", "nan", 3.0)]))
-    ['step 130: param w0: 3 NaN (time 2; told of next at time 4)']
+    ['step 130: param w0: 3 NaN (raised 2 times, logged next at 4)']
     []
-    ['step 150: param w0: 3 NaN (time 4; told of next at time 8)']
+    ['step 150: param w0: 3 NaN (raised 4 times, logged next at 8)']
     """
 
     def __init__(self) -> None:
@@ -49,16 +49,15 @@ class Alerts:
         """Lines for the flags of one record."""
         self._times.update(flag.name for flag in raised)
         told = [flag for flag in raised if _is_power_of_two(self._times[flag.name])]
-        return [f"step {told[0].step:,}: {line}" for line in in_few_lines(told, self._condition)]
+        return [f"step {told[0].step:,}: {line}" for line in in_few_lines(told, self._again)]
 
-    def _condition(self, flag: Flag) -> str:
-        times = self._times[flag.name]
-        again = f" (time {times}; told of next at time {2 * times})" if times > 1 else ""
-        return f"{flag.condition}{again}"
+    def _again(self, alike: Sequence[Flag]) -> str:
+        times = max(self._times[flag.name] for flag in alike)
+        return f" (raised {times} times, logged next at {2 * times})" if times > 1 else ""
 
 
 def in_few_lines(
-    flags: Iterable[Flag], condition: Callable[[Flag], str] = lambda flag: flag.condition
+    flags: Iterable[Flag], again: Callable[[Sequence[Flag]], str] = lambda alike: ""
 ) -> list[str]:
     """What is the matter with which layers; more than four in the same trouble share a line.
 
@@ -71,12 +70,14 @@ def in_few_lines(
     lines: list[str] = []
     for (quantity, kind), same in alike.items():
         if len(same) <= SINGLE:
-            lines += [f"{quantity} {flag.layer}: {condition(flag)}" for flag in same]
+            lines += [f"{quantity} {f.layer}: {f.condition}{again([f])}" for f in same]
             continue
         trouble = _TROUBLES[kind].format(value=max(flag.value for flag in same))
         names = ", ".join(flag.layer for flag in same[:NAMED])
         rest = len(same) - NAMED
-        lines.append(f"{quantity}: {len(same)} layers {trouble}: {names} and {rest} more")
+        lines.append(
+            f"{quantity}: {len(same)} layers {trouble}{again(same)}: {names} and {rest} more"
+        )
     return [printable(line) for line in lines]
 
 

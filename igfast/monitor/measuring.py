@@ -17,6 +17,7 @@ from ..grids import Grid
 from ..histograms import Histogram
 from ..outputs import Outputs
 from ..plan import Plan
+from .replacing import first_of
 from .sharding import Layout, local_of
 
 Tensors = Mapping[str, Any]
@@ -177,11 +178,11 @@ class Measurement:
             name for name, shape in self._shapes.items() if math.prod(shape) != math.prod(now[name])
         ]
         if other:
-            first, before, self._shapes = other[0], self._shapes[other[0]], {}
+            before, self._shapes = self._shapes[other[0]], {}
             warnings.warn(
-                f"parameter {first!r} (of {len(other)}) has the shape {now[first]} now, and had "
-                f"{before} at the first record: it is recorded as it is, and what a size changes "
-                "counts as motion; make a new Monitor, with a store of its own, after resizing",
+                f"parameter {first_of(other)} has the shape {now[other[0]]} now, and had {before} "
+                "at the first record: it is recorded as it is, and its change of size counts as "
+                "motion; make a new Monitor, with a store of its own, after resizing",
                 stacklevel=10,
             )
 

@@ -16,6 +16,16 @@ MOST_CHANGES = 20
 WATCHED = 4  # of an optimizer's parameters, or up to twice as many: they are looked at every step
 
 
+def first_of(names: Sequence[str]) -> str:
+    """One name, and how many more there are.
+
+    >>> first_of(["head.weight"]), first_of(["w", "b", "scale"])
+    ("'head.weight'", "'w' (and 2 more)")
+    """
+    more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+    return f"{names[0]!r}{more}"
+
+
 class Replaced:
     """Tells which tensors of a model are no longer those that are measured, and which are new.
 
@@ -64,7 +74,7 @@ class Replaced:
         if gone:
             what = "replaced" if gone[0] in now else "removed"
             return (
-                f"parameter {gone[0]!r} (of {len(gone)}) was {what} since this Monitor was made, "
+                f"parameter {first_of(gone)} was {what} since this Monitor was made, "
                 "which still measures the tensors that it was given; make a new Monitor after "
                 "replacing parameters"
             )
@@ -72,7 +82,7 @@ class Replaced:
         new = [name for name in added if is_chosen(name, self._include, self._exclude)]
         if new:
             return (
-                f"parameter {new[0]!r} (of {len(new)}) was added since this Monitor was made, and "
+                f"parameter {first_of(new)} was added since this Monitor was made, and "
                 "is not measured by it; make a new Monitor after adding parameters"
             )
         return ""
@@ -100,7 +110,7 @@ class Joined:
         names = [name for name, tensor in self._tensors.items() if id(tensor) in new]
         if names:
             warnings.warn(
-                f"parameter {names[0]!r} (of {len(names)}) was given to the optimizer since this "
+                f"parameter {first_of(names)} was given to the optimizer since this "
                 "Monitor was made, which does not measure its updates and second moments; make a "
                 "new Monitor after adding parameters to the optimizer",
                 stacklevel=5,

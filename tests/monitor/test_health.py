@@ -276,5 +276,19 @@ def test_a_flag_that_comes_again_is_logged_ever_more_seldom(caplog):
     assert raised == [3, 7, 17, 37, 77]
     assert caplog.messages[-1] == (
         "igfast: step 77: param w: unchanging at 3 records in a row "
-        "(time 16; told of next at time 32)"
+        "(raised 16 times, logged next at 32)"
     )
+
+
+def test_many_layers_whose_flags_come_again_say_so_in_their_line(caplog):
+    weights = {f"w{i}": np.ones(20) for i in range(6)}
+    with igfast.Monitor(weights) as monitor:
+        for step in range(7):
+            for values in weights.values():
+                values[3] = np.nan if step % 2 else step
+            monitor.record(step)
+    assert caplog.messages == [
+        "igfast: step 1: param: 6 layers with NaN: w0, w1, w2 and 3 more",
+        "igfast: step 3: param: 6 layers with NaN (raised 2 times, logged next at 4): w0, w1, w2 "
+        "and 3 more",
+    ]

@@ -309,9 +309,7 @@ def test_added_parameters_are_warned_about():
     with igfast.Monitor(model, every=1, exclude="*.bias") as monitor:
         monitor.record(0)
         model.append(torch.nn.PReLU())
-        with pytest.warns(
-            UserWarning, match=r"'1.weight' \(of 1\) was added .* make a new Monitor"
-        ):
+        with pytest.warns(UserWarning, match=r"'1.weight' was added .* make a new Monitor"):
             monitor.record(1)
         monitor.record(2)
     assert monitor.last["param"].names == ("0.weight",)
@@ -351,9 +349,7 @@ def test_replaced_parameters_are_warned_about():
     with igfast.Monitor(layer, every=1) as monitor:
         monitor.record(0)
         layer.weight = torch.nn.Parameter(torch.ones(2, 2))
-        with pytest.warns(
-            UserWarning, match=r"'weight' \(of 1\) was replaced .* make a new Monitor"
-        ):
+        with pytest.warns(UserWarning, match=r"'weight' was replaced .* make a new Monitor"):
             monitor.record(1)
         monitor.record(2)
 
@@ -368,7 +364,7 @@ def test_parameters_of_another_size_are_warned_about(tmp_path):
         layer.weight.data = torch.ones(7, 5)
         with pytest.warns(
             UserWarning,
-            match=r"'weight' \(of 1\) has the shape \(7, 5\) now, and had \(3, 4\) at the first .* "
+            match=r"'weight' has the shape \(7, 5\) now, and had \(3, 4\) at the first .* "
             "make a new Monitor, with a store of its own",
         ):
             monitor.record(2)
@@ -382,7 +378,7 @@ def test_arrays_of_another_size_are_warned_about():
     with igfast.Monitor(weights, every=1) as monitor:
         monitor.record(0)
         weights["w"].resize(8, refcheck=False)
-        with pytest.warns(UserWarning, match=r"'w' \(of 1\) has the shape \(8,\) now, and had"):
+        with pytest.warns(UserWarning, match=r"'w' has the shape \(8,\) now, and had"):
             monitor.record(1)
 
 
@@ -391,5 +387,5 @@ def test_removed_parameters_are_warned_about():
     with igfast.Monitor(model) as monitor:
         monitor.record(0)
         del model[1]
-        with pytest.warns(UserWarning, match=r"'1.weight' \(of 2\) was removed since"):
+        with pytest.warns(UserWarning, match=r"'1.weight' \(and 1 more\) was removed since"):
             monitor.record(1)

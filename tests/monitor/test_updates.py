@@ -295,7 +295,9 @@ def test_parameters_given_to_the_optimizer_later_are_named():
         for late in others[:2]:
             optimizer.add_param_group({"params": [late]})
         second = list(names)[1]
-        with pytest.warns(UserWarning, match=rf"'{second}' \(of 2\) was given to the optimizer"):
+        with pytest.warns(
+            UserWarning, match=rf"'{second}' \(and 1 more\) was given to the optimizer"
+        ):
             train(model, optimizer, steps=1)
         train(model, optimizer, steps=1)  # said once
         assert monitor.last["update"].names == (next(iter(names)),)
