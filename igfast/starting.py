@@ -6,6 +6,7 @@ package imports this first. Other programs that import igfast keep what they do 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -42,4 +43,5 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 _raises = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # it may be ignored
 if _raises and is_command(sys.argv, sys.orig_argv):
-    signal.signal(signal.SIGINT, _end)
+    with contextlib.suppress(ValueError):  # another thread than Ctrl-C comes to imports igfast
+        signal.signal(signal.SIGINT, _end)

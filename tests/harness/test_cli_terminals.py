@@ -150,6 +150,19 @@ def test_ctrl_c_while_the_command_line_is_read_ends_it_quietly(tmp_path: Path) -
     assert (found.returncode, found.stdout, found.stderr) == (130, "", "")
 
 
+def test_a_thread_of_a_program_named_as_the_command_imports_igfast(tmp_path: Path) -> None:
+    program = tmp_path / "igfast"
+    program.write_text(
+        "import threading\n"
+        "def work():\n"
+        "    import igfast\n"
+        "    print('imported')\n"
+        "threading.Thread(target=work).start()\n"
+    )
+    found = interrupted(tmp_path, "no module", str(program))
+    assert (found.returncode, found.stdout, found.stderr) == (0, "imported\n", "")
+
+
 def test_ctrl_c_while_another_program_imports_igfast_is_its_own(tmp_path: Path) -> None:
     program = tmp_path / "train.py"
     program.write_text("try:\n    import igfast\nexcept KeyboardInterrupt:\n    print('caught')\n")
