@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from igfast.files import replacing
-from igfast.numerals import number, scalar_text, three_digits
+from igfast.numerals import number, scalar_text, with_error
 from igfast.report import overlay, prose
 from igfast.report.comparison import COLUMNS, Comparison, write_comparison_csv
 from igfast.report.document import data_links, document
@@ -58,26 +58,29 @@ def write_comparison(found: Comparison, path: str | Path) -> Path:
 
 
 def sentence(found: Comparison) -> str:
-    """What is compared, and where the lengths differ most."""
+    """What is compared, and where the lengths differ most, by more than two standard errors."""
     said = f"Runs {', '.join(found.names)}: {count(len(found.layers), 'layer')}."
-    ratios = []
+    pairs = []
     for layer in overlay.shown_layers(found):
         known = [
-            (float(motion.final.length[column]), found.names[run])
+            (float(motion.final.length[column]), float(motion.final.error[column]), run)
             for run, motion, column in found.having(layer)
             if motion.resolved(motion.rows[column])
         ]
         if len(known) > 1:
-            ratios.append((max(known)[0] / min(known)[0], layer, max(known), min(known)))
-    if not ratios:
+            pairs.append((layer, max(known), min(known)))
+    if not pairs:
         return f"{said} No layer's length is resolved in two of them."
-    _, layer, most, least = max(ratios)
-    if three_digits(most[0]) == three_digits(least[0]):
-        return f"{said} Their lengths are the same to three digits."
-    return (
-        f"{said} Their lengths differ most in {layer}: {three_digits(most[0])} in {most[1]} and "
-        f"{three_digits(least[0])} in {least[1]}."
-    )
+    apart = [
+        (most[0] / least[0], layer, most, least)
+        for layer, most, least in pairs
+        if most[0] - least[0] > 2 * np.hypot(*np.nan_to_num([most[1], least[1]]))
+    ]
+    if not apart:
+        return f"{said} No layer's lengths differ by more than two standard errors."
+    _, layer, *both = max(apart)
+    most, least = (f"{with_error(*one[:2])} in {found.names[one[2]]}" for one in both)
+    return f"{said} Their lengths differ most in {layer}: {most} and {least}."
 
 
 def rows(found: Comparison) -> list[list[str]]:

@@ -45,7 +45,20 @@ def test_numbers_are_those_of_the_runs(pair, tmp_path):
     assert page.links.count("both_data/comparison.csv") == 1
     expected = with_error(*(one[-1] for one in pair.runs[1].length("net.weight", error=True)))
     assert rows(pair)[1][:3] == ["net.weight", "fast", expected]
-    assert "differ most in net.weight" in sentence(pair)
+    slow, fast = (
+        with_error(*(one[-1] for one in run.length("net.weight", error=True))) for run in pair.runs
+    )
+    assert f"differ most in net.weight: {fast} in fast and {slow} in slow." in sentence(pair)
+
+
+def test_lengths_within_their_errors_are_not_said_to_differ():
+    """0.5 and 0.501, of 0.4 % each."""
+    found = compare([moving(0.5), moving(0.501)], ["one", "other"])
+    lengths = [run.length("net.weight")[-1] for run in found.runs]
+    assert lengths[0] != lengths[1]
+    assert sentence(found) == (
+        "Runs one, other: 1 layer. No layer's lengths differ by more than two standard errors."
+    )
 
 
 def test_a_color_per_run_on_common_axes(pair):
