@@ -156,7 +156,9 @@ def test_compare_prints_a_table_and_writes_a_page(run: Path, tmp_path: Path) -> 
     assert "needs two runs or more, got 1" in error_of("compare", run)
     assert "holds a run" in error_of("compare", run, other, "--output", other)
     assert "is the run file itself" in error_of("compare", run, other, "--output", run)
-    assert "differ by more than two standard errors" in call("compare", run, run, "--no-page").stdout
+    assert (
+        "differ by more than two standard errors" in call("compare", run, run, "--no-page").stdout
+    )
     table = call("compare", run, other, "--no-page")
     assert table.stdout.splitlines()[: len(lines) - 1] == lines[:-1]
 
