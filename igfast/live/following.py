@@ -127,11 +127,15 @@ class Follower:
             scalars, flags = run.scalars(), run.health()
             has_log = reader.has_log()
         records, ended = len(reader.steps), self._ended(found[-1].wall_time, has_log)
+        begun = np.array([flag.step for flag in flags], dtype=np.int64)
+        until = np.array([np.inf if flag.until is None else flag.until for flag in flags])
         return [
             replace(
                 state,
                 records=records,
-                flags=tuple(flag for flag in flags if _holds(flag, state.step)),
+                flags=tuple(
+                    flags[i] for i in np.flatnonzero((begun <= state.step) & (until > state.step))
+                ),
                 scalars={
                     name: (int(steps[last]), float(values[last]))
                     for name, (steps, values) in scalars.items()
@@ -254,10 +258,6 @@ def _is_being_created(path: Path) -> bool:
     except FileNotFoundError:
         return True
     return time.time() - found.st_mtime < CREATION_SECONDS
-
-
-def _holds(flag: Flag, step: int) -> bool:
-    return flag.step <= step and (flag.until is None or flag.until > step)
 
 
 def _joined(layers: Curves, group: Curves) -> Curves:
