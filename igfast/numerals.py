@@ -40,16 +40,16 @@ def with_error(value: float, error: float) -> str:
 
 
 def three_digits(value: float) -> str:
-    """At most three significant digits and three decimals.
+    """At most three significant digits and three decimals, of small values two digits.
 
-    >>> [three_digits(v) for v in (0.01234, 0.9996, 48.998, 781.4, 12345.0, 2e-4, 4.2e7)]
-    ['0.012', '1.00', '49.0', '781', '12,300', '2·10⁻⁴', '4.2·10⁷']
+    >>> [three_digits(v) for v in (0.01234, 0.9996, 48.998, 781.4, 12345.0, 6e-4, 4.2e7)]
+    ['0.012', '1.00', '49.0', '781', '12,300', '6.0·10⁻⁴', '4.2·10⁷']
     """
     if value == 0:
         return "0"
     rounded, exponent = float(f"{value:.3g}"), _exponent(value, 3)
-    if abs(rounded) < 0.0005:  # would read as nothing
-        return plain_number(float(f"{value:.1g}"))
+    if abs(rounded) < 0.00995:  # three decimals would be one digit
+        return significant(value, 2)
     if exponent >= _PLAIN.stop:
         return plain_number(value)
     return f"{rounded:,.{min(max(0, 2 - exponent), 3)}f}"
