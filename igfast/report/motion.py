@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SPLIT, FLOOR, PUBLISHED, CHORD = style.SERIES[0], style.SERIES[7], style.SERIES[1], style.SERIES[2]
 NOTE_WIDTH, NOTE_HEIGHT = 0.5, 0.17  # of a panel, that the text of L takes
 MOST_POINTS = 1500  # of one curve; more could not be told apart
+LARGEST = 1e300  # value that axes can show, with a margin around it
 
 
 def velocity(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool = True) -> Figure:
@@ -270,11 +271,23 @@ def limits(*curves: Float, lowest: float = 1.0, decades: float = 7.0) -> tuple[f
     that are within a margin of the ends of float64.
     """
     values = np.concatenate([np.ravel(curve) for curve in curves])
-    values = values[(values > 1e-300) & (values < 1e300)]
+    values = values[(values > 1 / LARGEST) & (values < LARGEST)]
     if not values.size:
         return 0.1, 1.0
     low, high = float(np.percentile(values, lowest)), float(values.max())
     return max(low / 1.4, high * 10.0**-decades), high * 1.4
+
+
+def loss_axis(panel: Axes, *curves: Float) -> None:
+    """Logarithmic, but for losses that may be negative, as log-likelihoods are."""
+    values = np.concatenate([np.ravel(curve) for curve in curves])
+    values = values[np.abs(values) < LARGEST]
+    if (values > 0).any() and not (values < 0).any():
+        style.log_value_axis(panel, *limits(values))
+        return
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+    margin = 0.05 * (high - low) or 0.5
+    panel.set_ylim(low - margin, high + margin)
 
 
 def step_limits(curves: RunCurves) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from igfast.report import style, unresolved
 from igfast.report.comparison import Comparison
 from igfast.report.counted import Float, Int, Layer, spread
-from igfast.report.motion import band
+from igfast.report.motion import band, loss_axis
 from igfast.report.windows import average
 
 SPAN = 1e4  # highest over lowest value on a logarithmic axis
@@ -84,8 +84,7 @@ def losses(found: Comparison) -> Figure | None:
                 highest = max(highest, float(steps[-1]))
         style.dress(panel)
         if "loss" in name:
-            panel.set_yscale("log")
-            style.log_value_axis(panel, *panel.get_ylim())
+            loss_axis(panel, *(np.asarray(line.get_ydata(), np.float64) for line in panel.lines))
         style.log_step_axis(panel, 0.8, highest)
     style.outer_labels(axes, "optimizer step", "")
     _legend(figure, found)

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from igfast.report import bundles, style, unresolved
 from igfast.report.collect import MotionCurves, RunCurves, collect
 from igfast.report.counted import Float, Int, Layer
-from igfast.report.motion import band, clear, limits, positive, step_limits
+from igfast.report.motion import LARGEST, band, clear, limits, loss_axis, positive, step_limits
 from igfast.report.windows import average
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def overview(run: Trajectory | RunCurves) -> Figure:
     if losses:
         panel = axes[2 * moving]
         _scalars(panel, losses, "loss")
-        style.log_value_axis(panel, *limits(*(values for _, _, values in losses)))
+        loss_axis(panel, *(values for _, _, values in losses))
     if accuracies:
         _scalars(axes[-1], accuracies, "accuracy")
     _on_steps(figure, axes, curves)
@@ -156,9 +156,9 @@ def _scalars(panel: Axes, curves: list[tuple[str, Int, Float]], label: str) -> N
     lines, names = [], []
     for name, steps, values in sorted(curves, key=lambda curve: _rank(curve[0])):
         single = "batch" in name
-        keep = steps > 0
+        keep, shown = steps > 0, np.where(np.abs(values) < LARGEST, values, np.nan)
         (line,) = panel.plot(
-            steps[keep], values[keep], color=style.SERIES[7] if single else next(colors),
+            steps[keep], shown[keep], color=style.SERIES[7] if single else next(colors),
             linewidth=0.6 if single else 1.4, alpha=0.7 if single else 1.0,
             zorder=1 if single else 3, marker="o" if keep.sum() < 60 else "", markersize=2.2,
         )  # fmt: skip

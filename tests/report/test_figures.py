@@ -54,16 +54,27 @@ def test_overview_shares_one_step_axis(drift):
     assert [panel.get_xlabel() for panel in panels] == ["", "", "", "optimizer step"]
 
 
-@pytest.mark.parametrize("loss", [5e-324, 0.0, -1.0])  # the smallest double, and what has no log
-def test_losses_that_a_logarithmic_axis_cannot_show_do_not_end_the_report(tmp_path, loss):
+@pytest.mark.parametrize(
+    ("losses", "scale", "limits"),
+    [
+        ((3.0, 2.0, 1.4), "log", (1.4 / 1.4, 3.0 * 1.4)),
+        ((0.0, 2.0, 2.0), "log", (2.0 / 1.4, 2.0 * 1.4)),
+        ((5e-324, 5e-324, 5e-324), "log", (0.1, 1.0)),  # the smallest double
+        ((0.0, 0.0, 0.0), "linear", (-0.5, 0.5)),
+        ((9.0, 0.0, -1.0), "linear", (-1.5, 9.5)),
+        ((-1.0, -1e308, 0.0), "linear", (-1.05, 0.05)),
+    ],
+)
+def test_losses_are_on_a_logarithmic_axis_where_there_is_one(tmp_path, losses, scale, limits):
     with igfast.Monitor({"w": X.copy()}, store=tmp_path / "run.igf") as monitor:
-        for step in range(3):
+        for step, loss in enumerate(losses):
             monitor.record(step)
             monitor.log(step, train_loss=loss)
     figure = figures.overview(igfast.open(tmp_path / "run.igf"))
     render.to_svg(figure, "overview")
     panel = next(axes for axes in figure.axes if axes.get_ylabel() == "loss")
-    assert panel.get_ylim() == (0.1, 1.0)
+    assert panel.get_yscale() == scale
+    assert panel.get_ylim() == pytest.approx(limits, rel=0.02)
 
 
 def test_windows_average_without_losing_length(drift):
