@@ -178,7 +178,10 @@ def _persistence(
 def onset_sentence(found: Growth) -> str:
     """Whether and when the test loss begins to rise."""
     if found.onset is None:
-        return "No test loss was logged often enough to look for the onset of overfitting."
+        return (
+            f"No test loss that is positive was logged {LEAST_EVALUATIONS} times or more, to look "
+            "for the onset of overfitting."
+        )
     if not found.onset.found:
         return (
             f"There is no onset of overfitting: at the last evaluation the smoothed {found.loss} "

@@ -154,7 +154,9 @@ def test_onset_is_told_with_its_interval_or_denied(curves):
         "more than three standard errors above its minimum."
     )
     unknown = replace(curves, growth=replace(curves.growth, onset=None))
-    assert "No test loss was logged often enough" in onset_sentence(unknown.growth)
+    assert "No test loss that is positive was logged 8 times or more" in onset_sentence(
+        unknown.growth
+    )
 
 
 def test_no_transition_is_said_and_lags_without_onset_are_limits(curves, with_transition):
