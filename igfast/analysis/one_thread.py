@@ -8,33 +8,37 @@ as long. Needs threadpoolctl; without it nothing changes.
 from __future__ import annotations
 
 import functools
+import threading
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
+_IN_USE = threading.RLock()
+
+
 def on_one_thread(function: Callable[P, R]) -> Callable[P, R]:
-    """A function whose linear algebra takes one core."""
+    """A function whose linear algebra takes one core.
+
+    The limit is the process's: of several threads the first sets it and takes it back. Were others
+    to take back what they found, it would stay.
+    """
 
     @functools.wraps(function)
     def limited(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _limit():
+        libraries = _libraries()
+        if libraries is None or not _IN_USE.acquire(blocking=False):
             return function(*args, **kwargs)
+        try:
+            with libraries.limit(limits=1):
+                return function(*args, **kwargs)
+        finally:
+            _IN_USE.release()
 
     return limited
-
-
-def _limit() -> AbstractContextManager[Any]:
-    """Of the process; where several threads set it, that of the first of them holds."""
-    libraries = _libraries()
-    if libraries is None:
-        return nullcontext()
-    limit: AbstractContextManager[Any] = libraries.limit(limits=1)
-    return limit
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -20,9 +21,13 @@ def threads():
 
 
 @pytest.fixture(autouse=True)
-def _three_threads():
+def _openblas():
     if not threadpoolctl.ThreadpoolController().select(internal_api="openblas").info():
         pytest.skip("NumPy computes with another library")
+
+
+@pytest.fixture
+def _three_threads():
     with threadpoolctl.threadpool_limits(3, user_api="blas"):
         yield
 
@@ -39,6 +44,7 @@ def watched(monkeypatch, module, name):
     return seen
 
 
+@pytest.mark.usefixtures("_three_threads")
 def test_a_length_takes_one_core(monkeypatch):
     x, grid = np.linspace(-1, 1, 1000), igfast.Grid.dyadic(64, exponent=-4)
     records = [igfast.histogram({"w": x + t / 10}, grid=grid, splits=4) for t in range(4)]
@@ -49,6 +55,7 @@ def test_a_length_takes_one_core(monkeypatch):
     assert threads() == 3
 
 
+@pytest.mark.usefixtures("_three_threads")
 def test_a_derivative_takes_one_core(monkeypatch):
     seen = watched(monkeypatch, derivative, "_solve")
     times = np.linspace(1, 2, 30)
@@ -58,6 +65,7 @@ def test_a_derivative_takes_one_core(monkeypatch):
     assert threads() == 3
 
 
+@pytest.mark.usefixtures("_three_threads")
 def test_an_error_takes_the_limit_back():
     @on_one_thread
     def fails():
@@ -69,7 +77,34 @@ def test_an_error_takes_the_limit_back():
     assert threads() == 3
 
 
+@pytest.mark.usefixtures("_three_threads")
 def test_without_threadpoolctl_nothing_changes(monkeypatch):
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
     monkeypatch.setattr(one_thread, "_libraries", one_thread._libraries.__wrapped__)
-    assert on_one_thread(lambda: 7)() == 7
+    assert on_one_thread(threads)() == 3
+
+
+def test_the_limit_does_not_stay_where_threads_come_and_go():
+    """One begins while another is at it, and ends after it."""
+    before = threads()
+    if before == 1:
+        pytest.skip("needs a library of several threads")
+    first_is_out, second_is_in = threading.Event(), threading.Event()
+
+    @on_one_thread
+    def second():
+        second_is_in.set()
+        assert first_is_out.wait(10)
+
+    other = threading.Thread(target=second)
+
+    @on_one_thread
+    def first():
+        other.start()
+        assert second_is_in.wait(10)
+        return threads()
+
+    assert first() == 1
+    first_is_out.set()
+    other.join()
+    assert threads() == before
