@@ -1,8 +1,9 @@
 """Linear algebra on one thread.
 
 The matrices of a path have some hundred rows. OpenBLAS shares even these among all cores, and waits
-for each of its threads by spinning: where the cores belong to a training, an analysis took 17 times
-as long. Needs threadpoolctl; without it nothing changes.
+for each of its threads by spinning: beside a training that has the cores an analysis takes twice to
+twenty times as long (``benchmarks/beside_training.py``). Needs threadpoolctl; without it nothing
+changes.
 """
 
 from __future__ import annotations
