@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from igfast.report import style, unresolved
 from igfast.report.comparison import Comparison
 from igfast.report.counted import Float, Int, Layer, spread
-from igfast.report.motion import band, loss_axis
+from igfast.report.motion import LARGEST, band, loss_axis
 from igfast.report.windows import average
 
 SPAN = 1e4  # highest over lowest value on a logarithmic axis
@@ -78,7 +78,7 @@ def losses(found: Comparison) -> Figure | None:
         for run, one in enumerate(found.scalars):
             if name in one:
                 steps, values = one[name]
-                keep = (steps > 0) & np.isfinite(values)
+                keep = (steps > 0) & (np.abs(values) < LARGEST)
                 look = _look(found, run) | style.lone(values[keep])
                 panel.plot(steps[keep], values[keep], **look)
                 highest = max(highest, float(steps[-1]))

@@ -71,6 +71,16 @@ def test_a_color_per_run_on_common_axes(pair):
     assert len(panel.lines) == 2
 
 
+def test_losses_that_no_axis_can_show_are_left_out():
+    steps, losses = np.array([1, 10, 100]), np.array([-1.0, 1e308, -2.0])
+    records = [igfast.histogram({"w": X}, grid=GRID)] * 3
+    runs = [Trajectory.from_histograms(steps, records, {"loss": (steps, losses)})] * 2
+    figure = overlay.losses(compare(runs, ["one", "other"]))
+    drawn = [line.get_ydata().tolist() for line in figure.axes[0].lines]
+    assert drawn == [[-1.0, -2.0]] * 2
+    assert figure.axes[0].get_ylim() == pytest.approx((-2.05, -0.95))
+
+
 def test_entropies_are_on_one_grid():
     """The same values on bins of 1/8 and 1/4 have equal H and C once they are merged."""
     fine, coarse = moving(0.5), moving(0.5, grid=Grid.dyadic(32, exponent=-2))
