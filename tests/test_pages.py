@@ -57,17 +57,18 @@ def training(tmp_path, monkeypatch):
     }
 
 
-def test_ten_lines(training):
+def test_first_run(training):
     pytest.importorskip("matplotlib")
-    tensors = dict(training["model"].named_parameters())
-    grid = igfast.Grid.dyadic(256, exponent=-8)
-    before = igfast.histogram(tensors, grid=grid, splits=4)
-    training["train"]()
-    after = igfast.histogram(tensors, grid=grid, splits=4)
-    names = run("README.md", 0, **training, tensors=tensors, h0=before, h1=after)
+    names = run("README.md", 0, **training)
     assert names["run"].steps.tolist() == [0, 10, 20, 30]
     assert names["length"].shape == names["error"].shape == (4, 4)
     assert Path("report.html").exists()
+
+
+def test_histograms_without_a_run(training):
+    names = run("README.md", 2, **training)
+    assert names["h"].split_counts.shape == (4, 4, 256)
+    assert not torch.equal(names["h0"].counts, names["h1"].counts)
 
 
 def test_monitor(training):
