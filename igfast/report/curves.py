@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from igfast.analysis import Lag
-from igfast.export import plain, write_rows
+from igfast.export import write_rows
 from igfast.files import replacing
 from igfast.report.collect import MotionCurves, RunCurves
+from igfast.report.counted import Float, Int
+from igfast.report.fields import Fields, numbers, of_rows, repeated, write_fields
 from igfast.report.ridges import ridge_densities, ridge_records
 from igfast.report.scrutiny import Growth
 
@@ -116,34 +120,36 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
 }
 
 
+Block = tuple[Fields, ...]  # rows of a table, as columns
+
+
 @dataclass(frozen=True)
 class Table:
-    """One CSV file: its name without the suffix, columns and rows."""
+    """One CSV file: its name without the suffix, its columns, and its rows in blocks."""
 
     name: str
     columns: tuple[str, ...]
-    rows: Iterable[tuple[Any, ...]]
+    blocks: Iterable[Block]
 
 
 def tables(curves: RunCurves) -> Iterator[Table]:
     """The tables of a report, in the order of `columns.csv`."""
-    rows = {
-        "velocity": (row for motion in curves.motions for row in _velocity(motion)),
-        "length": (row for motion in curves.motions for row in _length(motion)),
-        "entropy": (row for motion in curves.motions for row in _entropy(motion)),
+    blocks: dict[str, Iterable[Block]] = {
+        "velocity": (block for motion in curves.motions for block in _velocity(motion)),
+        "length": (block for motion in curves.motions for block in _length(motion)),
+        "entropy": (block for motion in curves.motions for block in _entropy(motion)),
         "scalars": (
-            (name, int(step), float(value))
+            (repeated(name, len(steps)), numbers(steps), numbers(values))
             for name, (steps, values) in curves.scalars.items()
-            for step, value in zip(steps, values, strict=True)
         ),
-        "layers": (row for motion in curves.motions for row in _layers(motion)),
+        "layers": (of_rows(_layers(motion)) for motion in curves.motions),
         "scales": _scales(curves.main),
         "growth": _growth(curves.growth),
-        "transitions": _transitions(curves.growth),
-        "densities": (row for motion in curves.motions for row in _densities(motion)),
+        "transitions": [of_rows(_transitions(curves.growth))],
+        "densities": (block for motion in curves.motions for block in _densities(motion)),
     }
     for name, columns in _COLUMNS.items():
-        yield Table(name, tuple(column for column, _, _ in columns), rows[name])
+        yield Table(name, tuple(column for column, _, _ in columns), blocks[name])
 
 
 def curve_files(folder: Path) -> list[Path]:
@@ -158,18 +164,7 @@ def write_curves(curves: RunCurves, folder: Path) -> list[Path]:
     values are the text inf.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    found: dict[str, dict[str, list[Any]]] = {}
-    for table in tables(curves):
-        rows = [tuple(map(plain, row)) for row in table.rows]
-        write_rows(folder / f"{table.name}.csv", table.columns, rows)
-        values = list(zip(*rows, strict=True)) if rows else [()] * len(table.columns)
-        found[table.name] = {
-            name: list(column) for name, column in zip(table.columns, values, strict=True)
-        }
-    about = [(f"{name}.csv", *column) for name, columns in _COLUMNS.items() for column in columns]
-    header = ("file", "column", "unit", "meaning")
-    write_rows(folder / "columns.csv", header, about)
-    document = {
+    about = {
         "format": "igfast curves",
         "version": FORMAT_VERSION,
         "estimator": {motion.quantity: motion.estimator for motion in curves.motions},
@@ -177,49 +172,49 @@ def write_curves(curves: RunCurves, folder: Path) -> list[Path]:
             name: {column: {"unit": unit, "meaning": text} for column, unit, text in columns}
             for name, columns in _COLUMNS.items()
         },
-        "tables": found,
     }
-    with replacing(folder / JSON) as unfinished:
-        unfinished.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
+    with replacing(folder / JSON) as unfinished, unfinished.open("w", encoding="utf-8") as stream:
+        stream.write(json.dumps(about, allow_nan=False).removesuffix("}"))
+        before = ', "tables": {'
+        for table in tables(curves):
+            text = write_fields(folder / f"{table.name}.csv", table.columns, table.blocks)
+            stream.write(f"{before}{json.dumps(table.name)}: {text}")
+            before = ", "
+        stream.write("}}")
+        header = ("file", "column", "unit", "meaning")
+        every = ((f"{name}.csv", *one) for name, columns in _COLUMNS.items() for one in columns)
+        write_rows(folder / "columns.csv", header, every)
     return curve_files(folder)
 
 
-def _velocity(motion: MotionCurves) -> Iterator[tuple[Any, ...]]:
-    steps = motion.steps.tolist()
+def _velocity(motion: MotionCurves) -> Iterator[Block]:
+    return _of_layers(
+        motion,
+        (numbers(motion.steps[:-1]), numbers(motion.steps[1:])),
+        motion.velocity,
+        motion.velocity_error,
+        motion.velocity_squared,
+        motion.velocity_squared_error,
+        motion.noise_floor,
+        motion.velocity_published,
+    )
+
+
+def _length(motion: MotionCurves) -> Iterator[Block]:
+    curves = (motion.length, motion.length_error, motion.length_published)
+    return _of_layers(motion, (numbers(motion.steps),), *curves)
+
+
+def _entropy(motion: MotionCurves) -> Iterator[Block]:
+    curves = (motion.entropy, motion.complexity, motion.outside, motion.nan)
+    return _of_layers(motion, (numbers(motion.steps),), *curves)
+
+
+def _of_layers(motion: MotionCurves, steps: Block, *curves: Float | Int) -> Iterator[Block]:
+    """What was measured at these steps, a block for each layer."""
     for layer in motion.rows:
-        columns = [
-            values[:, layer.column].tolist()
-            for values in (
-                motion.velocity,
-                motion.velocity_error,
-                motion.velocity_squared,
-                motion.velocity_squared_error,
-                motion.noise_floor,
-                motion.velocity_published,
-            )
-        ]
-        for row in zip(steps[:-1], steps[1:], *columns, strict=True):
-            yield (motion.quantity, layer.name, *row)
-
-
-def _length(motion: MotionCurves) -> Iterator[tuple[Any, ...]]:
-    for layer in motion.rows:
-        columns = [
-            values[:, layer.column].tolist()
-            for values in (motion.length, motion.length_error, motion.length_published)
-        ]
-        for row in zip(motion.steps.tolist(), *columns, strict=True):
-            yield (motion.quantity, layer.name, *row)
-
-
-def _entropy(motion: MotionCurves) -> Iterator[tuple[Any, ...]]:
-    for layer in motion.rows:
-        columns = [
-            values[:, layer.column].tolist()
-            for values in (motion.entropy, motion.complexity, motion.outside, motion.nan)
-        ]
-        for row in zip(motion.steps.tolist(), *columns, strict=True):
-            yield (motion.quantity, layer.name, *row)
+        names = (repeated(name, len(curves[0])) for name in (motion.quantity, layer.name))
+        yield (*names, *steps, *(numbers(values[:, layer.column]) for values in curves))
 
 
 def _layers(motion: MotionCurves) -> Iterator[tuple[Any, ...]]:
@@ -249,23 +244,26 @@ def _judgements(motion: MotionCurves, column: int) -> tuple[str, str]:
     return found.judgement, "coarse" if found.resolution.coarse else "resolved"
 
 
-def _scales(motion: MotionCurves) -> Iterator[tuple[Any, ...]]:
+def _scales(motion: MotionCurves) -> Iterator[Block]:
     for layer in motion.layers:
         if layer.column not in motion.scrutiny:
             continue
         found = motion.scrutiny[layer.column].scales
         first, last = found.plateau or (0, -1)
-        values = (found.scales.tolist(), found.lengths.tolist(), found.errors.tolist())
-        for number, row in enumerate(zip(*values, strict=True)):
-            yield (motion.quantity, layer.name, *row, int(first <= number <= last))
+        place = np.arange(len(found.scales))
+        names = (repeated(name, len(place)) for name in (motion.quantity, layer.name))
+        columns = (found.scales, found.lengths, found.errors)
+        on_plateau = ((first <= place) & (place <= last)).astype(int)
+        yield (*names, *map(numbers, columns), numbers(on_plateau))
 
 
-def _growth(found: Growth) -> Iterator[tuple[Any, ...]]:
+def _growth(found: Growth) -> Iterator[Block]:
     for order, by_layer in ((1, found.exponents), (2, found.curvatures)):
         for layer, curve in by_layer.items():
-            values = ((curve.times + found.origin).tolist(), curve.value.tolist())
-            for row in zip(*values, curve.error.tolist(), strict=True):
-                yield (layer, order, *row, curve.strength)
+            count = len(curve.times)
+            columns = (curve.times + found.origin, curve.value, curve.error)
+            names = (repeated(layer, count), repeated(order, count))
+            yield (*names, *map(numbers, columns), repeated(curve.strength, count))
 
 
 def _transitions(found: Growth) -> Iterator[tuple[Any, ...]]:
@@ -278,13 +276,13 @@ def _transitions(found: Growth) -> Iterator[tuple[Any, ...]]:
             yield (layer, *found.when(one), *depths, *there, onset, lag.decades, lag.low, lag.high)
 
 
-def _densities(motion: MotionCurves) -> Iterator[tuple[Any, ...]]:
+def _densities(motion: MotionCurves) -> Iterator[Block]:
     chosen = ridge_records(motion)
     for layer in motion.layers:
         if layer.column not in motion.densities:
             continue
         edges, density = ridge_densities(motion.densities[layer.column], chosen)
+        names = (motion.quantity, layer.name)
+        ends = numbers(edges[:-1]), numbers(edges[1:])
         for step, values in zip(motion.steps[chosen].tolist(), density, strict=True):
-            bins = zip(edges[:-1].tolist(), edges[1:].tolist(), values.tolist(), strict=True)
-            for low, high, value in bins:
-                yield (motion.quantity, layer.name, step, low, high, value)
+            yield (*(repeated(one, len(values)) for one in (*names, step)), *ends, numbers(values))

@@ -1,6 +1,7 @@
 """The files beside the page: numbers equal to the trajectory's."""
 
 import csv
+import io
 import json
 
 import numpy as np
@@ -126,3 +127,27 @@ def test_nan_and_infinity_have_one_spelling(drift, tmp_path):
     document = json.loads((tmp_path / "curves.json").read_text(encoding="utf-8"))
     assert document["tables"]["scalars"]["value"] == [None, "inf"]
     assert [row["value"] for row in read_csv(tmp_path, "scalars")] == ["", "inf"]
+
+
+def test_the_files_are_as_the_writers_of_csv_and_json_make_them(drift, tmp_path):
+    """Text that needs quoting, numbers in full precision, and tables without a row."""
+    odd = 'a, "b"\nσ'
+    tensors = {odd: X, "": X[0]}
+    run = Trajectory.from_histograms([0, 7], [igfast.histogram(tensors, splits=4)] * 2)
+    for name, curves in (("odd", collect(run)), ("drift", collect(drift))):
+        folder = tmp_path / name
+        curves.scalars["odd, too"] = (np.array([3, 4]), np.array([-np.inf, 1e-320]))
+        write_curves(curves, folder)
+        text = (folder / "curves.json").read_text(encoding="utf-8")
+        document = json.loads(text)
+        assert json.dumps(document) == text
+        for table, columns in document["tables"].items():
+            made = io.StringIO()
+            writer = csv.writer(made, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
+            assert (folder / f"{table}.csv").read_bytes().decode() == made.getvalue()
+    found = json.loads((tmp_path / "odd" / "curves.json").read_text())["tables"]
+    assert found["layers"]["layer"] == [odd, "", "model"]
+    assert found["growth"]["value"] == []
+    assert found["scalars"]["value"] == ["-inf", 1e-320]
