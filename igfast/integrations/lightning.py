@@ -63,25 +63,41 @@ class MonitorCallback(_callback_class()):  # type: ignore[misc]
         self._attachment = Attachment(options)
         self._loggers, self._counting = loggers, optimizer
         self._checkpoint_step: int | None = None
+        self._ended: tuple[int, int] | None = None  # Lightning's count at the end, and ours
 
     @property
     def monitor(self) -> Monitor | None:
         return self._attachment.monitor
 
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """Before a checkpoint, if any, is loaded: an earlier one, as of a test, says nothing."""
+        self._checkpoint_step = None
+
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Model and optimizers are on their devices, sharded, and loaded from a checkpoint."""
         first = trainer.optimizers[self._counting]
         optimizers = [first, *(one for one in trainer.optimizers if one is not first)]
-        # where there are several optimizers, Lightning's own count is that of all of them together
-        step = trainer.global_step if self._checkpoint_step is None else self._checkpoint_step
         sinks = _sinks_of(trainer) if self._loggers and trainer.is_global_zero else []
-        self._attachment.begin(trainer.strategy.model, optimizers, step, sinks)
+        self._attachment.begin(trainer.strategy.model, optimizers, self._step_of(trainer), sinks)
+
+    def _step_of(self, trainer: Any) -> int:
+        """Where there are several optimizers, Lightning's own count is that of all together."""
+        if self._checkpoint_step is not None:
+            return self._checkpoint_step
+        if self._ended is not None and self._ended[0] == trainer.global_step > 0:
+            return self._ended[1]  # the same Trainer goes on
+        return int(trainer.global_step)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        self._attachment.end()
+        self._end(trainer)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        close_after(exception, self._attachment.end)
+        close_after(exception, lambda: self._end(trainer))
+
+    def _end(self, trainer: Any) -> None:
+        if self.monitor is not None:
+            self._ended = trainer.global_step, self.monitor.step
+        self._attachment.end()
 
     def state_dict(self) -> dict[str, Any]:
         return {} if self.monitor is None else {"step": self.monitor.step}

@@ -127,6 +127,27 @@ def test_a_checkpoint_continues_the_run(tmp_path):
     assert_same_run(igfast.open(path), wanted)
 
 
+@pytest.mark.parametrize("make", [Module, TwoOptimizers])
+def test_a_trainer_that_fits_again_goes_on_where_it_was(make, tmp_path):
+    """Whatever checkpoint was loaded before: that of the first fit, or of a test."""
+    path = tmp_path / "run.igf"
+    run = trainer(tmp_path, callback(path))
+    run.fit(make(), data())
+    run.save_checkpoint(tmp_path / "first.ckpt")
+    monitored, module = callback(path), make()
+    run = trainer(tmp_path, monitored, max_epochs=2)
+    run.fit(module, data(), ckpt_path=tmp_path / "first.ckpt")
+    module.test_step = lambda batch: None
+    run.test(module, data(), ckpt_path=tmp_path / "first.ckpt")
+    for epochs in (3, 4):
+        run.fit_loop.max_epochs = epochs
+        run.fit(module, data())
+    assert monitored.monitor.step == 96
+    assert igfast.open(path).steps.tolist() == list(range(0, 97, 2))
+    trainer(tmp_path, monitored).fit(make(), data())  # from the beginning
+    assert igfast.open(path).steps.tolist() == list(range(0, 25, 2))
+
+
 def test_a_new_run_does_not_overwrite(tmp_path):
     trainer(tmp_path, callback(tmp_path / "run.igf")).fit(Module(), data())
     with pytest.raises(FileExistsError):
