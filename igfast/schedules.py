@@ -64,8 +64,14 @@ def log_spaced(per_decade: int) -> Schedule:
 
 
 def dense(around: int, radius: int) -> Schedule:
-    """Every step of [around − radius, around + radius]."""
-    center, width = operator.index(around), operator.index(radius)
+    """Every step of [around − radius, around + radius].
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are no integers, or ``radius`` is negative.
+    """
+    center, width = _integer(around, "around"), _integer(radius, "radius")
     if width < 0:
         raise ValueError(f"radius must not be negative, got {width}")
     text = f"dense(around={center}, radius={width})"
@@ -92,6 +98,13 @@ def resolve(value: int | Schedule) -> Schedule:
     if callable(value):
         return value
     return every(value)
+
+
+def _integer(value: Any, argument: str) -> int:
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise TypeError(f"{argument} must be an integer number of steps, got {value!r}") from error
 
 
 def _positive(value: Any, argument: str) -> int:

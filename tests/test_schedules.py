@@ -75,6 +75,10 @@ def test_other_arguments():
         log_spaced(2.5)
     with pytest.raises(ValueError, match="radius must not be negative, got -1"):
         dense(around=5, radius=-1)
+    with pytest.raises(TypeError, match=r"around must be an integer number of steps, got 1\.5"):
+        dense(around=1.5, radius=1)
+    with pytest.raises(TypeError, match="radius must be an integer number of steps, got '2'"):
+        dense(around=5, radius="2")
     with pytest.raises(ValueError, match="at least one schedule"):
         any_of()
 

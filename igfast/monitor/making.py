@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,8 @@ def make(
     layout: sharding.Layout | None = None
     with together(group):
         schedule = resolve(every)
+        if not callable(every):
+            every = operator.index(every)  # as text, NumPy's integers differ from Python's
         optimizers = arguments.optimizers(optimizer)
         path = arguments.store_path(store)
         arguments.check_config(config)
@@ -116,7 +119,8 @@ def make(
             )
     if group is not None:
         interval = "a function" if callable(every) else every
-        group.check_same(every=interval, quantities=chosen, resume=bool(resume), **vars(settings))
+        begun = {"resume": bool(resume), "step": begun_at}
+        group.check_same(every=interval, quantities=chosen, **begun, **vars(settings))
         layout = sharding.agreed(group, shares)
     names = tuple(tensors) if layout is None else layout.names
     stepped = {name for of_one in stepped_by for name in of_one}

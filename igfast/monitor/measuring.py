@@ -230,6 +230,10 @@ def check_tensors(tensors: Tensors) -> tuple[str, ...]:
                 f"{name!r} belongs to a lazy module and has no shape yet; make the Monitor after a "
                 "first forward pass, or exclude= it"
             )
+        if getattr(tensor, "is_nested", False):  # it has no shape
+            raise TypeError(
+                f"Monitor: tensor {name!r} is a nested tensor; pass its values(), or exclude= it"
+            )
     parts = {name: local_of(tensor) for name, tensor in tensors.items()}
     try:
         return _arrays.batch(parts, "Monitor", ordered=False).dtypes

@@ -164,10 +164,11 @@ class UnseenSteps:
         )
 
     def _now(self) -> list[int]:
-        return [_version(tensor) for tensor in self._tensors]
+        return [version(tensor) for tensor in self._tensors]
 
 
-def _version(tensor: Any) -> int:
+def version(tensor: Any) -> int:
+    """How often a tensor was changed in place."""
     try:
         return int(tensor._version)
     except (AttributeError, RuntimeError):  # inference tensors have none

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .measuring import Tensors, empty_like
+from .replacing import version
 
 KEYS = ("exp_avg_sq", "square_avg")  # Adam and its relatives; RMSprop and Adadelta
 
@@ -24,7 +25,8 @@ class SecondMoments:
     def __init__(self, parameters: Tensors, optimizers: Sequence[Any]) -> None:
         self._parameters, self._optimizers = parameters, optimizers
         self._warned = False
-        self._in_vain = 0  # reads that found nothing although there were gradients
+        self._in_vain = 0  # reads that found nothing although it had stepped
+        self._versions: list[int] = []  # of the parameters, at the read before
 
     def read(self) -> Tensors | None:
         """By name; an empty tensor for a parameter without state, None while none has any."""
@@ -47,9 +49,12 @@ class SecondMoments:
 
     def _warn(self) -> None:
         stepped = any(state for optimizer in self._optimizers for state in optimizer.state.values())
-        # some keep their state elsewhere, or none; between two reads they have stepped
+        # some keep their state elsewhere, or none; between two reads they have stepped, and left
+        # gradients, or dropped them within the step and changed parameters
         gradients = (getattr(one, "grad", None) for one in self._parameters.values())
-        self._in_vain += any(gradient is not None for gradient in gradients)
+        before, self._versions = self._versions, list(map(version, self._parameters.values()))
+        changed = bool(before) and before != self._versions
+        self._in_vain += changed or any(gradient is not None for gradient in gradients)
         if (stepped or self._in_vain > 1) and not self._warned:
             self._warned = True
             names = ", ".join(type(optimizer).__name__ for optimizer in self._optimizers)

@@ -274,6 +274,22 @@ def test_lazy_modules_are_named():
     assert monitor.last["param"].numel.tolist() == [15, 5]
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors is in prototype stage")
+@pytest.mark.parametrize("layout", [torch.strided, torch.jagged])
+def test_nested_tensors_are_named(layout, tmp_path):
+    nested = torch.nested.nested_tensor([torch.randn(2), torch.randn(3)], layout=layout)
+    with pytest.raises(TypeError, match="'n' is a nested tensor; pass its values"):
+        igfast.Monitor({"n": nested}, store=tmp_path / "run.igf")
+
+
+def test_intervals_of_numpy_are_described_as_numbers(tmp_path):
+    with igfast.Monitor(
+        {"a": np.ones(3)}, every=np.int64(7), store=tmp_path / "run.igf"
+    ) as monitor:
+        monitor.record(0)
+    assert igfast.open(tmp_path / "run.igf").config["monitor"]["every"] == 7
+
+
 @pytest.mark.parametrize(
     ("config", "error", "message"),
     [

@@ -80,6 +80,29 @@ def test_an_optimizer_without_state_is_named_once_it_has_stepped(make):
     assert len(warned) == 1
 
 
+class Twice(torch.optim.SGD):
+    """Keeps its state in another optimizer and drops gradients in its step, as SAM does."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters, lr=0.1)
+        self.base = torch.optim.Adam(self.param_groups)
+
+    def step(self, closure=None):
+        self.base.step()
+        self.zero_grad()
+
+
+def test_an_optimizer_that_leaves_no_gradients_is_named_once_it_has_stepped():
+    model = Net()
+    optimizer = Twice(model.parameters())
+    with (
+        igfast.Monitor(model, optimizer, every=1, quantities=("second_moment",)),
+        pytest.warns(UserWarning, match="finds none in the state of Twice") as warned,
+    ):
+        train(model, optimizer, 4)
+    assert len(warned) == 1
+
+
 def test_parameters_without_gradients_have_no_state():
     model = Net()
     optimizer = torch.optim.Adam(model.parameters())

@@ -136,6 +136,7 @@ def arguments_that_differ(rank, room):
         "grid": (igfast.Grid.dyadic(256), igfast.Grid.dyadic(128)),
         "splits": (4, 8),
         "offsets": (True, False),
+        "step": (4, 5),  # of checkpoints that are not the same
     }.items():
         said = rf"{name} must be the same on all ranks, got .* on rank 0 and .* on rank 1"
         with pytest.raises(ValueError, match=said):
