@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,11 @@ class Records:
         self._commons: dict[tuple[str, str], Common] = {}
         self._commons_bytes = 0
         self._moments: dict[str, dict[str, NDArray[Any]]] = {}
+        self._expected: frozenset[str] | None = None
+
+    def expect(self, layers: Collection[str]) -> None:
+        """Only these layers will be asked for next: no others are decoded with them."""
+        self._expected = frozenset(layers)
 
     def histograms(self, layer: str, quantity: str) -> list[Histogram]:
         """T histograms of one layer."""
@@ -64,7 +70,7 @@ class Records:
             known = self._source.layers(quantity)
             if not len(self._source.steps_of(quantity)):
                 return []
-            if self._room(quantity) >= len(known):
+            if self._expected is None and self._room(quantity) >= len(known):
                 records = self._part_with(known[0], quantity).records
                 pooled = [record.select(rows).pooled(layer) for record in records]
             else:
@@ -85,6 +91,8 @@ class Records:
         first, names = self._row(layer, quantity), self._source.layers(quantity)
         self._part = None  # before the next one takes its memory
         chosen = names[first : first + self._room(quantity)]
+        if self._expected is not None:
+            chosen = chosen[:1] + tuple(takewhile(self._expected.__contains__, chosen[1:]))
         if chosen == names:
             records = list(self._source.histogram_series(quantity))
         else:

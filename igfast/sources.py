@@ -49,6 +49,7 @@ class Source(Protocol):
         layers: Sequence[str | int] | None = None,
     ) -> dict[str, Float]: ...
     def scalars(self) -> dict[str, tuple[Int, Float]]: ...
+    def seen(self) -> int: ...
     def held(self) -> AbstractContextManager[bool]: ...
     def close(self) -> None: ...
 
@@ -167,6 +168,10 @@ class Memory:
             name: (np.asarray(steps, dtype=np.int64), np.asarray(values, dtype=np.float64))
             for name, (steps, values) in self._scalars.items()
         }
+
+    def seen(self) -> int:
+        """Nothing else is ever seen."""
+        return 0
 
     def held(self) -> AbstractContextManager[bool]:
         """Nothing changes."""

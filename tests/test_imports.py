@@ -53,6 +53,7 @@ ROOMS = [
     "sources",
     "records",
     "trajectory",
+    "workers",
     "export",
     "sinks",
     "monitor",

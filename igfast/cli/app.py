@@ -16,12 +16,13 @@ from igfast.cli.bench import bench
 from igfast.cli.compare import compare
 from igfast.cli.errors import friendly
 from igfast.cli.live import serve_report, watch
-from igfast.cli.opening import Depth, Run, named, open_run
+from igfast.cli.opening import Depth, Jobs, Run, named, open_run
 from igfast.cli.terminal import console_for, print_columns, print_table, telling
 from igfast.cli.train import train
 from igfast.live.fitting import Column
 from igfast.printing import printable
 from igfast.report import write_report
+from igfast.workers import usual_jobs
 
 if TYPE_CHECKING:
     from igfast.harness.catalog import Entry
@@ -82,11 +83,14 @@ def report(
         int | None,
         typer.Option(min=0, max=65_535, help=f"Of --live; 0: any that is free.  (default: {PORT})"),
     ] = None,
+    jobs: Jobs = None,
 ) -> None:
     """Write a static HTML report of a run, or serve a live one."""
     if live:
         if output is not None:
             raise ValueError(f"output={str(output)!r}: --live writes no file; leave --output out")
+        if jobs is not None:
+            raise ValueError(f"jobs={jobs}: --live leaves the cores to the training; leave it out")
         serve_report(run, PORT if port is None else port, groups)
         return
     if port is not None:
@@ -94,7 +98,7 @@ def report(
     opened = open_run(run, groups)
     target = output or run.with_suffix(".html")
     with telling() as tell:
-        write_report(opened, target, tell)
+        write_report(opened, target, tell, jobs=jobs or usual_jobs())
     console_for().print(f"report: {escape(str(target))}", highlight=False, soft_wrap=True)
 
 
@@ -215,9 +219,10 @@ def info(
         bool, typer.Option("--sampling", help="Also: does L depend on sampling, or on scale?")
     ] = False,
     groups: Depth = None,
+    jobs: Jobs = None,
 ) -> None:
     """Show what igfast runs on; given a run file, also what is in it."""
-    for name, given in (("sampling", sampling), ("groups", groups)):
+    for name, given in (("sampling", sampling), ("groups", groups), ("jobs", jobs)):
         if run is None and given:
             raise ValueError(f"{name}={given}: there is no run to look at; name its file as well")
     console = console_for()
@@ -228,7 +233,7 @@ def info(
 
         opened = open_run(run, groups)
         with opened.held():
-            print_summary(opened, console, sampling=sampling)
+            print_summary(opened, console, sampling=sampling, jobs=jobs or usual_jobs())
         if versions_of(opened.config).get("igfast") == found["igfast"]:
             del found["igfast"]  # the summary has named it
         console.print("\ninstalled here:")

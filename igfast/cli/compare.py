@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from igfast.cli.opening import Depth, named, open_run
+from igfast.cli.opening import Depth, Jobs, named, open_run
 from igfast.cli.terminal import console_for, print_columns, telling
 from igfast.live.fitting import Column
 from igfast.printing import printable
+from igfast.workers import usual_jobs
 
 
 def compare(
@@ -32,6 +33,7 @@ def compare(
     ] = None,
     quantity: Annotated[str, typer.Option(help="param, grad, update or second_moment.")] = "param",
     groups: Depth = None,
+    jobs: Jobs = None,
     page: Annotated[bool, typer.Option(help="Write the page; else only the table.")] = True,
 ) -> None:
     """Compare runs: L, H, C and transitions in a table, all curves overlaid on a page."""
@@ -46,7 +48,9 @@ def compare(
         opened = [open_run(path, groups) for path in runs]
         for run in opened if page else ():
             run.check_target(target)  # before minutes of measuring
-        found = measure(opened, unique_names(runs), quantity=quantity, tell=tell)
+        found = measure(
+            opened, unique_names(runs), quantity=quantity, tell=tell, jobs=jobs or usual_jobs()
+        )
     cells = [*zip(*rows(found), strict=True)]
     layers = cells[0]
     names = [

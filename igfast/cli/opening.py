@@ -10,6 +10,7 @@ import typer
 import igfast
 from igfast.cli.errors import fail
 from igfast.trajectory import Trajectory
+from igfast.workers import MOST
 
 
 def named(parameter: typer.CallbackParam, given: Any) -> Any:
@@ -34,6 +35,19 @@ Depth = Annotated[
         metavar="DEPTH",
         min=1,
         help="Module groups by so many parts of layers' names.  (default: those of the Monitor)",
+        show_default=False,
+    ),
+]
+
+
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        metavar="N",
+        min=1,
+        help=f"Processes that measure layers.  (default: one a core, at most {MOST})",
         show_default=False,
     ),
 ]

@@ -21,6 +21,7 @@ from igfast.report.text import change, count, flat, length_text
 from igfast.report.windows import end_slopes
 from igfast.store import RunReader
 from igfast.trajectory import Trajectory
+from igfast.workers import Workers
 
 Form = Callable[[float], str]
 
@@ -29,7 +30,9 @@ SHOWN_VALUES = 12  # of a configuration that another program recorded
 LONGEST_VALUE = 60  # characters, with the name
 
 
-def print_summary(run: Trajectory, console: Console, *, sampling: bool = False) -> None:
+def print_summary(
+    run: Trajectory, console: Console, *, sampling: bool = False, jobs: int = 1
+) -> None:
     """Print settings, data, final losses and the table of layers of a run.
 
     With ``sampling`` also what L(τ) and the sampling say; seconds per layer.
@@ -46,20 +49,19 @@ def print_summary(run: Trajectory, console: Console, *, sampling: bool = False) 
     if not quantities:
         console.print("the run holds no record yet", highlight=False)
         return
-    with telling() as tell:
-        motion = moved(run, quantities[0], tell)
-        tell("looking for transitions")
-        lines = growth_lines(run, motion)
+    with telling() as tell, Workers(run, jobs) as workers:
+        motion = moved(workers, quantities[0], tell)
+        lines = growth_lines(workers, motion, tell)
         if sampling:
-            lines += sampling_lines(run, motion, tell)
+            lines += sampling_lines(workers, motion, tell)
     print_layers(motion, console)
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def growth_lines(run: Trajectory, motion: MotionCurves) -> list[str]:
+def growth_lines(workers: Workers, motion: MotionCurves, tell: Tell = silent) -> list[str]:
     """Transitions, their lags to the onset of overfitting, and that; none of short runs."""
-    found = growth_of(run, motion.quantity, motion.estimator, motion.steps, logged(run))
+    found = growth_of(workers, motion, logged(workers.run), tell)
     lines = []
     for layer, transitions in found.transitions.items():
         lags = found.lags(layer) or (None,) * len(transitions)
@@ -75,10 +77,10 @@ def growth_lines(run: Trajectory, motion: MotionCurves) -> list[str]:
     return [*lines, onset_sentence(found)] if found.curvatures else []
 
 
-def sampling_lines(run: Trajectory, motion: MotionCurves, tell: Tell = silent) -> list[str]:
+def sampling_lines(workers: Workers, motion: MotionCurves, tell: Tell = silent) -> list[str]:
     """What L(τ) and the sampling say of every resolved weight matrix; seconds per layer."""
     layers = scrutinized(motion)
-    found = scrutinize(run, motion.quantity, layers, tell)
+    found = scrutinize(workers, motion.quantity, layers, tell)
     return [
         f"{printable(layer.name)}: {statement}"
         for layer in layers

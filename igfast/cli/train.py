@@ -21,6 +21,7 @@ from igfast.cli.terminal import console_for, telling
 from igfast.harness.data import DATASETS
 from igfast.harness.settings import ACTIVATIONS, MODELS, OPTIMIZERS, Settings
 from igfast.report import write_report
+from igfast.workers import Workers, usual_jobs
 
 DEFAULT = Settings()
 RATES = ", ".join(f"{name} {rate:g}" for name, rate in OPTIMIZERS.items())
@@ -303,14 +304,17 @@ def _conclude(path: Path, console: Console, *, report: bool) -> None:
         console.print(f"[bold yellow]! {escape(note)}[/]", highlight=False)
     _, accuracy = run.scalars()["test_accuracy"]
     console.print(f"test accuracy {accuracy[-1]:.2%}", highlight=False)
-    print_layers(moved(run, recorded(run)[0]), console)
+    jobs = usual_jobs()
+    with telling() as tell, Workers(run, jobs) as workers:
+        motion = moved(workers, recorded(run)[0], tell)
+    print_layers(motion, console)
     lines = [f"run file: {path}"]
     if report and find_spec("matplotlib") is None:
         lines.append("report:   needs matplotlib: pip install 'igfast[report]'")
     elif report:
         target = _report_of(path)
         with telling() as tell:
-            write_report(run, target, tell)
+            write_report(run, target, tell, jobs=jobs)
         lines.append(f"report:   {target}")
     lines.append(f"next:     igfast report {path} | igfast export {path} --format csv")
     for line in lines:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 
-def write_report(run: Trajectory, path: str | Path, tell: Tell = silent) -> Path:
+def write_report(run: Trajectory, path: str | Path, tell: Tell = silent, *, jobs: int = 1) -> Path:
     """Write a static HTML report about a run, and the numbers behind it beside it.
 
     Parameters
@@ -31,6 +31,8 @@ def write_report(run: Trajectory, path: str | Path, tell: Tell = silent) -> Path
         `report_data/`: CSV files and `curves.json`, described in `report_data/columns.csv`.
     tell
         Called with a line on what is being measured or drawn, for people who wait.
+    jobs
+        Processes that share the measuring of a run file: see :class:`igfast.workers.Workers`.
 
     Returns
     -------
@@ -42,7 +44,7 @@ def write_report(run: Trajectory, path: str | Path, tell: Tell = silent) -> Path
     ModuleNotFoundError
         If matplotlib is not installed.
     ValueError
-        If the run holds no record.
+        If the run holds no record, or ``jobs`` is less than 1.
 
     Examples
     --------
@@ -75,7 +77,7 @@ def write_report(run: Trajectory, path: str | Path, tell: Tell = silent) -> Path
     if target.is_dir():
         raise ValueError(f"path={str(path)!r} is a folder; name the HTML file to write in it")
     with run.held():
-        curves = collect(run, tell)
+        curves = collect(run, tell, jobs)
     tell("drawing")
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = target.with_name(f"{target.stem}_data")

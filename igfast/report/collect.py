@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,14 +17,24 @@ from numpy.typing import NDArray
 from igfast.analysis.sampling import FEWEST
 from igfast.groups import repeats_layer
 from igfast.printing import Tell, silent
-from igfast.report.counted import Densities, Float, Int, Layer, counted, spread
+from igfast.report.counted import (
+    Densities,
+    Float,
+    Int,
+    Layer,
+    drawn_layers,
+    losses,
+    name_of,
+    spread,
+)
+from igfast.report.layerwise import LEAST_SAMPLED, is_clear, last_known, measured
 from igfast.report.scrutiny import Growth, Scrutiny, growth_of, scrutinize
+from igfast.workers import Workers
 
 if TYPE_CHECKING:
+    from igfast.histograms import Histogram
     from igfast.trajectory import Trajectory
 
-SPARSE = 4  # the sampling check takes every fourth record
-LEAST_SAMPLED = 1000  # elements of a layer from which on its sampling is checked
 MOST_SCRUTINIZED = 6  # layers whose length is compared at several scales
 LEAST_LIMITED = 200  # elements from which on a length that is not resolved has an upper limit
 LEAST_SPLITS = 4  # from which on Γ and L are the split estimates
@@ -95,7 +105,7 @@ class MotionCurves:
     @cached_property
     def final(self) -> Final:
         """Lengths at the end of the run, or before a record at which a layer has no elements."""
-        record = _last_known(self.length_published)
+        record = last_known(self.length_published)
         at = (record, np.arange(len(record)))
         return Final(record, self.length[at], self.length_error[at], self.length_published[at])
 
@@ -116,7 +126,7 @@ class MotionCurves:
 
     def resolved(self, layer: Layer) -> bool:
         """Whether the layer's length stands clear of zero by two standard errors, if it has any."""
-        return _is_clear(self.final.length[layer.column], self.final.error[layer.column])
+        return is_clear(self.final.length[layer.column], self.final.error[layer.column])
 
     def limit(self, layer: Layer) -> float:
         """Two standard errors above an unresolved length; NaN without them, and for tiny layers."""
@@ -161,10 +171,11 @@ class RunCurves:
         raise ValueError(f"quantity={quantity!r} was not recorded; there is {known}")
 
 
-def collect(run: Trajectory | RunCurves, tell: Tell = silent) -> RunCurves:
+def collect(run: Trajectory | RunCurves, tell: Tell = silent, jobs: int = 1) -> RunCurves:
     """Measure everything a report shows; what was collected before is returned as it is.
 
-    ``tell`` is called with a line on every layer, for people who wait.
+    ``tell`` is called with a line on how far it has come, for people who wait. ``jobs`` processes
+    share the work: see :class:`igfast.workers.Workers`.
 
     Raises
     ------
@@ -179,13 +190,13 @@ def collect(run: Trajectory | RunCurves, tell: Tell = silent) -> RunCurves:
             "the run holds no record, so there is nothing to report; "
             "record at least once, for example with igfast.Monitor"
         )
-    motions = [moved(run, quantity, tell) for quantity in quantities]
-    scalars = logged(run)
-    main = motions[0]
-    if scrutinized(main):
-        main = replace(main, scrutiny=scrutinize(run, main.quantity, scrutinized(main), tell))
-    tell("looking for transitions")
-    growth = growth_of(run, main.quantity, main.estimator, main.steps, scalars)
+    with Workers(run, jobs) as workers:
+        motions = [moved(workers, quantity, tell) for quantity in quantities]
+        main, scalars = motions[0], logged(run)
+        if scrutinized(main):
+            scrutiny = scrutinize(workers, main.quantity, scrutinized(main), tell)
+            main = replace(main, scrutiny=scrutiny)
+        growth = growth_of(workers, main, scalars, tell)
     return RunCurves(run, main, tuple(motions[1:]), scalars, growth)
 
 
@@ -209,30 +220,36 @@ def estimator_of(splits: int) -> str:
     return "split" if splits >= LEAST_SPLITS else "hellinger"
 
 
-def moved(run: Trajectory, quantity: str, tell: Tell = silent) -> MotionCurves:
+def moved(workers: Workers, quantity: str, tell: Tell = silent) -> MotionCurves:
     """How the layers of a quantity moved, without scrutiny."""
-    histograms, layers = run.histograms(quantity), _layers(run, quantity)
-    members = run.pooled(quantity)
+    run = workers.run
+    first, steps = run.histograms(quantity)[0], np.asarray(run.steps_of(quantity), np.int64)
+    layers, members = _layers(run, first, quantity), run.pooled(quantity)
     every = (*layers, *_pooled(layers, members))
-    estimator = estimator_of(histograms[0].splits)
-    rows, grids = [], []
-    for number, layer in enumerate(every, 1):
-        tell(f"measuring {quantity}, {layer.name} ({number} of {len(every)})")
-        rows.append(_row(run, quantity, layer, estimator))
-        grids.append(str(run.common(layer.name, quantity)))
-    columns: dict[str, Any] = {name: np.stack([row[name] for row in rows], -1) for name in rows[0]}
-    motion = MotionCurves(
+    estimator = estimator_of(first.splits)
+    measure = partial(measured, quantity=quantity, estimator=estimator, drawn=drawn_layers(layers))
+    rows = workers.each(measure, every, f"measuring {quantity}", tell, layer_of=name_of)
+    curves: dict[str, Any] = {
+        name: np.stack([row.curves[name] for row in rows], -1) for name in rows[0].curves
+    }
+    counts = [row.counts for row in rows[: len(layers)]]
+    return MotionCurves(
         quantity=quantity,
         layers=layers,
         pooled=every[len(layers) :],
-        steps=np.asarray(run.steps_of(quantity), np.int64),
+        steps=steps,
         estimator=estimator,
-        great_circle=np.full(len(every), np.nan),
-        grids=tuple(grids),
-        **columns,
-        **counted(histograms, layers, tuple(members.values())),
+        grids=tuple(row.grid for row in rows),
+        recorded_grid=str(first.grid),
+        regrids=tuple(one.regrids for one in counts) + ((),) * len(members),
+        densities={
+            layer.column: one.densities
+            for layer, one in zip(layers, counts, strict=True)
+            if one.densities is not None
+        },
+        **curves,
+        **losses(counts, [[first.index(name) for name in own] for own in members.values()]),
     )
-    return replace(motion, great_circle=_great_circles(run, motion))
 
 
 def scrutinized(motion: MotionCurves) -> list[Layer]:
@@ -247,74 +264,7 @@ def scrutinized(motion: MotionCurves) -> list[Layer]:
     return list(spread(large, MOST_SCRUTINIZED))
 
 
-def _row(run: Trajectory, quantity: str, layer: Layer, estimator: str) -> dict[str, Float]:
-    """What is measured of a layer, all at once: decoding its records is a good part of the work."""
-    name, records = layer.name, len(run.steps_of(quantity))
-    found = {
-        "entropy": run.entropy(name, quantity),
-        "complexity": run.complexity(name, quantity),
-        "length_sparse": np.array(np.nan),
-    }
-    pairs = ("velocity", "velocity_squared", "length")
-    if records < 2:
-        intervals, still = np.zeros(0), np.zeros(records)
-        names = (*pairs[:2], *(f"{one}_error" for one in pairs[:2]), "velocity_published")
-        found |= dict.fromkeys((*names, "noise_floor"), intervals)
-        return found | dict.fromkeys(("length", "length_error", "length_published"), still)
-    for one in pairs:
-        found[one], found[f"{one}_error"] = getattr(run, one)(name, estimator, quantity, error=True)
-    found["velocity_published"] = run.velocity(name, "hellinger", quantity)
-    found["length_published"] = run.length(name, "hellinger", quantity)
-    found["noise_floor"] = run.noise_floor(name, quantity)
-    last = _last_known(found["length_published"])
-    clear = _is_clear(found["length"][last], found["length_error"][last])
-    if clear and layer.numel >= LEAST_SAMPLED and records >= 5 * SPARSE:
-        thinned = run.thinned_length(SPARSE, name, estimator, quantity)
-        found["length_sparse"] = np.array(thinned)
-    return found
-
-
-def _last_known(published: Float) -> Any:
-    """Index of the last record at which a published length, (T,) or (T, L), is known."""
-    return np.maximum(np.isfinite(published).sum(axis=0) - 1, 0)
-
-
-def _is_clear(length: float, error: float) -> bool:
-    """Whether a length stands clear of zero by two standard errors, if it has any."""
-    return bool(length > 2 * np.nan_to_num(error))
-
-
-def _great_circles(run: Trajectory, motion: MotionCurves) -> Float:
-    """(L,) from the first record to the last at which a layer's length is known."""
-    histograms, found = run.histograms(motion.quantity), motion.great_circle.copy()
-    for record in np.unique(motion.final.record[motion.final.record > 0]).tolist():
-        ends = type(run).from_histograms([0, 1], [histograms[0], histograms[record]])
-        here = np.flatnonzero(motion.final.record[: len(motion.layers)] == record)
-        found[here] = great_circle(ends)[here]
-    for row in motion.pooled:
-        record = int(motion.final.record[row.column])
-        if record:
-            of_row = run.records(row.name, motion.quantity)
-            found[row.column] = great_circle(
-                type(run).from_histograms([0, 1], [of_row[0], of_row[record]])
-            )[0]
-    return found
-
-
-def great_circle(ends: Trajectory) -> Float:
-    """(L,) Fisher-Rao distance between two records one step apart, without the noise floor.
-
-    With D² = 4 Σ(√p − √q)² the distance on the sphere is 4·arcsin(D/4), equal to 2·arccos Σ√(pq).
-    The noise of bin borders adds to D²; where there are splits it is measured and subtracted, so
-    that layers at rest have distance zero.
-    """
-    square = ends.velocity(estimator="hellinger")[0] ** 2
-    noise = np.nan_to_num(ends.noise_floor()[0]) ** 2
-    return np.asarray(4 * np.arcsin(np.sqrt(np.maximum(square - noise, 0.0)) / 4))
-
-
-def _layers(run: Trajectory, quantity: str) -> tuple[Layer, ...]:
-    first = run.histograms(quantity)[0]
+def _layers(run: Trajectory, first: Histogram, quantity: str) -> tuple[Layer, ...]:
     shapes = run.shapes(quantity)
     return tuple(
         Layer(name, column, int(first.numel[column]), shapes[column])

@@ -19,6 +19,7 @@ from igfast.report.collect import MotionCurves, logged, moved
 from igfast.report.counted import Float, Int
 from igfast.report.scrutiny import Growth, growth_of
 from igfast.report.text import flat
+from igfast.workers import Workers
 
 if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
@@ -73,6 +74,7 @@ def compare(
     *,
     quantity: str = "param",
     tell: Tell = silent,
+    jobs: int = 1,
 ) -> Comparison:
     """Measure several runs.
 
@@ -84,7 +86,9 @@ def compare(
         What they are called.
     quantity : str
     tell : callable
-        Called with a line on every layer, for people who wait.
+        Called with a line on how far it has come, for people who wait.
+    jobs : int
+        Processes that measure a run's layers; see :class:`igfast.workers.Workers`.
 
     Raises
     ------
@@ -96,11 +100,11 @@ def compare(
     with ExitStack() as held:
         for run in runs:
             held.enter_context(run.held())
-        return _compare(runs, names, quantity, tell)
+        return _compare(runs, names, quantity, tell, jobs)
 
 
 def _compare(
-    runs: Sequence[Trajectory], names: Sequence[str], quantity: str, tell: Tell
+    runs: Sequence[Trajectory], names: Sequence[str], quantity: str, tell: Tell, jobs: int
 ) -> Comparison:
     for name, run in zip(names, runs, strict=True):
         if quantity not in run.quantities or not len(run.histograms(quantity)):
@@ -111,25 +115,24 @@ def _compare(
                 f"run {name!r} holds no record of quantity={quantity!r}; it has "
                 f"{', '.join(recorded)}"
             )
-    motions = tuple(
-        moved(run, quantity, partial(_tell_of, tell, name))
-        for name, run in zip(names, runs, strict=True)
-    )
+    scalars = tuple(logged(run) for run in runs)
+    motions, growths = [], []
+    for name, run, values in zip(names, runs, scalars, strict=True):
+        with Workers(run, jobs) as workers:
+            tell_of_it = partial(_tell_of, tell, name)
+            motions.append(moved(workers, quantity, tell_of_it))
+            growths.append(growth_of(workers, motions[-1], values, tell_of_it))
     layers = tuple(dict.fromkeys(layer.name for motion in motions for layer in motion.layers))
     # "model" last, also where only some of the runs have groups
     found = [row.name for motion in motions for row in motion.pooled if not row.repeats]
     rows = sorted(found, key=MODEL.__eq__)
     pooled = tuple(name for name in dict.fromkeys(rows) if name not in layers)
     entropy, complexity, grids = _on_one_grid(runs, motions, layers + pooled)
-    scalars = tuple(logged(run) for run in runs)
     return Comparison(
         names=tuple(names),
         runs=tuple(runs),
-        motions=motions,
-        growths=tuple(
-            growth_of(run, quantity, motion.estimator, motion.steps, values)
-            for run, motion, values in zip(runs, motions, scalars, strict=True)
-        ),
+        motions=tuple(motions),
+        growths=tuple(growths),
         scalars=scalars,
         layers=layers,
         pooled=pooled,

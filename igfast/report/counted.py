@@ -1,9 +1,10 @@
-"""What one pass over a run's histograms tells: its layers, their densities, losses and grids."""
+"""What a run's histograms tell by themselves: its layers, their densities, losses and grids."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -40,6 +41,11 @@ class Layer:
         if self.shape is None:
             return not self.name.endswith(("bias", "beta"))
         return len(self.shape) >= 2
+
+
+def name_of(layer: Layer) -> str:
+    """Its name."""
+    return layer.name
 
 
 @dataclass(frozen=True)
@@ -97,59 +103,69 @@ def spread(layers: Sequence[T], most: int = MOST_LAYERS) -> tuple[T, ...]:
     return tuple(layers[i] for i in chosen)
 
 
-def counted(
-    histograms: Sequence[Histogram], layers: Sequence[Layer], pooled: Sequence[Sequence[str]] = ()
-) -> dict[str, Any]:
-    """What one pass over the histograms tells: losses, grids, and the densities to draw.
+@dataclass(frozen=True)
+class Counts:
+    """What the T records of a layer say without being compared.
 
-    Losses also of rows that pool layers of these names; those have no grid of their own.
+    `lost` elements are beyond the grid; `regrids` are records at which the grid changed.
     """
+
+    lost: Int
+    nan: Int
+    numel: Int
+    regrids: tuple[int, ...]
+    densities: Densities | None
+
+
+def drawn_layers(layers: Sequence[Layer]) -> frozenset[str]:
+    """Names of the layers whose densities are drawn."""
     matrices = [layer for layer in layers if layer.matrix]
     vectors = [layer for layer in layers if not layer.matrix]
-    shown = (*spread(matrices), *spread(vectors))
-    records = len(histograms)
-    stride = -(-records // MOST_COLUMNS)
-    sums = np.array([[layer.name in names for layer in layers] for names in pooled], np.int64)
-    sums = sums.reshape(len(pooled), len(layers))
+    return frozenset(layer.name for layer in (*spread(matrices), *spread(vectors)))
+
+
+def counts_of(records: Sequence[Histogram], layer: Layer, drawn: bool) -> Counts:
+    """Counts of a layer from its records, of one row each; densities where they are drawn."""
+    lost, nan, numel = np.array(
+        [(one.underflow[0] + one.overflow[0], one.nan[0], one.numel[0]) for one in records],
+        np.int64,
+    ).T
+    grids = [
+        (int(one.exponents[0]), int(one.origins[0]))
+        for one in records
+        if one.exponents is not None and one.origins is not None
+    ]
+    return Counts(
+        lost,
+        nan,
+        numel,
+        tuple(record for record, (one, two) in enumerate(pairwise(grids), 1) if one != two),
+        _densities(records, layer) if drawn else None,
+    )
+
+
+def _densities(records: Sequence[Histogram], layer: Layer) -> Densities:
+    stride, last = -(-len(records) // MOST_COLUMNS), len(records) - 1
+    drawn = [record for record in range(len(records)) if not record % stride or record == last]
+    return Densities(
+        np.array(drawn),
+        tuple(records[record].edges.reshape(-1) for record in drawn),
+        tuple(records[record].counts[0] for record in drawn),
+        layer.numel,
+    )
+
+
+def losses(counts: Sequence[Counts], pooled: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """(T, L) fraction of the elements beyond the grid, and NaN, of layers and what pools them."""
+    lost, nan, numel = (
+        np.stack([getattr(one, name) for one in counts], -1) for name in ("lost", "nan", "numel")
+    )
 
     def with_pooled(values: Int) -> Int:
-        return np.concatenate([values, sums @ values])
+        sums = [values[:, rows].sum(axis=1, keepdims=True) for rows in pooled]
+        return np.concatenate([values, *sums], axis=1)
 
-    rows = len(layers) + len(pooled)
-    outside, nan = np.zeros((records, rows)), np.zeros((records, rows), np.int64)
-    edges: dict[int, list[Float]] = {layer.column: [] for layer in shown}
-    counts: dict[int, list[Int]] = {layer.column: [] for layer in shown}
-    drawn = []
-    regrids: list[list[int]] = [[] for _ in range(rows)]
-    grid_before: NDArray[Any] | None = None
-    for record in range(records):
-        histogram = histograms[record]
-        lost = histogram.underflow + histogram.overflow
-        outside[record] = with_pooled(lost) / np.maximum(with_pooled(histogram.numel), 1)
-        nan[record] = with_pooled(histogram.nan)
-        if histogram.exponents is not None and histogram.origins is not None:
-            grid = np.stack([histogram.exponents, histogram.origins], axis=1)
-            if grid_before is not None:
-                for column in np.flatnonzero((grid != grid_before).any(axis=1)):
-                    regrids[column].append(record)
-            grid_before = grid
-        if record % stride and record != records - 1:
-            continue
-        drawn.append(record)
-        all_edges = np.broadcast_to(histogram.edges, (len(layers), histogram.bins + 1))
-        for layer in shown:
-            edges[layer.column].append(all_edges[layer.column])
-            counts[layer.column].append(histogram.counts[layer.column])
-    densities = {
-        layer.column: Densities(
-            np.array(drawn), tuple(edges[layer.column]), tuple(counts[layer.column]), layer.numel
-        )
-        for layer in shown
-    }
     return {
-        "outside": outside,
-        "nan": nan,
-        "densities": densities,
-        "recorded_grid": str(histograms[0].grid),
-        "regrids": tuple(tuple(records) for records in regrids),
+        "outside": with_pooled(lost) / np.maximum(with_pooled(numel), 1),
+        "nan": with_pooled(nan),
     }

@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,13 +26,16 @@ from igfast.analysis import (
     lag,
     overfitting_onset,
 )
+from igfast.analysis.growth import UnresolvedLength
 from igfast.analysis.sampling import FEWEST
 from igfast.groups import MODEL
 from igfast.printing import Tell, silent
 from igfast.report.counted import Float, Int, Layer
 
 if TYPE_CHECKING:
+    from igfast.report.collect import MotionCurves
     from igfast.trajectory import Trajectory
+    from igfast.workers import Workers
 
 LEAST_EVALUATIONS = 8  # of the test loss, for an onset
 OTHER_STRENGTHS = (0.1, 10.0)  # times the chosen λ, at which a transition is looked for again
@@ -103,76 +108,82 @@ class Growth:
 
 
 def scrutinize(
-    run: Trajectory, quantity: str, layers: Sequence[Layer], tell: Tell = silent
+    workers: Workers, quantity: str, layers: Sequence[Layer], tell: Tell = silent
 ) -> dict[int, Scrutiny]:
     """Sampling, bins and L(τ) by column."""
-    found = {}
-    for number, layer in enumerate(layers, 1):
-        tell(f"sampling and L(τ), {layer.name} ({number} of {len(layers)})")
-        found[layer.column] = Scrutiny(
-            run.sampling(layer.name, quantity),
-            run.resolution(layer.name, quantity),
-            run.length_scales(layer.name, quantity),
-        )
-    return found
+    parts = [(layer.name, part) for layer in layers for part in ("length_scales", "sampling")]
+    found = workers.each(
+        partial(_part, quantity=quantity), parts, "sampling and L(τ)", tell, layer_of=itemgetter(0)
+    )
+    return {
+        layer.column: Scrutiny(sampling, workers.run.resolution(layer.name, quantity), scales)
+        for layer, scales, sampling in zip(layers, found[::2], found[1::2], strict=True)
+    }
+
+
+def _part(run: Trajectory, part: tuple[str, str], *, quantity: str) -> Any:
+    layer, method = part
+    return getattr(run, method)(layer, quantity)
 
 
 def growth_of(
-    run: Trajectory,
-    quantity: str,
-    estimator: str,
-    steps: Int,
+    workers: Workers,
+    motion: MotionCurves,
     scalars: Mapping[str, tuple[Int, Float]],
+    tell: Tell = silent,
 ) -> Growth:
     """The growth of a run's lengths; without curves where no layer's length is resolved."""
-    exponents: dict[str, Derivative] = {}
-    curvatures: dict[str, Derivative] = {}
-    if estimator == "split":
-        exponents = run.log_derivative(None, 1, estimator, quantity)
-        curvatures = run.log_derivative(None, 2, estimator, quantity)
-    if MODEL not in run.pooled(quantity) and MODEL not in run.histograms(quantity)[0].names:
-        for curves in (exponents, curvatures):  # it would be the only layer once more
-            curves.pop(MODEL, None)
-    transitions = {name: find_transitions(one) for name, one in curvatures.items()}
-    origin = int(steps[0])
+    names = [row.name for row in motion.rows if row in motion.layers or row.name == MODEL]
+    found: dict[str, _Slowing] = {}
+    if motion.estimator == "split":
+        each = workers.each(
+            partial(_slowing, quantity=motion.quantity), names, "looking for transitions", tell
+        )
+        found = {name: one for name, one in zip(names, each, strict=True) if one is not None}
+    origin = int(motion.steps[0])
     loss = held_out_loss(scalars, origin)
     return Growth(
         origin=origin,
-        exponents=exponents,
-        curvatures=curvatures,
-        transitions=transitions,
+        exponents={name: one.exponent for name, one in found.items()},
+        curvatures={name: one.curvature for name, one in found.items()},
+        transitions={name: one.transitions for name, one in found.items()},
         loss=loss,
         onset=overfitting_onset(scalars[loss][0] - origin, scalars[loss][1]) if loss else None,
-        persistence={
-            name: _persistence(run, quantity, estimator, name, curvatures[name].strength, found)
-            for name, found in transitions.items()
-            if found
-        },
+        persistence={name: one.persistence for name, one in found.items() if one.transitions},
     )
 
 
-def _persistence(
-    run: Trajectory,
-    quantity: str,
-    estimator: str,
-    layer: str,
-    strength: float,
-    found: Sequence[Transition],
-) -> tuple[tuple[bool, ...], ...]:
-    """Of each transition, whether its interval meets that of one at each of the other λ."""
+class _Slowing(NamedTuple):
+    """Of one layer."""
+
+    exponent: Derivative
+    curvature: Derivative
+    transitions: tuple[Transition, ...]
+    persistence: tuple[tuple[bool, ...], ...]
+
+
+def _slowing(run: Trajectory, layer: str, *, quantity: str) -> _Slowing | None:
+    """None where the layer's length is not resolved."""
+    try:
+        exponent = run.log_derivative(layer, 1, quantity=quantity)
+        curvature = run.log_derivative(layer, 2, quantity=quantity)
+    except UnresolvedLength:
+        return None
+    found = find_transitions(curvature)
     others = [
         find_transitions(
-            run.log_derivative(layer, 2, estimator, quantity, strength=factor * strength)
+            run.log_derivative(layer, 2, quantity=quantity, strength=factor * curvature.strength)
         )
-        for factor in OTHER_STRENGTHS
+        for factor in (OTHER_STRENGTHS if found else ())
     ]
-    return tuple(
+    persistence = tuple(
         tuple(
             any(other.start <= one.stop and other.stop >= one.start for other in some)
             for some in others
         )
         for one in found
     )
+    return _Slowing(exponent, curvature, found, persistence)
 
 
 def onset_sentence(found: Growth) -> str:

@@ -9,6 +9,7 @@ import sqlite3
 import tempfile
 import threading
 import weakref
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -155,6 +156,11 @@ class RunFile:
             name: (np.array(steps, np.int64), np.array(values, np.float64))
             for name, (steps, values) in found.items()
         }
+
+    def seen(self) -> int:
+        """A number for what this reader sees of the file: of another state it is another one."""
+        known = (self.steps, self.wall_times, *self._steps.values())
+        return zlib.crc32(b"".join(values.tobytes() for values in known))
 
     def has_log(self) -> bool:
         """Whether the file has a write-ahead log: until a writer closes it."""

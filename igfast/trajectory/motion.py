@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import analysis
-from ..analysis import Estimator, PathEstimate
-from ..analysis.paths import SplitEstimate, noise_floor, split_estimate
+from ..analysis import Estimator
+from ..analysis.paths import noise_floor
 from ..analysis.resolution import Resolution, judge_resolution
 from ..analysis.sampling import Sampling, judge_sampling
 from ..analysis.scales import LengthByScale, length_by_scale
 from ..groups import MODEL
-from ..sources import Source
-from .recorded import Recorded
+from .measured import Measured
 
 Float = NDArray[np.float64]
 
 
-class Motion(Recorded):
-    """Velocity and length of every layer, and what follows from their course.
-
-    Each path is measured once, whatever is asked of it.
-    """
-
-    def __init__(self, source: Source, groups: Mapping[str, Sequence[str]] | None = None) -> None:
-        super().__init__(source, groups)
-        self._estimates: dict[tuple[str, str, str | Estimator, int], PathEstimate] = {}
-        self._splits: dict[tuple[str, str], SplitEstimate] = {}
-
-    def _forget(self) -> None:
-        super()._forget()
-        self._estimates.clear()
-        self._splits.clear()
+class Motion(Measured):
+    """Velocity and length of every layer, and what follows from their course."""
 
     def velocity_squared(
         self,
@@ -284,11 +269,12 @@ class Motion(Recorded):
         ()
         """
         steps = self.steps_of(quantity)
-        first = self.histograms(quantity)[:1]
-        model = (MODEL,) if all(one.poolable for one in first) else ()
         if layer is not None:
             self._check_name(layer)
-        names = (*self._source.layers(quantity), *model) if layer is None else (layer,)
+            names: tuple[str, ...] = (layer,)
+        else:
+            poolable = all(one.poolable for one in self.histograms(quantity)[:1])
+            names = (*self._source.layers(quantity), *((MODEL,) if poolable else ()))
         found = {name: self._estimate(name, quantity, estimator) for name in names}
         lengths = {
             name: (one.length, getattr(one, "independent_error", one.length_error))
@@ -327,24 +313,3 @@ class Motion(Recorded):
             quantity,
             lambda name: getattr(self._estimate(name, quantity, estimator), error_field),
         )
-
-    def _estimate(
-        self, layer: str, quantity: str, estimator: str | Estimator, every: int = 1
-    ) -> PathEstimate:
-        """Along a layer's path, from every so many records."""
-        if estimator == "split" and every == 1:
-            return self._split(layer, quantity)
-        key = (quantity, layer, estimator, every)
-        if key not in self._estimates:
-            parts = self._records.series(layer, quantity, every)
-            count = len(self.steps_of(quantity)[::every])
-            self._estimates[key] = analysis.estimate(parts, estimator, count)
-        return self._estimates[key]
-
-    def _split(self, layer: str, quantity: str) -> SplitEstimate:
-        """What length, scales, sampling and noise floor of a layer are read from."""
-        key = (quantity, layer)
-        if key not in self._splits:
-            parts = self._records.series(layer, quantity)
-            self._splits[key] = split_estimate(parts, len(self.steps_of(quantity)))
-        return self._splits[key]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,6 +56,14 @@ class Recorded:
     def _forget(self) -> None:
         """What was read of an earlier state."""
         self._records = Records(self._source, self._groups)
+
+    def seen(self) -> int:
+        """A number for the records that this trajectory sees; 0 in memory."""
+        return self._source.seen()
+
+    def expect(self, layers: Collection[str]) -> None:
+        """Only these layers are asked for from now on: no others are decoded beside them."""
+        self._records.expect(layers)
 
     def close(self) -> None:
         """Close the run file, as the end of a ``with`` block does; nothing to do in memory.

@@ -24,6 +24,7 @@ from igfast.report.collect import MotionCurves, collect, moved
 from igfast.report.text import change, length_text
 from igfast.report.windows import average
 from igfast.store import RunWriter
+from igfast.workers import Workers
 
 from .commands import SMALL, call, error_of
 
@@ -188,7 +189,7 @@ def rows_of(motion: MotionCurves) -> dict[str, list[str]]:
 def test_unresolved_lengths(length: float, error: float, numel: int, text: str) -> None:
     x = np.linspace(-1, 1, numel)
     records = [igfast.histogram({"w": x + t / 9}, bins=32, splits=4) for t in range(3)]
-    motion = moved(igfast.Trajectory.from_histograms(range(3), records), "param")
+    motion = moved(Workers(igfast.Trajectory.from_histograms(range(3), records)), "param")
     ended = {"length": length, "length_error": error}
     grown = np.linspace(0, 1, 3)[:, None]
     changed = {name: value * grown for name, value in ended.items()}
@@ -202,7 +203,7 @@ def test_info_and_report_tell_the_same_of_a_layer(tmp_path: Path) -> None:
     x = np.linspace(-1, 1, 10)
     records = [igfast.histogram({"few": x * (1 + t)}, bins=32, splits=1) for t in range(12)]
     run = igfast.Trajectory.from_histograms(range(12), records)
-    motion = moved(run, "param")
+    motion = moved(Workers(run), "param")
     length = run.length("few", "hellinger")[-1]
     assert length > 1
     assert three_digits(length) == length_text(motion, motion.layers[0])

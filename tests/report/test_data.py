@@ -10,8 +10,9 @@ import pytest
 import igfast
 import igfast.report.figures
 from igfast import Trajectory
-from igfast.report.collect import collect, great_circle
+from igfast.report.collect import collect
 from igfast.report.curves import write_curves
+from igfast.report.layerwise import great_circle
 
 from .runs import Page, X, column, ends, read_csv
 

@@ -11,9 +11,10 @@ import igfast
 import igfast.report
 from igfast import Trajectory
 from igfast.report import figures, overlay, render, style, unresolved, windows
-from igfast.report.collect import collect, great_circle
+from igfast.report.collect import collect
 from igfast.report.comparison import compare
 from igfast.report.counted import Densities
+from igfast.report.layerwise import great_circle
 from igfast.report.ridges import ridge_records
 from igfast.report.style import step_axis
 

@@ -237,7 +237,7 @@ def test_those_who_wait_are_told_of_every_layer(drift, tmp_path):
     assert told[: len(names)] == measured
     scrutinized = [line for line in told if line.startswith("sampling and L(τ), ")]
     assert scrutinized[0].endswith(f"(1 of {len(scrutinized)})")
-    assert told[-2:] == ["looking for transitions", "drawing"]
+    assert told[-2:] == ["looking for transitions, model (3 of 3)", "drawing"]
 
 
 def test_who_stops_a_report_keeps_the_last_one(drift, tmp_path, monkeypatch):
