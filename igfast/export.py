@@ -14,6 +14,7 @@ import csv
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from .files import replacing
 from .summary import FIELDS, pool
+from .workers import Workers
 
 if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
@@ -37,24 +39,19 @@ def layer_names(run: Trajectory, quantity: str) -> tuple[str, ...]:
     return (*run.histograms(quantity)[0].names, *run.pooled(quantity))
 
 
-def curves(run: Trajectory, quantity: str, estimator: str) -> dict[str, NDArray[Any]]:
+def curves(
+    run: Trajectory, quantity: str, estimator: str, jobs: int = 1
+) -> dict[str, NDArray[Any]]:
     """Every curve of a run as (T, L) arrays, the rows of ``layer_names``.
 
     Γ in 1/step, L dimensionless, both with standard errors (NaN where the estimator has none);
     H normalized, C in [0, 1]; then the fields of :class:`igfast.Moments`, where they were recorded.
     """
     names = layer_names(run, quantity)
-    records = len(run.histograms(quantity))
-    found = {name: np.full((records, len(names)), np.nan) for name in CURVES}
-    for index, layer in enumerate(names):
-        velocity, velocity_error = run.velocity(layer, estimator, quantity, error=True)
-        length, length_error = run.length(layer, estimator, quantity, error=True)
-        found["velocity"][1:, index] = velocity
-        found["velocity_error"][1:, index] = velocity_error
-        found["length"][:, index] = length
-        found["length_error"][:, index] = length_error
-        found["entropy"][:, index] = run.entropy(layer, quantity)
-        found["complexity"][:, index] = run.complexity(layer, quantity)
+    measure = partial(_measured, quantity=quantity, estimator=estimator)
+    with Workers(run, jobs) as workers:
+        rows = workers.each(measure, names, f"measuring {quantity}")
+    found = {name: np.stack([row[name] for row in rows], axis=1) for name in CURVES}
     moments = run.moments(quantity, run.steps_of(quantity))
     if moments:
         members = [[names.index(one) for one in own] for own in run.pooled(quantity).values()]
@@ -64,6 +61,17 @@ def curves(run: Trajectory, quantity: str, estimator: str) -> dict[str, NDArray[
             for name in FIELDS
         }
     return found
+
+
+def _measured(
+    run: Trajectory, layer: str, *, quantity: str, estimator: str
+) -> dict[str, NDArray[Any]]:
+    """(T,) curves of one layer; there is no velocity at the first record."""
+    velocities = run.velocity(layer, estimator, quantity, error=True)
+    lengths = run.length(layer, estimator, quantity, error=True)
+    shapes = run.entropy(layer, quantity), run.complexity(layer, quantity)
+    columns = (*(np.append(np.nan, values) for values in velocities), *lengths, *shapes)
+    return dict(zip(CURVES, columns, strict=True))
 
 
 def numbers(run: Trajectory, quantity: str) -> dict[str, NDArray[Any]]:
@@ -91,13 +99,13 @@ def histograms(run: Trajectory, quantity: str) -> dict[str, NDArray[Any]]:
     return found
 
 
-def write_csv(run: Trajectory, path: Path, quantity: str, estimator: str) -> None:
+def write_csv(run: Trajectory, path: Path, quantity: str, estimator: str, jobs: int = 1) -> None:
     """Curves as a table.
 
     Beside it ``NAME.records.csv`` has the numbers of every record, ``NAME.scalars.csv`` losses and
     accuracies.
     """
-    names, steps, columns = _table(run, quantity, estimator)
+    names, steps, columns = _table(run, quantity, estimator, jobs)
     every = numbers(run, quantity)
     logged = (
         (step, name, value)
@@ -113,12 +121,12 @@ def write_csv(run: Trajectory, path: Path, quantity: str, estimator: str) -> Non
     write_rows(path.with_suffix(".scalars.csv"), ["step", "name", "value"], logged)
 
 
-def write_json(run: Trajectory, path: Path, quantity: str, estimator: str) -> None:
+def write_json(run: Trajectory, path: Path, quantity: str, estimator: str, jobs: int = 1) -> None:
     """Curves as lists of T rows of L numbers, with scalars and configuration.
 
     NaN is null, infinity text.
     """
-    names, steps, columns = _table(run, quantity, estimator)
+    names, steps, columns = _table(run, quantity, estimator, jobs)
     content = {
         "quantity": quantity,
         "estimator": estimator,
@@ -135,13 +143,13 @@ def write_json(run: Trajectory, path: Path, quantity: str, estimator: str) -> No
         unfinished.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
 
 
-def write_npz(run: Trajectory, path: Path, quantity: str, estimator: str) -> None:
+def write_npz(run: Trajectory, path: Path, quantity: str, estimator: str, jobs: int = 1) -> None:
     """Curves, histograms, numbers and scalars as arrays; read with ``numpy.load``.
 
     Numbers are those whose names begin with ``record_``. A logged ``loss`` is ``scalar_loss``, its
     steps are ``steps_loss``.
     """
-    names, steps, columns = _table(run, quantity, estimator)
+    names, steps, columns = _table(run, quantity, estimator, jobs)
     arrays: dict[str, Any] = {
         "steps": steps,
         "layers": np.array(names),
@@ -160,7 +168,9 @@ def write_npz(run: Trajectory, path: Path, quantity: str, estimator: str) -> Non
         np.savez_compressed(stream, **arrays)
 
 
-def write_parquet(run: Trajectory, path: Path, quantity: str, estimator: str) -> None:
+def write_parquet(
+    run: Trajectory, path: Path, quantity: str, estimator: str, jobs: int = 1
+) -> None:
     """Curves and counts, a row per step and layer; counts are a fixed-size list column.
 
     Dyadic bins of a row: ``[(origin + b) 2^exponent, (origin + b + 1) 2^exponent)``. The edges of
@@ -171,7 +181,7 @@ def write_parquet(run: Trajectory, path: Path, quantity: str, estimator: str) ->
     import pyarrow as pa
     from pyarrow import parquet
 
-    names, steps, columns = _table(run, quantity, estimator)
+    names, steps, columns = _table(run, quantity, estimator, jobs)
     counted = histograms(run, quantity)
     layers = counted["counts"].shape[1]  # what pools them has bins of its own, as many as it takes
     bins = counted["counts"].shape[2]
@@ -211,7 +221,7 @@ def write_parquet(run: Trajectory, path: Path, quantity: str, estimator: str) ->
             parquet.write_table(table, unfinished)
 
 
-WRITERS: dict[str, Callable[[Trajectory, Path, str, str], None]] = {
+WRITERS: dict[str, Callable[..., None]] = {
     "csv": write_csv,
     "json": write_json,
     "npz": write_npz,
@@ -233,7 +243,7 @@ def files(path: Path, format: str) -> tuple[Path, ...]:
 
 
 def _table(
-    run: Trajectory, quantity: str, estimator: str
+    run: Trajectory, quantity: str, estimator: str, jobs: int
 ) -> tuple[tuple[str, ...], NDArray[np.int64], dict[str, NDArray[Any]]]:
     if quantity not in run.quantities:
         raise ValueError(
@@ -242,7 +252,7 @@ def _table(
     if not len(run.steps_of(quantity)):
         raise ValueError(f"quantity={quantity!r}: this run holds no record of it yet")
     names = layer_names(run, quantity)
-    return names, run.steps_of(quantity), curves(run, quantity, estimator)
+    return names, run.steps_of(quantity), curves(run, quantity, estimator, jobs)
 
 
 def _rows(

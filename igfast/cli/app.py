@@ -117,6 +117,7 @@ def export(
     quantity: Annotated[str, typer.Option(help="param, grad, update or second_moment.")] = "param",
     estimator: Annotated[str, typer.Option(help=f"Of Γ and L: {', '.join(ESTIMATORS)}.")] = "split",
     groups: Depth = None,
+    jobs: Jobs = None,
     csv: Annotated[bool, typer.Option("--csv", help="Short for --format csv.")] = False,
     npz: Annotated[bool, typer.Option("--npz", help="Short for --format npz.")] = False,
     parquet: Annotated[bool, typer.Option("--parquet", help="Short for --format parquet.")] = False,
@@ -143,11 +144,11 @@ def export(
         raise FileExistsError(
             f"{there[0]} exists: replace it with --overwrite, or choose another --output"
         )
-    with opened.held():
+    with opened.held(), telling():
         if quantity in opened.quantities and not len(opened.steps_of(quantity)):
             raise ValueError(f"{run}: the run holds no record yet")
         target.parent.mkdir(parents=True, exist_ok=True)
-        WRITERS[chosen](opened, target, quantity, estimator)
+        WRITERS[chosen](opened, target, quantity, estimator, jobs or usual_jobs())
     for file in files(target, chosen):
         console_for().print(f"{chosen}: {escape(str(file))}", highlight=False, soft_wrap=True)
 
