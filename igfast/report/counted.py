@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -62,6 +63,10 @@ class Densities:
 
         Symmetric around zero where zero is well inside.
         """
+        return self._bulk
+
+    @cached_property
+    def _bulk(self) -> tuple[float, float]:
         low, high, bin_width = np.inf, -np.inf, 0.0
         for edges, counts in zip(self.edges, self.counts, strict=True):
             total = counts.sum()
@@ -81,12 +86,12 @@ class Densities:
 
     def on(self, display: Float) -> Float:
         """(T', D) probability density per unit of weight between the edges `display` (D+1,)."""
-        found = np.zeros((len(self.counts), display.size - 1))
+        below = np.zeros((len(self.counts), display.size))
         for row, (edges, counts) in enumerate(zip(self.edges, self.counts, strict=True)):
-            running = np.concatenate([[0.0], np.cumsum(counts)])
-            inside = np.diff(np.interp(display, edges, running))
-            found[row] = inside / (max(self.numel, 1) * np.diff(display))
-        return found
+            running = np.zeros(counts.size + 1)
+            running[1:] = counts.cumsum()
+            below[row] = np.interp(display, edges, running)
+        return np.diff(below, axis=1) / (max(self.numel, 1) * np.diff(display))
 
     def display_edges(self, most: int) -> Float:
         """Edges for drawing: at most `most` bins, fewer for layers with few elements."""

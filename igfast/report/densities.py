@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
 
 from igfast.numerals import plain_number
 from igfast.report import style
@@ -96,10 +97,11 @@ def ridgeline(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool
         for row, values in enumerate(density):
             base = -float(row)
             y = base + 2.2 * np.concatenate([[0.0], np.repeat(values, 2), [0.0]]) / top
-            panel.fill(
-                x, y, facecolor=(*colors[row][:3], 0.8), edgecolor=style.INK, linewidth=0.5,
-                zorder=row + 2,
+            shape = Polygon(
+                np.column_stack([x, y]), facecolor=(*colors[row][:3], 0.8), edgecolor=style.INK,
+                linewidth=0.5, zorder=row + 2,
             )  # fmt: skip
+            panel.add_artist(shape)  # add_patch would look for limits, which are set below
         panel.set_xlim(edges[0], edges[-1])
         panel.set_ylim(-len(chosen) + 0.8, 2.4)
         style.value_ticks(panel.xaxis, 4)

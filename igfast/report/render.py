@@ -77,7 +77,11 @@ def lay_out(figure: Figure) -> None:
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
-        figure.set_layout_engine("none")
+        # "none" would leave a placeholder, for which saving draws everything twice
+        with matplotlib.rc_context(
+            {"figure.autolayout": False, "figure.constrained_layout.use": False}
+        ):
+            figure.set_layout_engine(None)
 
 
 def to_png(figure: Figure) -> bytes:
@@ -116,11 +120,21 @@ def _rewrite(element: ET.Element, key: str) -> None:
             del element.attrib[name]
             element.set("href", f"#{key}-{value[1:]}" if value.startswith("#") else value)
         elif name == "d":
-            element.set(name, _LONG.sub(lambda match: f"{float(match.group()):.2f}", value))
+            element.set(name, _rounded(value))
         elif name in ("clip-path", "style", "fill", "stroke"):
             themed = _COLOR.sub(lambda match: _VARIABLES[match.group()], value)
             themed = re.sub(r"font: .*?'DejaVu Sans'.*?(;|$)", _font, themed)
             element.set(name, _REFERENCE.sub(f"url(#{key}-", themed))
+
+
+def _rounded(path: str) -> str:
+    """A path's data with its long numbers in hundredths; all at once, as there may be thousands.
+
+    >>> _rounded("M 12.34567 0.5 L -7 1.006 z")
+    'M 12.35 0.5 L -7 1.01 z'
+    """
+    numbers = _LONG.findall(path)
+    return "%.2f".join(_LONG.split(path)) % tuple(map(float, numbers))
 
 
 def _font(match: re.Match[str]) -> str:

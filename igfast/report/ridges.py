@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from igfast.report.collect import MotionCurves
@@ -35,4 +37,11 @@ def ridge_records(motion: MotionCurves) -> Int:
 def ridge_densities(densities: Densities, chosen: Int) -> tuple[Float, Float]:
     """Edges (D+1,) and densities (R, D) per unit of weight of the chosen records."""
     edges = densities.display_edges(80)
-    return edges, densities.on(edges)[np.searchsorted(densities.records, chosen)]
+    places = np.searchsorted(densities.records, chosen).tolist()
+    few = replace(
+        densities,
+        records=chosen,
+        edges=tuple(densities.edges[place] for place in places),
+        counts=tuple(densities.counts[place] for place in places),
+    )
+    return edges, few.on(edges)

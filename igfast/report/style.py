@@ -196,11 +196,12 @@ def dress(axes: Axes, *, grid: bool = True) -> None:
 def title(axes: Axes, name: str, note: str = "") -> None:
     """Bold panel title from a layer's name, and a quiet note at the right where there is room."""
     text = shorten(name)
+    place: dict[str, Any] = {"y": 1.0}  # else all ticks are measured, again and again, to find it
     axes.set_title(
-        literal(text), loc="left", color=INK, fontsize=BASE_SIZE - 0.6, fontweight="bold"
+        literal(text), loc="left", color=INK, fontsize=BASE_SIZE - 0.6, fontweight="bold", **place
     )
     if len(text) + len(note) <= 33:
-        axes.set_title(literal(note), loc="right", color=MUTED, fontsize=BASE_SIZE - 1.5)
+        axes.set_title(literal(note), loc="right", color=MUTED, fontsize=BASE_SIZE - 1.5, **place)
 
 
 def message(axes: Axes, text: str) -> None:

@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 
 import igfast
 import igfast.report
@@ -255,6 +258,30 @@ def test_large_figures_become_png(drift, monkeypatch):
     monkeypatch.setattr(render, "to_png", lambda figure: b"\x89PNG")
     fragment = render.figure_fragment(figure, "key", "a < b")
     assert fragment.startswith('<img class="card" alt="a &lt; b" src="data:image/png;base64,')
+
+
+@pytest.mark.parametrize("name", ["density_map", "ridgeline", "velocity", "growth"])
+def test_figures_are_drawn_once_and_measured_twice(drift, name, monkeypatch):
+    """Both rounds of the layout measure every axis; all of it again takes as long as the rest."""
+    seen = Counter()
+
+    def counting(kind, method):
+        whole = getattr(kind, method)
+
+        def counted(self, *args, **options):
+            seen[method, id(self)] += 1
+            return whole(self, *args, **options)
+
+        monkeypatch.setattr(kind, method, counted)
+
+    figure = getattr(figures, name)(drift)
+    counting(Axes, "draw")
+    counting(Axis, "get_tightbbox")
+    render.figure_fragment(figure, "key", "what it shows")
+    for panel in figure.axes:
+        assert seen["draw", id(panel)] == 1
+        measured = {seen["get_tightbbox", id(axis)] for axis in (panel.xaxis, panel.yaxis)}
+        assert measured <= {2, 4}  # a color bar again for the panel beside it
 
 
 def test_report_needs_neither_pyplot_nor_a_display():
