@@ -38,9 +38,10 @@ def histogram(
     grid : Grid, optional
         Instead of ``bins`` and ``range``.
     splits : {1, 2, 4, 8}
-        Deal the elements of every tensor into this many groups by index; see ``docs/splits.md``.
+        Deal the elements of every tensor into this many groups by index, counted apart; see
+        ``docs/splits.md``.
     offsets : bool
-        Also sum the positions within bins (dyadic and log grids).
+        Also sum the positions of elements within bins (dyadic and log grids).
     moments : bool
         Also return :class:`Moments`, from the same pass.
     starts : (L,) array_like of int, optional

@@ -19,7 +19,7 @@ DEFAULT_BINS = 256
 
 
 class ResolutionWarning(UserWarning):
-    """Bins are narrower than the spacing of the dtype's numbers: counts will show a comb."""
+    """Bins are narrower than the spacing of the dtype's numbers, so that some stay empty."""
 
 
 def choose_grid(bins: int | None, range: Any, grid: Grid | None) -> Grid:

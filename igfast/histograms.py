@@ -44,8 +44,8 @@ class Histogram:
     exponents, origins : (L,) int64 or None
         Of a dyadic grid: bin b covers [(origin+b)·2^exponent, (origin+b+1)·2^exponent).
     covered : (L,) int64 or None
-        Bins that each layer was counted on, where merging left some layers with fewer than others:
-        those behind are empty, what lies there is overflow. None where all have B.
+        Bins that each layer was counted on, where merging left some layers with fewer than others.
+        The bins behind them are empty padding; what lies there is overflow. None where all have B.
     """
 
     split_counts: Any

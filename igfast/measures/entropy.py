@@ -111,7 +111,7 @@ def differential_entropy(h: Histogram, correction: str | None = None) -> Any:
     *Bias.* Bins of width w raise it by w²J/24 with J = ∫ f′²/f dx, which is w²/(24σ²) for a
     Gaussian: 0.00016 at w = σ/16, 0.04 at w = σ. A sample of n lowers it by (K − 1)/(2n). With a
     share ε outside the grid it is that of the truncated distribution: N(0, 1) on ±3 has 1.403
-    (ε = 0.0027) instead of 1.419. All values in one bin give ln w: finer the grid cannot say.
+    (ε = 0.0027) instead of 1.419. All values in one bin give ln w: the grid shows nothing finer.
 
     *When to use it.* To compare layers, runs and grids: unlike :func:`shannon_entropy` it tends
     to a limit as bins get narrower, and a rebin changes it by the small terms above only.
@@ -177,7 +177,7 @@ def statistical_complexity(h: Histogram, correction: str | None = None) -> Any:
     grid and (.68, .43) on the next coarser.
 
     *When to use it.* With the normalized entropy, as a point in the entropy–complexity plane. At
-    a given H the complexity lies between two curves; only the place between them is news.
+    a given H the complexity lies between two curves; only the place between them says more than H.
 
     Examples
     --------

@@ -50,41 +50,40 @@ class Monitor:
     every : int or function step -> bool
         When to record; see ``igfast.schedules``. The state at entry is always recorded.
     quantities : sequence of {"param", "grad", "update", "second_moment"}
-        Parameters; gradients as the optimizer saw them; Δθ of the recorded step (from the state of
-        SGD, Adam and AdamW, else from a copy of the parameters for the length of a recorded step);
-        running means of squared gradients that Adam and the like keep. A parameter without
-        gradient or state, or whose optimizer has not stepped, is recorded as empty; a quantity that
-        no parameter has at a record is left out of it (all but parameters at entry).
+        What is counted: parameters; gradients as the optimizer saw them; Δθ of the recorded step
+        (from the state of SGD, Adam and AdamW, else from a copy of the parameters that lives as
+        long as the step); running means of squared gradients that Adam and the like keep. A
+        parameter that lacks a quantity is an empty layer of the record; a quantity that no
+        parameter has is left out of it, as all but parameters are at entry.
     include, exclude : str or sequence of str, optional
         Shell-style patterns on parameter names.
     groups : int, mapping of str to patterns, or function name -> str, optional
         Module groups, whose pooled histograms a trajectory gives beside those of layers: a depth
         in the tree of modules, patterns of names, or a rule. Sinks get them at every record.
-    grid : Grid, optional
-        By default dyadic with ``bins`` (256) bins, chosen for each layer.
-    bins : int, optional
+    grid, bins : Grid, int, optional
+        One of them: by default a dyadic grid with ``bins`` (256) bins, chosen for each layer.
     splits : {1, 2, 4, 8}
+        Groups of elements that are counted apart, for errors of velocity and length.
     offsets : bool
         Keep positions within bins; not on uniform grids.
     store : str or Path, optional
-        Run file to write, by a thread; read it with :func:`igfast.open`. A disk that fills while
-        training goes on is warned of (:class:`igfast.store.StoreWarning`), and does not stop it.
+        Run file, written by a thread; read it with :func:`igfast.open`. If its disk fills, a
+        :class:`igfast.store.StoreWarning` says so, and training goes on.
     histograms : int or "all"
         How many records keep their histograms in the store, at most: the first, the last, and
         others, closer where the model moves faster. The numbers of all records stay.
     sinks : sequence of Sink
-        Also receive every record. A failing sink is reported once and never stops training.
+        Loggers that also receive every record. One that fails is warned of, and never stops training.
     health : igfast.health.Rule, optional
-        When a layer is flagged: NaN, infinities, nothing but zeros, no change, explosion. Flags are
+        When to flag a layer: NaN, infinities, nothing but zeros, no change, explosion. Flags are
         logged as warnings of the logger ``"igfast"``, stored, and handed to the sinks. None: never.
     config : dict, optional
         Kept with the run, beside ``"versions"`` and, as ``"monitor"``, the Monitor's settings.
     resume : bool
         Continue the run in ``store``.
     step : int, optional
-        Optimizer steps completed so far. Needed to resume: that of the checkpoint which was loaded.
-        Stored records after it are dropped; the trajectory, automatic bins included, goes on
-        as if it had not been interrupted.
+        Optimizer steps completed so far. Needed to resume: those of the checkpoint that was loaded.
+        Stored records after it are dropped, and the run goes on as if it had not been interrupted.
     group : torch process group, optional
         Ranks that train this model together and all make this Monitor; by default all processes.
         Their shards are added up, and rank 0 writes the store and the sinks.
