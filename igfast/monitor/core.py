@@ -73,7 +73,7 @@ class Monitor:
         How many records keep their histograms in the store, at most: the first, the last, and
         others, closer where the model moves faster. The numbers of all records stay.
     sinks : sequence of Sink
-        Loggers that also receive every record. One that fails is warned of, and never stops training.
+        Loggers that get every record too. One that fails is warned of, and stops nothing.
     health : igfast.health.Rule, optional
         When to flag a layer: NaN, infinities, nothing but zeros, no change, explosion. Flags are
         logged as warnings of the logger ``"igfast"``, stored, and handed to the sinks. None: never.
