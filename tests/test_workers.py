@@ -21,6 +21,7 @@ import pytest
 
 import igfast
 from igfast import workers as processes
+from igfast.export import curves
 from igfast.report.collect import collect
 from igfast.trajectory import Trajectory
 from igfast.workers import Workers, usual_jobs
@@ -85,6 +86,12 @@ def test_a_report_is_the_same_by_any_number_of_processes(path: Path, jobs: int) 
     assert together.growth.curvatures
     assert equal(together, alone)
     assert not equal(together.main, dataclasses.replace(alone.main, length=alone.main.length + 1))
+
+
+def test_an_export_is_the_same_by_two_processes(path: Path) -> None:
+    alone, together = (curves(igfast.open(path), "param", "split", jobs) for jobs in (1, 2))
+    assert list(together)[:2] == ["velocity", "velocity_error"]
+    assert equal(together, alone)
 
 
 def test_every_layer_is_measured_once_elsewhere_and_known_here(path: Path) -> None:

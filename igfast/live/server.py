@@ -26,7 +26,7 @@ from .following import Follower, waiting_for
 
 HOST = "127.0.0.1"
 SHARE = 3.0  # times the processor time of a rendering are waited before the next,
-LONGEST = 10.0  # but not more seconds than these
+LONGEST = 10.0  # but not more seconds than these, or than the rendering took if that is longer
 KINDS = {".html": "text/html", ".csv": "text/csv", ".json": "application/json"}
 
 REFRESH = """<script>
@@ -154,8 +154,8 @@ class LiveReport:
                             self._draw()
                             drawn = newest
                         finally:
-                            pause = min(SHARE * (time.thread_time() - began), LONGEST)
-                            due = time.monotonic() + pause
+                            took = time.thread_time() - began
+                            due = time.monotonic() + min(SHARE * took, max(LONGEST, took))
                 else:
                     self._text = waiting_for(self._path)
             except (StoreError, ValueError) as error:

@@ -343,3 +343,25 @@ def test_threads_that_are_no_number_are_told(run: Path) -> None:
     assert found.returncode == 1
     assert "IGFAST_NUM_THREADS must be a number" in found.stderr
     assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize("command", ["info", "report", "export", "compare"])
+def test_commands_measure_by_as_many_processes_as_are_asked_for(
+    run: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    real = Workers.__init__
+    monkeypatch.setattr(
+        Workers, "__init__", lambda self, run, jobs=1: asked.append(jobs) or real(self, run, 1)
+    )
+    files = [run, run] if command == "compare" else [run]
+    output = [] if command == "info" else ["--output", tmp_path / "out.csv"]
+    assert call(command, *files, *output, "--jobs", 3).exit_code == 0
+    assert asked == [3] * len(files)
+    refused = call(command, *files, "-j", 0)
+    assert (refused.exit_code, "'--jobs' / '-j'" in refused.output) == (2, True)
+
+
+def test_jobs_without_measuring_are_refused(run: Path) -> None:
+    assert "jobs=2: there is no run to look at" in error_of("info", "--jobs", 2)
+    assert "leave it out" in error_of("report", run, "--live", "--jobs", 2)
