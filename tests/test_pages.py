@@ -1,4 +1,4 @@
-"""The examples of README.md and docs/ that are no doctests, each in a folder of its own."""
+"""Links of README.md and docs/, and their examples that are no doctests."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import igfast
 
 torch = pytest.importorskip("torch")
 ROOT = Path(__file__).resolve().parents[1]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def example(page: str, number: int) -> str:
@@ -25,6 +26,22 @@ def run(page: str, number: int, **names: object) -> dict[str, object]:
     names = {"igfast": igfast, "torch": torch, **names}
     exec(compile(example(page, number), f"{page}, {number}", "exec"), names)
     return names
+
+
+def anchors(text: str) -> set[str]:
+    """Of the headings of a page, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text("utf-8")), link
 
 
 @pytest.fixture
