@@ -220,21 +220,15 @@ def local_of(tensor: Any) -> Any:
 
 
 def unwrapped(model: Any) -> Any:
-    """The module inside DDP, DataParallel or an engine: names are those of one process.
+    """The module inside DDP, DataParallel, Fabric or an engine: names are those of one process.
 
     Raises
     ------
     TypeError, RuntimeError
         For wrappers whose parameters cannot be told apart from parts of others.
     """
-    model = getattr(model, "_orig_mod", model)  # what torch.compile has wrapped
-    parallel = sys.modules.get("torch.nn.parallel")
-    engine = getattr(sys.modules.get("deepspeed"), "DeepSpeedEngine", None)
-    wrappers: tuple[Any, ...] = () if engine is None else (engine,)
-    if parallel is not None:
-        wrappers = (*wrappers, parallel.DistributedDataParallel, parallel.DataParallel)
-    if isinstance(model, wrappers):
-        model = model.module
+    while (inside := _inside(model)) is not None:
+        model = inside
     fsdp = sys.modules.get("torch.distributed.fsdp")
     for name, module in model.named_modules() if hasattr(model, "named_modules") else ():
         where = repr(name) if name else "the model"
@@ -255,6 +249,22 @@ def unwrapped(model: Any) -> Any:
                 "reshard() first"
             )
     return model
+
+
+def _inside(model: Any) -> Any:
+    """What a wrapper has wrapped; None of anything else."""
+    parallel = "torch.nn.parallel"
+    for module, kind, name in (
+        ("lightning_fabric.wrappers", "_FabricModule", "_forward_module"),
+        ("lightning.fabric.wrappers", "_FabricModule", "_forward_module"),
+        (parallel, "DistributedDataParallel", "module"),
+        (parallel, "DataParallel", "module"),
+        ("deepspeed", "DeepSpeedEngine", "module"),
+    ):
+        wrapper = getattr(sys.modules.get(module), kind, None)
+        if wrapper is not None and isinstance(model, wrapper):
+            return getattr(model, name)
+    return getattr(model, "_orig_mod", None)  # of torch.compile
 
 
 def _unsharded(module: Any) -> bool:

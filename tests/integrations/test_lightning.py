@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -12,6 +14,7 @@ from .training import QUANTITIES, SIZE, adam, assert_same_run, batches, by_hand,
 
 pytest.importorskip("pytorch_lightning")
 
+import lightning_fabric
 import pytorch_lightning
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
@@ -201,6 +204,21 @@ def test_the_logger_in_use(tmp_path):
     assert [e.step for e in events.Scalars("loss")] == [5, 11, 17, 23]
     assert [e.step for e in events.Histograms("param_histogram/net.0.weight")] == [0, 12, 24]
     assert [e.step for e in events.Scalars("param_velocity/net.2.weight")] == [12, 24]
+
+
+def test_names_are_those_within_fabric():
+    """Whatever lies in between: what is compiled, or replicated."""
+    fabric = lightning_fabric.Fabric(accelerator="cpu", devices=1)
+    names = tuple(name for name, _ in network().named_parameters())
+    for wrap in (lambda net: net, torch.nn.DataParallel, partial(torch.compile, backend="eager")):
+        net = network()
+        model, optimizer = fabric.setup(wrap(net), adam(net))
+        with igfast.Monitor(model, optimizer, every=1, quantities=QUANTITIES) as monitor:
+            inputs, targets = batches()
+            fabric.backward((net(inputs[0]) - targets[0]).square().mean())
+            optimizer.step()
+        assert monitor.step == 1
+        assert [monitor.last[quantity].names for quantity in QUANTITIES] == [names, names]
 
 
 def test_what_the_trainer_knows_is_not_asked_for():
