@@ -26,7 +26,7 @@ _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
 _VARIABLES = {light: f"var(--{name})" for name, (light, _) in COLORS.items()}
 _COLOR = re.compile("|".join(_VARIABLES))
-_LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")  # a hundredth of a point is precise enough
+_LONG = re.compile(r"(-?\d+\.\d{3,}(?:e-?\d+)?)")  # a hundredth of a point is precise enough
 _REFERENCE = re.compile(r"url\(#")
 
 
@@ -133,8 +133,8 @@ def _rounded(path: str) -> str:
     >>> _rounded("M 12.34567 0.5 L -7 1.006 z")
     'M 12.35 0.5 L -7 1.01 z'
     """
-    numbers = _LONG.findall(path)
-    return "%.2f".join(_LONG.split(path)) % tuple(map(float, numbers))
+    parts = _LONG.split(path)  # every other one is a number
+    return "%.2f".join(parts[::2]) % tuple(map(float, parts[1::2]))
 
 
 def _font(match: re.Match[str]) -> str:
