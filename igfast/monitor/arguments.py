@@ -30,6 +30,10 @@ def optimizers(value: Any) -> tuple[Any, ...]:
     """The optimizers that step in the end, each with step hooks; the one that counts first."""
     if value is None:
         return ()
+    if isinstance(value, type):
+        raise TypeError(
+            f"optimizer must be an object, got the class {value.__name__}; make one of it"
+        )
     several = tuple(value) if isinstance(value, Sequence) else (value,)
     if not several:
         raise ValueError(

@@ -119,8 +119,8 @@ def make(
             )
     if group is not None:
         interval = "a function" if callable(every) else every
-        begun = {"resume": bool(resume), "step": begun_at}
-        group.check_same(every=interval, quantities=chosen, **begun, **vars(settings))
+        where = {"resume": bool(resume), "step": begun_at}
+        group.check_same(every=interval, quantities=chosen, **where, **vars(settings))
         layout = sharding.agreed(group, shares)
     names = tuple(tensors) if layout is None else layout.names
     stepped = {name for of_one in stepped_by for name in of_one}

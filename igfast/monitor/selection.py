@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Patterns = str | Sequence[str] | None
@@ -85,6 +85,8 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 def _patterns(value: Patterns, argument: str) -> tuple[str, ...] | None:
     if value is None:
         return None
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{argument} must be a pattern or a sequence of patterns, got {value!r}")
     patterns = (value,) if isinstance(value, str) else tuple(value)
     for pattern in patterns:
         if not isinstance(pattern, str):

@@ -227,6 +227,8 @@ def unwrapped(model: Any) -> Any:
     TypeError, RuntimeError
         For wrappers whose parameters cannot be told apart from parts of others.
     """
+    if isinstance(model, type):
+        raise TypeError(f"model must be an object, got the class {model.__name__}; make one of it")
     while (inside := _inside(model)) is not None:
         model = inside
     fsdp = sys.modules.get("torch.distributed.fsdp")

@@ -16,6 +16,7 @@ sides of a change of membership.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -43,12 +44,20 @@ def budget_of(histograms: int | str) -> int | None:
     """
     if histograms == "all":
         return None
-    if isinstance(histograms, str) or histograms < LEAST_HISTOGRAMS:
+    number = None if isinstance(histograms, str) else _integer(histograms)
+    if number is None or number < LEAST_HISTOGRAMS:
         raise ValueError(
-            f'histograms must be "all" or at least {LEAST_HISTOGRAMS}, the number to be kept for '
-            f"each layer, got {histograms!r}"
+            f'histograms must be "all" or at least {LEAST_HISTOGRAMS}, the integer number to be '
+            f"kept for each layer, got {histograms!r}"
         )
-    return int(histograms)
+    return number
+
+
+def _integer(value: object) -> int | None:
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
 
 
 @dataclass(frozen=True)

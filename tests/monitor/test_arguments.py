@@ -82,6 +82,7 @@ def test_tied_arrays_in_a_mapping():
         ({"quantities": None}, TypeError, "quantities must be a sequence of names, got None"),
         ({"quantities": [["param"]]}, ValueError, r"second_moment, got \['param'\]"),
         ({"step": 1.5}, TypeError, "step must be an integer, got 1.5"),
+        ({"include": 3}, TypeError, "include must be a pattern or a sequence of patterns, got 3"),
     ],
 )
 def test_arguments_are_refused_at_construction(model, optimizer, options, error, message):
@@ -92,6 +93,10 @@ def test_arguments_are_refused_at_construction(model, optimizer, options, error,
 def test_models_and_optimizers_that_cannot_work(model, optimizer, tmp_path):
     with pytest.raises(TypeError, match=r"model must be a torch module or a mapping.*got list"):
         igfast.Monitor([1, 2])
+    with pytest.raises(TypeError, match="model must be an object, got the class Linear"):
+        igfast.Monitor(torch.nn.Linear)
+    with pytest.raises(TypeError, match="optimizer must be an object, got the class SGD"):
+        igfast.Monitor(model, torch.optim.SGD)
     with pytest.raises(ValueError, match="no parameters to measure"):
         igfast.Monitor(torch.nn.ReLU())
     with pytest.raises(ValueError, match=r"optimizer=\[\] holds none; pass one, or None and call"):

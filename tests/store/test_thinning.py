@@ -90,7 +90,7 @@ def test_distance_in_standard_deviations():
     assert distance(before, moments(X + 1e9)) == TICKS
 
 
-@pytest.mark.parametrize("histograms", [0, 15, -1, "some"])
+@pytest.mark.parametrize("histograms", [0, 15, -1, "some", None, 64.5, float("nan")])
 def test_a_budget_that_cannot_work(histograms, tmp_path):
     with pytest.raises(ValueError, match=r'histograms must be "all" or at least 16'):
         RunWriter(tmp_path / "run.igf", config={}, histograms=histograms)
