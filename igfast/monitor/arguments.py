@@ -61,6 +61,14 @@ def _stepping(optimizer: Any) -> tuple[Any, ...]:
             f"register_step_post_hook), got {type(optimizer).__name__}; unwrap it, or call "
             "monitor.record(step) without an optimizer"
         )
+    base = getattr(sys.modules.get("torch.optim"), "Optimizer", ())
+    if isinstance(optimizer, base) and not hasattr(optimizer, "_optimizer_step_post_hooks"):
+        kind = type(optimizer).__name__  # torch's PostLocalSGDOptimizer for one
+        raise TypeError(
+            f"optimizer is a {kind} without step hooks, for it does not call Optimizer.__init__; "
+            "call monitor.record(step) without an optimizer, or pass the one inside, whose steps "
+            f"are complete before the {kind} does what it adds"
+        )
     return (optimizer,)
 
 

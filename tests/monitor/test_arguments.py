@@ -90,6 +90,13 @@ def test_arguments_are_refused_at_construction(model, optimizer, options, error,
         igfast.Monitor(model, optimizer, **options)
 
 
+class Around(torch.optim.Optimizer):
+    """As torch's PostLocalSGDOptimizer, and others that look ahead, it is not initialized."""
+
+    def __init__(self, optimizer):
+        self.optim, self.param_groups = optimizer, optimizer.param_groups
+
+
 def test_models_and_optimizers_that_cannot_work(model, optimizer, tmp_path):
     with pytest.raises(TypeError, match=r"model must be a torch module or a mapping.*got list"):
         igfast.Monitor([1, 2])
@@ -97,6 +104,8 @@ def test_models_and_optimizers_that_cannot_work(model, optimizer, tmp_path):
         igfast.Monitor(torch.nn.Linear)
     with pytest.raises(TypeError, match="optimizer must be an object, got the class SGD"):
         igfast.Monitor(model, torch.optim.SGD)
+    with pytest.raises(TypeError, match=r"optimizer is a Around without step hooks.*record\(step"):
+        igfast.Monitor(model, Around(optimizer))
     with pytest.raises(ValueError, match="no parameters to measure"):
         igfast.Monitor(torch.nn.ReLU())
     with pytest.raises(ValueError, match=r"optimizer=\[\] holds none; pass one, or None and call"):
