@@ -116,6 +116,9 @@ class Guarded:
     The first one is reported, loudly. A disk that is full for a minute must not silence a logger
     for a week, and a server that is gone must not cost its timeout at every record: so a sink that
     fails is left out for 1, 2, 4, … records or logs, and then tried again.
+
+    A signal handler that interrupts the writing of a record or log makes no call of its own within
+    it, where a lock of the logger's could wait for ever: what it asks for is done right after.
     """
 
     def __init__(self, sink: Any) -> None:
@@ -124,7 +127,8 @@ class Guarded:
         if not isinstance(sink, Sink):
             raise TypeError(f"a sink needs write, flush and close, got {sink!r}")
         self._sink = sink
-        self._reported = self._closed = False
+        self._reported = self._closed = self._busy = False
+        self._later: list[tuple[str, Callable[[], None]]] = []
         # a log that is only held back succeeds, and must not call records back to a dead server
         self._records, self._logs = _Backoff("record"), _Backoff("log")
 
@@ -167,13 +171,30 @@ class Guarded:
         if kind.waiting:
             kind.waiting -= 1
             kind.missed.append(step)
-        elif self._try(f"{doing} at step {step}", action):
+        elif self._busily(f"{doing} at step {step}", action):
             kind.pause = 0
         else:
             kind.pause = kind.waiting = max(1, 2 * kind.pause)
             kind.missed.append(step)
 
+    def _busily(self, doing: str, action: Callable[[], None]) -> bool:
+        if self._busy:
+            return self._try(doing, action)
+        try:
+            self._busy = True
+            return self._call(doing, action)
+        finally:
+            self._busy = False
+            while self._later:
+                self._busily(*self._later.pop(0))
+
     def _try(self, doing: str, action: Callable[[], None]) -> bool:
+        if self._busy:  # of this thread: others wait outside
+            self._later.append((doing, action))
+            return True
+        return self._call(doing, action)
+
+    def _call(self, doing: str, action: Callable[[], None]) -> bool:
         try:
             action()
         except Exception as error:

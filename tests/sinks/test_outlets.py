@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -77,6 +78,60 @@ def test_the_keyboard_still_interrupts():
 
     with pytest.raises(KeyboardInterrupt):
         record(Interrupted())
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_signal_handler_does_not_enter_a_sink_that_it_interrupts(ends, tmp_path):
+    """Whose locks it could not pass, as those of TensorBoard's queue."""
+
+    class Locked:
+        def __init__(self):
+            self.calls, self.inside = [], False
+
+        def write(self, step, record):
+            self.enter(f"write {step}")
+            if step == 1:
+                signal.raise_signal(signal.SIGUSR1)
+                self.calls.append("written")
+            self.inside = False
+
+        def write_scalars(self, step, scalars):
+            self.enter(f"log {step}")
+            self.inside = False
+
+        def enter(self, call):
+            assert not self.inside
+            self.calls.append(call)
+            self.inside = call == "write 1" and not ends  # an exception lets a lock go
+
+        def flush(self):
+            self.enter("flush")
+
+        def close(self):
+            self.enter("close")
+
+    def handle(number, frame):
+        monitor.log(1, loss=2.0)
+        monitor.flush()
+        with RunReader(tmp_path / "run.igf") as run:  # the store does not wait for the sink
+            assert run.steps.tolist() == [0, 1]
+        if ends:
+            raise SystemExit
+
+    sink, before = Locked(), signal.signal(signal.SIGUSR1, handle)
+    try:
+        with (
+            contextlib.suppress(SystemExit),
+            igfast.Monitor({"w": np.ones(3)}, store=tmp_path / "run.igf", sinks=[sink]) as monitor,
+        ):
+            monitor.record(0)
+            monitor.record(1)
+            monitor.record(2)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    after = ["log 1", "flush"]
+    rest = after if ends else ["written", *after, "write 2"]
+    assert sink.calls == ["write 0", "write 1", *rest, "flush", "close"]
 
 
 @pytest.mark.parametrize("kind", [JSONL, Parquet, TensorBoard])
