@@ -27,6 +27,8 @@ class Source(Protocol):
 
     @property
     def path(self) -> Path | None: ...
+    @property
+    def file(self) -> Path | None: ...
     def layers(self, quantity: str) -> tuple[str, ...]: ...
     def shapes(self, quantity: str) -> Sequence[tuple[int, ...] | None]: ...
     def steps_of(self, quantity: str) -> Int: ...
@@ -65,6 +67,7 @@ class Memory:
         config: Mapping[str, Any] | None,
     ) -> None:
         self.path: Path | None = None
+        self.file: Path | None = None
         self.config = dict(config or {})
         self.quantities: tuple[str, ...] = ("param",)
         given = np.asarray(steps)

@@ -4,6 +4,9 @@ Each layer's path is measured by itself and takes tenths of a second, seconds wh
 looked at closely. The work is many short array operations, between which Python's lock lets one
 thread at a time through; so it is shared among processes. Each opens the run for itself. What they
 return is, bit for bit, what would be measured here.
+
+They are started as Python starts processes, which import the program's main module: a script that
+asks for several keeps what it does under ``if __name__ == "__main__":``.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from typing import Any, TypeVar
 
 from . import config
 from .printing import Tell, silent
-from .store import RunReader
+from .store import RunReader, StoreError
 from .trajectory import Trajectory
 from .trajectory.measured import Known
 
@@ -52,9 +55,7 @@ class Workers:
         Only a run file is measured by several processes, and only while it is what this trajectory
         sees of it.
     jobs : int
-        Processes; 1: this one. They are started when there is enough to do. As always where Python
-        starts processes, a script that asks for several keeps what it does under
-        ``if __name__ == "__main__":``.
+        Processes; 1: this one. They are started when there is enough to do.
 
     Raises
     ------
@@ -66,7 +67,7 @@ class Workers:
         if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
             raise ValueError(f"jobs must be a positive number of processes, got {jobs!r}")
         self.run = run
-        shared = run.path is not None and not multiprocessing.current_process().daemon
+        shared = run.file is not None and not multiprocessing.current_process().daemon
         self._jobs = jobs if shared else 1
         self._pool: ProcessPoolExecutor | None = None
         self._lifeline: Connection | None = None
@@ -80,10 +81,12 @@ class Workers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._lifeline is not None:
+        if self._lifeline is not None and error is not None:
             self._lifeline.close()  # ends them at once
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+        if self._lifeline is not None:
+            self._lifeline.close()
 
     def each(
         self,
@@ -127,8 +130,8 @@ class Workers:
         if self._jobs < 2 or items < 2:
             return False
         if self._pool is None:
-            records = max(len(self.run.steps_of(name)) for name in self.run.quantities)
-            if items * records < LEAST:
+            kept = (len(self.run.steps_of(name)) for name in self.run.quantities)
+            if items * max(kept, default=0) < LEAST:
                 return False
             try:
                 self._pool = self._started()
@@ -143,7 +146,7 @@ class Workers:
         if method == "forkserver":
             context.set_forkserver_preload([__name__, "igfast.report.collect"])
         ends, self._lifeline = context.Pipe(duplex=False)
-        given = (self.run.path, self.run.groups, ends)
+        given = (self.run.file, self.run.groups, ends)
         return ProcessPoolExecutor(self._jobs, context, _begin, given)
 
     def _share(
@@ -172,8 +175,8 @@ class Workers:
                 tell(f"{what} ({len(found)} of {len(items)})")
         except BrokenProcessPool:
             warnings.warn(
-                "a process that measured layers has ended, for want of memory perhaps; the others "
-                "are given up, and measuring goes on without them",
+                "a process that measured layers has ended, for want of memory perhaps, or because "
+                "it ran the script that asks for it: see igfast.workers. Measuring goes on here",
                 stacklevel=4,
             )
             self._jobs, self._pool = 1, None
@@ -214,9 +217,10 @@ def _begin(path: Any, groups: Mapping[str, Sequence[str]], lifeline: Connection)
     if hasattr(os, "nice"):
         os.nice(NICE)
     config.set_num_threads(1)
-    run = Trajectory(RunReader(path), groups)
-    _open.enter_context(run.held())
-    _runs[:] = [run]
+    with suppress(StoreError, OSError):  # it was moved or removed: who has it open measures it
+        run = Trajectory(RunReader(path), groups)
+        _open.enter_context(run.held())
+        _runs[:] = [run]
 
 
 def _end_with(lifeline: Connection) -> None:
@@ -230,9 +234,9 @@ def _measure(
     seen: int, measure: Measure[T, R], items: Sequence[T], layers: list[str], known: list[Known]
 ) -> tuple[list[R], list[Known]] | None:
     """Results of neighboring items; None where the run is not what the other process sees."""
-    run = _runs[0]
-    if run.seen() != seen:
+    if not _runs or _runs[0].seen() != seen:
         return None
+    run = _runs[0]
     run.expect(layers)
     for one in known:
         run.learn(one)

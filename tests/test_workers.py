@@ -121,7 +121,7 @@ def _is_known(run: Trajectory, item: tuple[str, int]) -> bool:
     return ("param", item[0]) in run.known(item[0])[0] and run.path is not None
 
 
-@pytest.mark.parametrize("change", ["more", "again"])
+@pytest.mark.parametrize("change", ["more", "again", "gone"])
 def test_what_the_file_has_become_since_is_not_measured(tmp_path: Path, change: str) -> None:
     path = record(tmp_path / "run.igf")
     run, before = igfast.open(path), igfast.open(path).length()[-1].tolist()
@@ -130,11 +130,24 @@ def test_what_the_file_has_become_since_is_not_measured(tmp_path: Path, change: 
             run.records(layer)  # what is read of the file, while it is as it was
         if change == "more":
             record(path, range(RECORDS, RECORDS + 5), resume=True, step=RECORDS - 1)
+        elif change == "gone":
+            path.unlink()
         else:
             os.replace(record(tmp_path / "other.igf"), path)
         found = workers.each(where, run.layers, "measuring")
     assert {process for process, _ in found} == {os.getpid()}
     assert [length for _, length in found] == before
+
+
+def test_the_file_is_found_from_another_folder(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(path.parent)
+    run = igfast.open(path.name)
+    monkeypatch.chdir(tmp_path)
+    with Workers(run, 2) as workers:
+        found = workers.each(where, run.layers, "measuring")
+    assert os.getpid() not in {process for process, _ in found}
 
 
 def test_a_process_that_is_killed_loses_nothing(path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from .schema import APPLICATION_ID, SCHEMA_VERSION, StoreError, database_errors
 
 BUSY_SECONDS = 30.0
+COPY = "run.igf"  # in a folder of its own
 COPY_ATTEMPTS = 5
 
 
@@ -155,7 +156,7 @@ def _open_without_locks(
         return connect(path, "mode=ro&immutable=1"), None
     directory = tempfile.TemporaryDirectory(prefix="igfast-")
     try:
-        copy = Path(directory.name) / "run.igf"
+        copy = Path(directory.name) / COPY
         _copy_with_log(path, copy)
         return connect(copy, "mode=rw"), directory
     except BaseException:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from . import codec, rows
 from .encoding import grid_from_json
-from .opening import open_read_only
+from .opening import COPY, open_read_only
 from .schema import StoreError, database_errors
 
 Int = NDArray[np.int64]
@@ -34,13 +34,17 @@ def _close(db: sqlite3.Connection, copy: tempfile.TemporaryDirectory[str] | None
 
 
 class RunFile:
-    """Opens a run and reads its small tables; see :class:`RunReader`."""
+    """Opens a run and reads its small tables; see :class:`RunReader`.
+
+    ``file`` is what is read: the run file, or the copy that had to be made of it.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._lock = threading.RLock()
         with database_errors(self.path, "opening"):
             self._db, copy = open_read_only(self.path)
+        self.file = (self.path if copy is None else Path(copy.name) / COPY).absolute()
         # also when nobody closes it, for the log of its writer stays as long
         self._closing = weakref.finalize(self, _close, self._db, copy)
         try:

@@ -84,6 +84,11 @@ class Recorded:
         return self._source.path
 
     @property
+    def file(self) -> Path | None:
+        """The file that is read: that of the run, or a copy; None in memory."""
+        return self._source.file
+
+    @property
     def config(self) -> dict[str, Any]:
         """What the run was configured with."""
         return self._source.config
