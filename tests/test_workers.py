@@ -88,6 +88,17 @@ def test_a_report_is_the_same_by_any_number_of_processes(path: Path, jobs: int) 
     assert not equal(together.main, dataclasses.replace(alone.main, length=alone.main.length + 1))
 
 
+@pytest.mark.parametrize("estimator", ["split", "hellinger"])
+def test_all_layers_are_measured_ahead(path: Path, estimator: str) -> None:
+    run = igfast.open(path)
+    run.measure(jobs=2, estimator=estimator)
+    known = [run.known(layer)[estimator != "split"] for layer in run.layers]
+    assert [len(one) for one in known] == [1] * LAYERS
+    assert equal(run.length(None, estimator), igfast.open(path).length(None, estimator))
+    with pytest.raises(KeyError, match="grad"):
+        run.measure(2, "grad")
+
+
 def test_an_export_is_the_same_by_two_processes(path: Path) -> None:
     alone, together = (curves(igfast.open(path), "param", "split", jobs) for jobs in (1, 2))
     assert list(together)[:2] == ["velocity", "velocity_error"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,14 +107,45 @@ class Trajectory(Motion, Distributions):
         """
         return Trajectory(self._source, group_layers(groups, self.layers))
 
-    def report(self, path: str | Path = "report.html") -> Path:
+    def measure(self, jobs: int, quantity: str = "param", estimator: str = "split") -> None:
+        """Measure the path of every layer ahead, by several processes.
+
+        What is asked for later, such as velocity and length, is then known. Paths in memory are
+        measured here; see :class:`igfast.workers.Workers`.
+
+        Parameters
+        ----------
+        jobs : int
+            Processes. A script that asks for several keeps what it does under
+            ``if __name__ == "__main__":``.
+        quantity, estimator
+            As for :meth:`velocity`, whose errors are raised here.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> x, grid = np.linspace(-1, 1, 1000), igfast.Grid.dyadic(64, exponent=-4)
+        >>> records = [igfast.histogram({"w": x + t}, grid=grid, splits=4) for t in (0, 0.1)]
+        >>> run = igfast.Trajectory.from_histograms([0, 10], records)
+        >>> run.measure(jobs=2)
+        >>> run.length().shape
+        (2, 1)
+        """
+        from ..workers import Workers
+
+        measure = partial(_measured, quantity=quantity, estimator=estimator)
+        with Workers(self, jobs) as workers:
+            workers.each(measure, self._source.layers(quantity), f"measuring {quantity}")
+
+    def report(self, path: str | Path = "report.html", jobs: int = 1) -> Path:
         """Write a static HTML report; needs matplotlib (``pip install 'igfast[report]'``).
 
-        Returns its path; see :func:`igfast.report.write_report` for errors and an example.
+        Layers are measured by ``jobs`` processes, as by :meth:`measure`. Returns its path; see
+        :func:`igfast.report.write_report` for errors and an example.
         """
         from ..report import write_report
 
-        return write_report(self, path)
+        return write_report(self, path, jobs=jobs)
 
     def check_target(self, path: str | Path) -> None:
         """Refuse to write over the run file itself, or over another run.
@@ -131,9 +163,15 @@ class Trajectory(Motion, Distributions):
             )
 
     def to_parquet(
-        self, path: str | Path, quantity: str = "param", estimator: str = "split"
+        self,
+        path: str | Path,
+        quantity: str = "param",
+        estimator: str = "split",
+        jobs: int = 1,
     ) -> Path:
         """Write curves and counts, a row per step and layer; needs pyarrow.
+
+        Layers are measured by ``jobs`` processes, as by :meth:`measure`.
 
         An existing file is replaced, and so are ``NAME.records.parquet`` and
         ``NAME.pooled.parquet`` beside it. See :func:`igfast.export.write_parquet` for the columns.
@@ -155,8 +193,12 @@ class Trajectory(Motion, Distributions):
 
         target = Path(path)
         self.check_target(target)
-        write_parquet(self, target, quantity, estimator)
+        write_parquet(self, target, quantity, estimator, jobs)
         return target
+
+
+def _measured(run: Trajectory, layer: str, *, quantity: str, estimator: str) -> None:
+    run.velocity_squared(layer, estimator, quantity)
 
 
 def open(path: str | Path) -> Trajectory:
