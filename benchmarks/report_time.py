@@ -55,9 +55,8 @@ def seconds(path: Path, jobs: list[int], rounds: int) -> dict[str, float]:
     for _ in range(rounds):
         for count in jobs:
             begun = time.perf_counter()
-            with igfast.open(path) as run:
-                curves = collect(run, jobs=count)
-                timed(f"measuring by {count}", begun)
+            curves = collect(igfast.open(path), jobs=count)
+            timed(f"measuring by {count}", begun)
         assert curves is not None
         folder = path.with_name("report_data")
         begun = time.perf_counter()

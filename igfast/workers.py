@@ -26,6 +26,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from . import config
+from .analysis.one_thread import stay_on_one_thread
 from .printing import Tell, silent
 from .store import RunReader, StoreError
 from .trajectory import Trajectory
@@ -217,6 +218,7 @@ def _begin(path: Any, groups: Mapping[str, Sequence[str]], lifeline: Connection)
     if hasattr(os, "nice"):
         os.nice(NICE)
     config.set_num_threads(1)
+    stay_on_one_thread()
     with suppress(StoreError, OSError):  # it was moved or removed: who has it open measures it
         run = Trajectory(RunReader(path), groups)
         _open.enter_context(run.held())

@@ -42,6 +42,13 @@ def on_one_thread(function: Callable[P, R]) -> Callable[P, R]:
     return limited
 
 
+def stay_on_one_thread() -> None:
+    """This process's linear algebra takes one core from now on."""
+    libraries = _libraries()
+    if libraries is not None:
+        libraries.limit(limits=1)
+
+
 @functools.cache
 def _libraries() -> Any:
     """NumPy's OpenBLAS. Not MKL, whose threads do not spin, and which torch computes with."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..numerals import number, with_error
+from .one_thread import on_one_thread
 from .paths import joined
 from .series import LayerSeries
 from .simple import PathEstimate
@@ -70,6 +71,7 @@ class LengthByScale:
         )
 
 
+@on_one_thread
 def length_by_scale(series: Sequence[LayerSeries], whole: PathEstimate) -> LengthByScale:
     """L(τ) of a run from the series it was cut into and the estimate from its records as they are.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import threading
 
@@ -10,7 +12,7 @@ import pytest
 import threadpoolctl
 
 import igfast
-from igfast.analysis import derivative, one_thread, paths
+from igfast.analysis import derivative, one_thread, paths, scales
 from igfast.analysis.one_thread import on_one_thread
 
 
@@ -52,6 +54,17 @@ def test_a_length_takes_one_core(monkeypatch):
     seen = watched(monkeypatch, paths, "split_length")
     assert run.length("w")[-1] > 0
     assert seen == [1]
+    assert threads() == 3
+
+
+@pytest.mark.usefixtures("_three_threads")
+def test_lengths_by_scale_take_one_core(monkeypatch):
+    x, grid = np.linspace(-1, 1, 1000), igfast.Grid.dyadic(64, exponent=-4)
+    records = [igfast.histogram({"w": x + t / 10}, grid=grid, splits=4) for t in range(17)]
+    run = igfast.Trajectory.from_histograms(range(17), records)
+    seen = watched(monkeypatch, scales, "split_length")
+    assert len(run.length_scales("w").lengths) == 3
+    assert seen == [1, 1]
     assert threads() == 3
 
 
@@ -119,3 +132,19 @@ def test_the_limit_does_not_stay_where_threads_come_and_go():
     found = threads()
     in_a_thread_that_ends(lambda: set_threads(before))
     assert found == 3
+
+
+def test_a_process_that_measures_stays_on_one_core():
+    script = (
+        "import igfast, threadpoolctl\n"
+        "from igfast.analysis.one_thread import stay_on_one_thread\n"
+        "import numpy\n"
+        "stay_on_one_thread()\n"
+        "found = threadpoolctl.ThreadpoolController().select(internal_api='openblas').info()\n"
+        "print({one['num_threads'] for one in found if 'numpy' in one['filepath']})\n"
+    )
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "3"}
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True
+    )
+    assert found.stdout == "{1}\n"
