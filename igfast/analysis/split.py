@@ -168,7 +168,8 @@ def _measured(
     merged, curve, modes = seen.merged, seen.curve, seen.modes
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)
-    path = np.concatenate([[0.0], np.cumsum(np.maximum(chords, 0.0))])
+    # of sums: noise of single chords, were it cut off at zero, would add up
+    path = np.maximum.accumulate(np.concatenate([[0.0], np.cumsum(chords)]))
     lost, beyond = lost_in_cells(merged, seen.apart, modes, seen.weights)
     blind = _together(  # modes that noise shows, but too little of to be followed, may be missing
         modes.seen,

@@ -44,6 +44,15 @@ class _Band:
     overlap: Float
 
 
+@dataclass(frozen=True)
+class _Level:
+    """Of displacements of one length, by band: (bands, G, G) products outside the modes over their
+    mean inside, and how far (bands,) they are to be believed for how sure their directions are."""
+
+    products: Float
+    sure: Float
+
+
 def measure_remainder(curve: Roots, path: Float, modes: Modes, known: float) -> Remainder:
     """Compare cross products in all cells with those through the tangents.
 
@@ -51,7 +60,9 @@ def measure_remainder(curve: Roots, path: Float, modes: Modes, known: float) -> 
     noise in fewer, wider cells, which hold most of what a smooth density does. So what wide cells
     show is taken from the shortest displacements, and what narrower cells add to it from longer
     ones: each from the shortest whose error is small beside ``known``, the other relative errors of
-    the length. Errors are uncertain themselves, so refinements are given up gradually.
+    the length. Errors are uncertain themselves, so refinements are given up gradually. So they are
+    where noise turns the displacements away from their directions: what lies along them is then
+    overestimated.
     """
     cells = curve.splits.shape[-1]
     widths = [w for w in tuning.JOINED_CELLS if w == 1 or cells >= tuning.LEAST_CELLS_JOINED * w]
@@ -64,11 +75,12 @@ def measure_remainder(curve: Roots, path: Float, modes: Modes, known: float) -> 
         level = _level(bands, path, start, stop)
         if level is None:
             continue
-        error = variance_of_products(level.transpose(1, 2, 0)).error
-        kept = np.minimum(kept, _believed(error / allowed)[:, None, None])
+        error = variance_of_products(level.products.transpose(1, 2, 0)).error
+        believed = np.minimum(_believed(error / allowed), level.sure)
+        kept = np.minimum(kept, believed[:, None, None])
         before = before + kept * (found - earlier)
-        last = last + kept * (level - found)
-        earlier, found = found, level
+        last = last + kept * (level.products - found)
+        earlier, found = found, level.products
         if not kept.any():
             break
     finer = last - before
@@ -111,20 +123,23 @@ def _ladder(path: Float) -> list[tuple[Int, Int]]:
     return found
 
 
-def _level(bands: list[_Band], path: Float, start: Int, stop: Int) -> Float | None:
-    """(bands, G, G) products outside the modes over their mean inside; None where too bent."""
+def _level(bands: list[_Band], path: Float, start: Int, stop: Int) -> _Level | None:
+    """None where the path is too bent between the ends of its parts."""
     splits = bands[0].curve.shape[1]
-    outside, inside = [], 0.0
+    outside, cosines, inside = [], [], 0.0
     for band in bands:
         change = band.curve[stop] - band.curve[start]
-        along = _through_tangents(band, start, stop)
+        along, cosine = _through_tangents(band, start, stop)
+        cosines.append(float(np.median(cosine)))
         flat = change.transpose(1, 0, 2).reshape(splits, -1)
         seen = along @ along.T
         outside.append(flat @ flat.T - seen)
         inside = float(_of_others(seen).mean())
     if not inside > 0.5 * np.square(path[stop] - path[start]).sum():
         return None
-    return np.diff(np.array(outside), axis=0, prepend=0.0) / inside
+    low, high = tuning.SURE_DIRECTION
+    sure = np.clip((np.array(cosines) - low) / (high - low), 0.0, 1.0)
+    return _Level(np.diff(np.array(outside), axis=0, prepend=0.0) / inside, sure)
 
 
 def _of_others(products: Float) -> Float:
@@ -134,8 +149,11 @@ def _of_others(products: Float) -> Float:
     return np.asarray((products.sum(axis=-1) - own) / (splits - 1))
 
 
-def _through_tangents(band: _Band, start: Int, stop: Int) -> Float:
-    """(S, D) displacements of each split along the direction of the others'."""
+def _through_tangents(band: _Band, start: Int, stop: Int) -> tuple[Float, Float]:
+    """(S, D) displacements of each split along the direction of the others'.
+
+    And (S, D) squared cosines of these directions to the true ones.
+    """
     change = band.inside[..., stop] - band.inside[..., start]
     splits = change.shape[1]
     each = np.arange(splits)
@@ -148,4 +166,5 @@ def _through_tangents(band: _Band, start: Int, stop: Int) -> Float:
     noise -= np.square((spread * unit[:, None]).sum(axis=0)).sum(axis=0)
     kept = (np.square(unit) * band.overlap.T[..., None]).sum(axis=0)
     cosine = (1 - noise / (splits - 1) ** 2 / squared) * kept
-    return np.asarray((own * unit).sum(axis=0) / np.sqrt(np.maximum(cosine, 0.1)))
+    along = (own * unit).sum(axis=0) / np.sqrt(np.maximum(cosine, 0.1))
+    return np.asarray(along), np.asarray(cosine)

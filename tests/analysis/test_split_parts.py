@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from igfast.analysis import split_tuning
+from igfast.analysis import split, split_remainder, split_tuning
 from igfast.analysis.split import split_length
 from igfast.analysis.split_cells import (
     first_cells,
@@ -280,6 +280,49 @@ def test_motion_that_no_mode_shows_is_measured():
         found.append(measure_remainder(curve, path, modes, known=0.004).value / 2)
     assert len(found) >= 3
     assert np.mean(found) == pytest.approx(0.005, abs=0.003)
+
+
+def few_elements_in_many_records():
+    """A path of two modes, 5,000 elements, 801 records, between which noise is the most."""
+    records = simulate(KNOWN["relaxation"], 5000, 800, seed=0)
+    cells = first_cells(records.counts.sum(axis=1).max(axis=0), 100)
+    curve = roots(np.add.reduceat(records.counts.astype(float), cells, axis=-1))
+    return records, curve, find_modes(curve)
+
+
+def test_displacements_without_a_direction_say_nothing_of_what_is_outside():
+    """Nothing is, in cells joined by four; where noise turns them, −3 L² seems to be."""
+    _, curve, modes = few_elements_in_many_records()
+    path = np.cumsum(np.append(0, follow(curve, modes).increments.mean(axis=0)))
+    path = np.maximum.accumulate(path)
+    bands = [split_remainder._joined(curve, modes, width) for width in (4, 1)]
+    levels = [split_remainder._level(bands, path, *at) for at in split_remainder._ladder(path)]
+    wide = [split_remainder._of_others(level.products[0]).mean() for level in levels]
+    sure = [level.sure[0] for level in levels]
+    assert sure[:5] == [1.0] * 5
+    assert np.abs(wide[:5]).max() < 0.06
+    assert min(wide) < -2
+    assert max(abs(one) for one, known in zip(wide, sure, strict=True) if known) < 0.1
+    assert sure[-1] == 0.0
+    assert measure_remainder(curve, path, modes, known=0.2).value > -0.1
+
+
+def test_noise_between_records_makes_no_path(monkeypatch):
+    """Else no part of it seemed straight enough to be compared with its chord."""
+    found = []
+
+    def measured(curve, path, modes, known):
+        remainder = measure_remainder(curve, path, modes, known)
+        found.append((path[-1], float(remainder.variance.error[0])))
+        return remainder
+
+    monkeypatch.setattr(split, "measure_remainder", measured)
+    records, _, _ = few_elements_in_many_records()
+    length = split_length(records.steps, records.counts, records.outside)
+    ((path, error),) = found
+    assert path == pytest.approx(0.9424, abs=0.1)
+    assert length.length[-1] == pytest.approx(0.9424, abs=2 * length.standard_error[-1])
+    assert 0 < error < 0.2
 
 
 def test_weights_of_records_go_half_by_their_number_and_half_by_the_path():
