@@ -73,8 +73,8 @@ MOST_ABOVE = 2.0
 FINEST_LEVEL = 0.5
 MOST_OTHER_ERRORS = 2.0
 # Squared cosine of their directions to the true ones, at the median of the displacements, up to
-# which they are too noisy to be believed, and from which they count in full. At 0.7 a quarter of the
-# squared length was found inside the modes beyond all of it, at 0.5 nine tenths.
+# which they are too noisy to be believed, and from which they count in full. At 0.7 a quarter of
+# the squared length was found inside the modes beyond all of it, at 0.5 nine tenths.
 SURE_DIRECTION = (0.8, 0.9)
 # Displacements of the ladder overlap by this factor, to use every record.
 LADDER_OVERLAP = 4
