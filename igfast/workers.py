@@ -118,7 +118,7 @@ class Workers:
             In the order of the items. Paths that were measured for it are known to the run.
         """
         found: dict[int, R] = {}
-        if self._starts(len(items), {layer_of(item) for item in items}):
+        if self._starts(len(items)):
             self._share(found, measure, items, what, tell, layer_of)
         for number, item in enumerate(items):
             if number not in found:
@@ -126,7 +126,7 @@ class Workers:
                 found[number] = measure(self.run, item)
         return [found[number] for number in range(len(items))]
 
-    def _starts(self, items: int, layers: set[str]) -> bool:
+    def _starts(self, items: int) -> bool:
         """Whether there are processes for so much work."""
         if self._jobs < 2 or items < 2:
             return False
