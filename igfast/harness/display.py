@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -25,8 +24,10 @@ from rich.progress import (
 from rich.text import Text
 
 from igfast.live.fitting import Column, fitted
-from igfast.measures import information_velocity, information_velocity_squared
-from igfast.numerals import number, velocity_text
+from igfast.live.slope import RecentSlope
+from igfast.live.table import NOISE, motion_texts
+from igfast.measures import information_velocity
+from igfast.numerals import velocity_text
 from igfast.printing import printable
 from igfast.report.collect import estimator_of
 from igfast.sinks.curves import LiveCurves
@@ -39,17 +40,18 @@ ROWS = 12
 LARGE = 5_000  # elements from which on a layer's live L is worth showing
 FEW = 3  # shown where no layer is large
 PLAIN_LINES = 20
-WINDOW = 20
+APART = 20
 
 
 class TrainingDisplay:
-    """Observer of a run: Γ of each layer over the last ``WINDOW`` records, its floor, and L so far.
+    """Observer of a run: Γ of each layer, its noise floor, and L so far.
 
-    All are rough: Γ is the split estimate between two records, the floor what noise alone would
-    give the published one there, and L the sum of chords between records where motion stands clear
-    of noise (:class:`igfast.sinks.curves.LiveCurves`), since the run was resumed where it was. The
-    table at the end and the report measure properly. Fewer than four splits: Γ and L of the
-    Hellinger distance, L a sum over every ``WINDOW``-th record.
+    L is rough: the sum of chords between records where motion stands clear of noise
+    (:class:`igfast.sinks.curves.LiveCurves`), since the run was resumed where it was. Γ is its
+    slope over the last tenth of a decade of steps, as ``igfast watch`` shows it, the floor what
+    noise alone would give the published estimator over these steps. The table at the end and the
+    report measure properly. Fewer than four splits: L is a sum of Hellinger distances, between
+    every ``APART``-th record.
     """
 
     def __init__(self, console: Console) -> None:
@@ -57,13 +59,11 @@ class TrainingDisplay:
         self._live: Live | None = None
         self._outline: Outline | None = None
         self._task = TaskID(0)
-        self._recent: deque[tuple[int, Histogram]] = deque(maxlen=WINDOW)
+        self._newest: Histogram | None = None
         self._anchor: Histogram | None = None
-        self._count = 0
-        self._live_curves = LiveCurves()
-        self._velocity: NDArray[np.float64] | None = None
-        self._floor = np.zeros(0)
-        self._length = self._passed = np.zeros(0)
+        self._step = self._records = 0
+        self._live_curves, self._slope = LiveCurves(), RecentSlope()
+        self._velocity = self._floor = self._length = self._passed = np.zeros(0)
         self._loss: float | None = None
         self._scalars: dict[str, float] = {}
         self._began = time.perf_counter()
@@ -135,21 +135,23 @@ class TrainingDisplay:
     def recorded(self, step: int, loss: float | None, histogram: Histogram) -> None:
         """Update Γ and L from the newest record."""
         live = self._live_curves.add(step, {"param": histogram})["param"]
-        if self._anchor is None:
-            self._anchor, self._passed = histogram, np.zeros(len(histogram.names))
-        else:
-            before, earlier = self._recent[0]
-            self._velocity = _distance(earlier, histogram) / (step - before)
-            self._floor = _noise_floor(earlier, histogram) / (step - before)
-            self._length = live.length
-            if estimator_of(histogram.splits) != "split":
-                self._length = self._passed + _distance(self._anchor, histogram)
-            self._count += 1
-            if self._count % WINDOW == 0:
-                self._anchor, self._passed = histogram, self._length
-        self._recent.append((step, histogram))
+        self._length = live.length
+        if estimator_of(histogram.splits) != "split":
+            self._length = self._sum_of_distances(histogram)
+        slope = self._slope(step, self._length)
+        self._velocity = slope.velocity
+        self._floor = live.noise_floor * (step - self._step) / slope.steps
+        self._records, self._newest, self._step = self._records + 1, histogram, step
         self._loss = loss
         self._show(step)
+
+    def _sum_of_distances(self, histogram: Histogram) -> NDArray[np.float64]:
+        if self._anchor is None:
+            self._anchor, self._passed = histogram, np.zeros(len(histogram))
+        length = self._passed + _distance(self._anchor, histogram)
+        if self._records % APART == 0:
+            self._anchor, self._passed = histogram, length
+        return length
 
     def evaluated(self, step: int, scalars: dict[str, float]) -> None:
         """Keep the newest losses and accuracies for the next line."""
@@ -176,15 +178,17 @@ class TrainingDisplay:
         if self._scalars:
             shown.append(f"test loss {self._scalars['test_loss']:.4f}")
             shown.append(f"test accuracy {self._scalars['test_accuracy']:.2%}")
-        if self._velocity is not None:
-            histogram = self._recent[-1][1]
-            largest = int(np.argmax(histogram.numel))
-            velocity, floor = (velocity_text(x[largest]) for x in (self._velocity, self._floor))
+        if self._newest is not None and self._records > 1:
+            largest = int(np.argmax(self._newest.numel))
+            velocity, length = self._motion(largest)
             shown.append(
-                f"{printable(histogram.names[largest])}: Γ {velocity} (floor {floor}) "
-                f"L ≈ {number(self._length[largest])}{self._since}"
+                f"{printable(self._newest.names[largest])}: Γ {velocity} "
+                f"(floor {velocity_text(self._floor[largest])}) L ≈ {length}{self._since}"
             )
         return shown
+
+    def _motion(self, layer: int) -> tuple[str, str]:
+        return motion_texts(self._velocity[layer], self._length[layer])
 
     @property
     def _since(self) -> str:
@@ -192,22 +196,24 @@ class TrainingDisplay:
 
     def _picture(self) -> Group:
         numbers = Text("  ".join(self._numbers()[: 3 if self._scalars else 1]))
-        if self._velocity is None:
+        histogram = self._newest
+        if histogram is None or self._records < 2:
             return Group(self._progress, numbers)
-        histogram = self._recent[-1][1]
         sizes = np.asarray(histogram.numel)
         most = min(ROWS, int((sizes >= LARGE).sum())) or FEW
         shown = sorted(np.argsort(-sizes, kind="stable")[:most].tolist())
+        motions = [self._motion(layer) for layer in shown]
         columns = [
             Column("layer", [printable(histogram.names[i]) for i in shown], least=12, left=True),
             Column("parameters", [f"{sizes[i]:,}" for i in shown], rank=2),
-            Column("≈ Γ now (1/step)", [velocity_text(self._velocity[i]) for i in shown], rank=1),
+            Column("≈ Γ now (1/step)", [velocity for velocity, _ in motions], rank=1),
             Column("noise floor", [velocity_text(self._floor[i]) for i in shown], rank=3),
-            Column(f"≈ L{self._since}", [number(self._length[i]) for i in shown]),
+            Column(f"≈ L{self._since}", [length for _, length in motions]),
         ]
         layout = fitted(columns, self._console.width)
         notes = [f"and {len(sizes) - len(shown)} smaller ones"] * (len(sizes) > len(shown))
         notes += ["Γ, L: rough estimates", layout.note]
+        notes += [NOISE] * any("noise" in one for one in motions)
         return Group(
             self._progress, numbers, layout.table(), *(Text(note) for note in notes if note)
         )
@@ -217,16 +223,6 @@ def _distance(earlier: Histogram, later: Histogram) -> NDArray[np.float64]:
     """Γ dt of each layer between two records; 0 for an empty layer."""
     distance = information_velocity(earlier, later, estimator=estimator_of(later.splits))
     return np.nan_to_num(np.asarray(distance, dtype=np.float64))
-
-
-def _noise_floor(earlier: Histogram, later: Histogram) -> NDArray[np.float64]:
-    """Γ dt of each layer that noise alone gives the published estimator; NaN with one split."""
-    if later.splits == 1:
-        return np.full(len(later), np.nan)
-    published = information_velocity_squared(earlier, later, estimator="chi2")
-    unbiased = information_velocity_squared(earlier, later, estimator="split")
-    excess = np.asarray(published, dtype=np.float64) - np.asarray(unbiased, dtype=np.float64)
-    return np.sqrt(np.maximum(np.nan_to_num(excess), 0.0))
 
 
 class DownloadDisplay:

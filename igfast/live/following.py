@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from ..sinks.curves import Curves
 from ..sinks.grouped import Grouped
 from ..store import RunReader, StoreError
 from ..trajectory import Trajectory
+from .slope import RecentSlope
 
 Float = NDArray[np.float64]
 
@@ -27,15 +27,6 @@ REPLAYED = 100  # records that stand for a run's past when it is first looked at
 QUIET_SECONDS = 30.0  # without a write-ahead log, a run that has not grown for so long has ended
 PATIENCE = 5.0  # seconds without a record after which a writer is looked for
 CREATION_SECONDS = 2.0
-WINDOW = 10.0**0.1  # last over first step of the window of Γ, as in a report
-
-
-class _Length(NamedTuple):
-    """L at a record, and since which step it has been as long: what comes next moved since then."""
-
-    step: int
-    length: Float
-    since: Float
 
 
 @dataclass(frozen=True)
@@ -55,9 +46,8 @@ class State:
     curves : Curves
         Of the same layers.
     velocity : (L,) float64
-        Slope of L over the last tenth of a decade of steps, at least since the record before, in
-        1/step: 0 where L has not risen, NaN at the first record. Between two records, where they
-        are dense, motion is within the noise.
+        Slope of L over the last tenth of a decade of steps, in 1/step: see
+        :class:`igfast.live.slope.RecentSlope`.
     flags : tuple of Flag
         That hold.
     scalars : mapping of str to (step, value)
@@ -99,7 +89,7 @@ class Follower:
         self._grouped = Grouped({})
         self._groups_of: dict[str, tuple[str, ...]] = {}
         self._newest: State | None = None
-        self._past: list[_Length] = []  # from before the window of Γ up to the newest
+        self._slope = RecentSlope()
 
     def look(self) -> list[State]:
         """The run at every record since the last look, at least its newest; [] without records.
@@ -149,7 +139,7 @@ class Follower:
     def _catch_up(self, reader: RunReader, quantity: str) -> list[State]:
         steps = reader.steps_of(quantity)
         if not self._goes_on(reader):
-            self._newest, self._past = None, []
+            self._newest, self._slope = None, RecentSlope()
             groups = recorded_groups(reader.config)
             if self._groups is not None:
                 groups = group_layers(self._groups, reader.layers(quantity))
@@ -194,25 +184,11 @@ class Follower:
         if before is not None:
             pace = (wall_time - before.wall_time) / (step - before.step)
         members = {name: self._groups_of.get(name, record.names) for name in layers[len(record) :]}
-        velocity = self._slope(step, found.length)
+        velocity = self._slope(step, found.length).velocity
         self._newest = State(
             step, 0, wall_time, pace, layers, numel, found, velocity, members=members
         )
         return self._newest
-
-    def _slope(self, step: int, length: Float) -> Float:
-        """Of L up to a record, over the window that ends there; older records are forgotten."""
-        past = self._past
-        since = np.full(len(length), step, np.float64)
-        if past:
-            since = np.where(length == past[-1].length, past[-1].since, since)
-        past.append(_Length(step, length, since))
-        while len(past) > 2 and WINDOW * past[1].step <= step:
-            del past[0]
-        if len(past) < 2:
-            return np.full(len(length), np.nan)
-        risen = np.maximum(length - past[0].length, 0.0)
-        return np.asarray(risen / (step - past[0].since))
 
     def _refuse_ended(self, has_log: bool) -> None:
         begun = self.path.stat().st_mtime  # or closed

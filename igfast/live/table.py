@@ -86,13 +86,21 @@ def line(state: State) -> str:
 def numbers(state: State, row: int) -> list[str]:
     """Γ, L, H and C of a layer; a dash where there is none, "noise" for what noise hides."""
     curves = state.curves
-    found = [velocity_text(state.velocity[row])]
-    found += [number(curve[row]) for curve in (curves.length, curves.entropy, curves.complexity)]
-    if state.velocity[row] == 0:
-        found[0] = "noise"
-    if np.isfinite(state.velocity[row]) and curves.length[row] == 0:  # not at the first record
-        found[1] = "noise"
-    return found
+    found = motion_texts(state.velocity[row], curves.length[row])
+    return [*found, number(curves.entropy[row]), number(curves.complexity[row])]
+
+
+def motion_texts(velocity: float, length: float) -> tuple[str, str]:
+    """Γ and L of a layer.
+
+    >>> motion_texts(0.02, 1.5), motion_texts(0.0, 1.5), motion_texts(float("nan"), 0.0)
+    (('0.020', '1.50'), ('noise', '1.50'), ('–', '0'))
+    """
+    still = np.isfinite(velocity) and length == 0  # not at the first record
+    return (
+        "noise" if velocity == 0 else velocity_text(velocity),
+        "noise" if still else number(length),
+    )
 
 
 def shown_layers(state: State, lines: int, heights: Sequence[int] | None = None) -> list[int]:
