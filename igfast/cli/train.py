@@ -297,7 +297,7 @@ def _report_of(path: Path) -> Path:
 def _conclude(path: Path, console: Console, *, report: bool) -> None:
     """Print the table per layer, write the report, say what can be done with the run."""
     from igfast.cli.summary import print_layers
-    from igfast.report.collect import moved, recorded
+    from igfast.report.collect import collect, moved, recorded
 
     run = igfast.open(path)
     for note in run.config["data"]["notes"]:
@@ -314,7 +314,7 @@ def _conclude(path: Path, console: Console, *, report: bool) -> None:
     elif report:
         target = _report_of(path)
         with telling() as tell:
-            write_report(run, target, tell, jobs=jobs)
+            write_report(collect(run, tell, jobs, motion), target, tell)
         lines.append(f"report:   {target}")
     lines.append(f"next:     igfast report {path} | igfast export {path} --format csv")
     for line in lines:

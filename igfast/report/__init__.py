@@ -14,18 +14,21 @@ from igfast.files import replacing
 from igfast.printing import Tell, silent
 
 if TYPE_CHECKING:
+    from igfast.report.collect import RunCurves
     from igfast.trajectory import Trajectory
 
 __all__ = ["write_report"]
 
 
-def write_report(run: Trajectory, path: str | Path, tell: Tell = silent, *, jobs: int = 1) -> Path:
+def write_report(
+    run: Trajectory | RunCurves, path: str | Path, tell: Tell = silent, *, jobs: int = 1
+) -> Path:
     """Write a static HTML report about a run, and the numbers behind it beside it.
 
     Parameters
     ----------
     run
-        Trajectory, as `igfast.open` returns it.
+        Trajectory, as `igfast.open` returns it, or what `igfast.report.collect` measured of one.
     path
         HTML file to write; an existing one is replaced. `report.html` gets its numbers in
         `report_data/`: CSV files and `curves.json`, described in `report_data/columns.csv`.
@@ -68,15 +71,15 @@ def write_report(run: Trajectory, path: str | Path, tell: Tell = silent, *, jobs
             "a report needs matplotlib, which is not installed: pip install 'igfast[report]'",
             name="matplotlib",
         )
-    from igfast.report.collect import collect
+    from igfast.report.collect import RunCurves, collect
     from igfast.report.curves import curve_files, write_curves
     from igfast.report.page import render_page
 
-    target = Path(path)
-    run.check_target(target)
+    target, measured = Path(path), run.run if isinstance(run, RunCurves) else run
+    measured.check_target(target)
     if target.is_dir():
         raise ValueError(f"path={str(path)!r} is a folder; name the HTML file to write in it")
-    with run.held():
+    with measured.held():
         curves = collect(run, tell, jobs)
     tell("drawing")
     target.parent.mkdir(parents=True, exist_ok=True)

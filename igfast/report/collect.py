@@ -171,11 +171,17 @@ class RunCurves:
         raise ValueError(f"quantity={quantity!r} was not recorded; there is {known}")
 
 
-def collect(run: Trajectory | RunCurves, tell: Tell = silent, jobs: int = 1) -> RunCurves:
+def collect(
+    run: Trajectory | RunCurves,
+    tell: Tell = silent,
+    jobs: int = 1,
+    main: MotionCurves | None = None,
+) -> RunCurves:
     """Measure everything a report shows; what was collected before is returned as it is.
 
     ``tell`` is called with a line on how far it has come, for people who wait. ``jobs`` processes
-    share the work: see :class:`igfast.workers.Workers`.
+    share the work: see :class:`igfast.workers.Workers`. ``main`` is what :func:`moved` has measured
+    of the first quantity.
 
     Raises
     ------
@@ -191,13 +197,14 @@ def collect(run: Trajectory | RunCurves, tell: Tell = silent, jobs: int = 1) -> 
             "record at least once, for example with igfast.Monitor"
         )
     with Workers(run, jobs) as workers:
-        motions = [moved(workers, quantity, tell) for quantity in quantities]
-        main, scalars = motions[0], logged(run)
+        if main is None:
+            main = moved(workers, quantities[0], tell)
+        others, scalars = [moved(workers, one, tell) for one in quantities[1:]], logged(run)
         if scrutinized(main):
             scrutiny = scrutinize(workers, main.quantity, scrutinized(main), tell)
             main = replace(main, scrutiny=scrutiny)
         growth = growth_of(workers, main, scalars, tell)
-    return RunCurves(run, main, tuple(motions[1:]), scalars, growth)
+    return RunCurves(run, main, tuple(others), scalars, growth)
 
 
 def recorded(run: Trajectory) -> list[str]:

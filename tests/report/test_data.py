@@ -10,9 +10,10 @@ import pytest
 import igfast
 import igfast.report.figures
 from igfast import Trajectory
-from igfast.report.collect import collect
+from igfast.report.collect import collect, moved
 from igfast.report.curves import write_curves
 from igfast.report.layerwise import great_circle
+from igfast.workers import Workers
 
 from .runs import Page, X, column, ends, read_csv
 
@@ -152,3 +153,15 @@ def test_the_files_are_as_the_writers_of_csv_and_json_make_them(drift, tmp_path)
     assert found["layers"]["layer"] == [odd, "", "model"]
     assert found["growth"]["value"] == []
     assert found["scalars"]["value"] == ["-inf", 1e-320]
+
+
+def test_a_report_of_what_was_measured_before_is_the_same(drift, drift_report, tmp_path):
+    run = igfast.open(drift.path)
+    with Workers(run, 1) as workers:
+        main = moved(workers, "param")
+    curves = collect(run, main=main)
+    assert curves.main.layers is main.layers  # not measured again
+    page = igfast.report.write_report(curves, tmp_path / drift_report.name)
+    assert page.read_bytes() == drift_report.read_bytes()
+    with pytest.raises(ValueError, match=r"drift\.igf.*"):
+        igfast.report.write_report(curves, drift.path)
