@@ -51,19 +51,22 @@ def lost_in_cells(merged: Float, apart: Bool, modes: Modes, weights: Float) -> t
     Cells that are ``apart`` are no density cut into cells: nothing is lost between them.
 
     Where pairs lose as much as fours, beyond noise, as of magnitudes over decades, each halving of
-    the cells may show as much again, until no cell holds many of the elements.
+    the cells may show as much again, until no cell holds many of the elements. It does so in one
+    place, as around zero, which one of the ways to pair may miss: of both the one that loses more
+    is compared.
     """
     merged = merged[chosen_records(weights, tuning.RECORDS_FOR_CELLS)]
     here = _lengths(roots(merged), modes)
     ways = np.array([[here, *_coarser(merged, apart, modes, offset)] for offset in (0, 1)])
-    pairs, fours = -np.diff(ways.mean(axis=0), axis=0)  # of each split
-    mean, next_mean = float(pairs.mean()), float(fours.mean())
+    losses = -np.diff(ways, axis=1)  # (2, 2, G) of both ways, in pairs and in fours, of each split
+    mean, next_mean = losses.mean(axis=(0, 2)).tolist()
     length = float(here.mean())
     if not (mean > 0 and length > 0):
         return 0.0, 0.0
     sharp, smooth = tuning.LOSS_OF_PAIRS
     edges = float(np.clip((smooth * mean - next_mean) / (smooth - sharp), 0.0, mean))
     lost = edges / (sharp - 1) + (mean - edges) / (smooth - 1)
+    pairs, fours = (way[way.mean(axis=1).argmax()] for way in losses.transpose(1, 0, 2))
     slow = sharp * pairs - fours
     noise = max(float(slow.std(ddof=1)) / np.sqrt(slow.size), _TINY)
     believed = float(np.clip(slow.mean() / noise - 2, 0.0, 1.0))
