@@ -28,6 +28,7 @@ from typing import Protocol
 import numpy as np
 
 from . import _arrays, _core
+from .grids import integer
 from .health_history import History
 from .summary import Moments
 
@@ -112,11 +113,15 @@ class Rule:
 
     def __post_init__(self) -> None:
         for name, least in (("patience", 2), ("window", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+            records = integer(getattr(self, name), name)
+            if records < least:
+                raise ValueError(f"{name} must be at least {least}, got {records}")
         for name in ("parameter_growth", "gradient_growth"):
-            if not getattr(self, name) > 1:
-                raise ValueError(f"{name} must be above 1, got {getattr(self, name)}")
+            ratio = getattr(self, name)
+            if not isinstance(ratio, (int, float, np.integer, np.floating)):
+                raise TypeError(f"{name} must be a number, got {ratio!r}")
+            if not ratio > 1:
+                raise ValueError(f"{name} must be above 1, got {ratio}")
 
     @property
     def memory(self) -> int:
