@@ -120,6 +120,9 @@ def test_figures_scale_with_the_records(drift):
     step_axis(axes, np.array([0, 1, 2, 5, 10, 20, 50, 100, 200, 500]))
     assert axes.get_xscale() == "symlog"
     assert axes.get_xticklabels()[0].get_text() == "0"
+    axes = style.new_figure(1.0).add_subplot()
+    step_axis(axes, np.array([-1000, -999, -500, -250, -100, -1]))  # no step to be logarithmic from
+    assert axes.get_xscale() == "linear"
 
 
 def test_ridges_follow_the_resolved_path_only(drift):
