@@ -98,12 +98,20 @@ def estimate(
     series: Sequence[LayerSeries], estimator: str | Estimator, records: int
 ) -> PathEstimate:
     """One estimate for a run of ``records`` records from the series it was cut into."""
-    if isinstance(estimator, str) and estimator not in ESTIMATORS:
-        raise ValueError(
-            f"estimator must be one of {', '.join(map(repr, ESTIMATORS))}, got {estimator!r}"
-        )
-    one = ESTIMATORS[estimator] if isinstance(estimator, str) else estimator
+    one = chosen(estimator)
     return joined(series, [one(part) for part in series], records)
+
+
+def chosen(estimator: str | Estimator) -> Estimator:
+    """The estimator of a name, or a function as it is; refuses what is neither."""
+    if isinstance(estimator, str) and estimator in ESTIMATORS:
+        return ESTIMATORS[estimator]
+    if not callable(estimator):
+        raise ValueError(
+            f"estimator must be one of {', '.join(map(repr, ESTIMATORS))}, or a function of "
+            f"igfast.analysis, got {estimator!r}"
+        )
+    return estimator
 
 
 def split_estimate(series: Sequence[LayerSeries], records: int) -> SplitEstimate:

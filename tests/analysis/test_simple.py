@@ -190,6 +190,9 @@ def test_options_by_partial():
         run.length(estimator=functools.partial(analysis.kde, bandwidth=-1.0))
     with pytest.raises(ValueError, match=r"estimator must be one of 'hellinger', .*got 'magic'"):
         run.length(estimator="magic")
+    for wrong in (None, ["split"]):
+        with pytest.raises(ValueError, match=r"estimator must be one of .*, or a function"):
+            run.length(estimator=wrong)
 
 
 def test_mixed_splits_merge_to_the_fewest():
