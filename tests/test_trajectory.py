@@ -180,6 +180,8 @@ BAD = [
     (lambda r: Trajectory.from_histograms([1, 1], [r, r]), "steps must increase"),
     (lambda r: Trajectory.from_histograms([0, 1], [r, record({"v": X[:9]})]), "step 1 has layers"),
     (lambda r: Trajectory.from_histograms([0, 1], [r, r]).length(estimator="x"), "estimator must"),
+    (lambda r: Trajectory.from_histograms([0], [r], {"loss": 3}), r"scalars\['loss'\] must be a"),
+    (lambda r: Trajectory.from_histograms([0], [r], {"loss": ([0, 1], [2.0])}), "of one length"),
 ]
 
 
