@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis.online import RUNNING_FIELDS
+from ..grids import integer
 from ..histograms import Histogram
 from ..summary import FIELDS, Moments
 from . import codec, columns
@@ -283,8 +284,11 @@ class RunReader(RunFile):
 
 
 def _position(names: tuple[str, ...], layer: str | int) -> int:
-    if isinstance(layer, int):
-        return range(len(names))[layer]
-    if layer not in names:
-        raise KeyError(f"no layer {layer!r}; the layers are {', '.join(names)}")
-    return names.index(layer)
+    if isinstance(layer, str):
+        if layer not in names:
+            raise KeyError(f"no layer {layer!r}; the layers are {', '.join(names)}")
+        return names.index(layer)
+    row = integer(layer, "a layer's number")
+    if not -len(names) <= row < len(names):
+        raise IndexError(f"no layer {row}: there are {len(names)}")
+    return row % len(names)
