@@ -58,6 +58,11 @@ class LayerSeries:
     moments: Float | None = None
     binned_moments: Float | None = None
 
+    @property
+    def place(self) -> slice:
+        """The counted steps among all steps of the run."""
+        return slice(self.first + self.counted.start, self.first + self.counted.stop)
+
     def cells(self) -> Float:
         """(T, B+2) counts over all splits: underflow, bins, overflow."""
         counts = self.split_counts.sum(axis=1)
