@@ -15,11 +15,11 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ..groups import Groups
+from ..report import require_matplotlib
 from ..store import RunReader, StoreError
 from ..trajectory import Trajectory
 from .following import Follower, waiting_for
@@ -95,8 +95,7 @@ class LiveReport:
     ) -> None:
         if not interval > 0:
             raise ValueError(f"interval must be positive, got {interval}")
-        if find_spec("matplotlib") is None:
-            raise ModuleNotFoundError("a report needs matplotlib", name="matplotlib")
+        require_matplotlib()
         self._path, self._interval, self._groups = Path(path), interval, groups
         self._folder = tempfile.TemporaryDirectory(prefix="igfast-report-")
         self._stop = threading.Event()

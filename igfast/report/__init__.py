@@ -63,11 +63,7 @@ def write_report(run: Trajectory, path: str | Path, tell: Tell = silent, *, jobs
     ...     page.name, (page.parent / "report_data" / "curves.json").exists()
     ('report.html', True)
     """
-    if find_spec("matplotlib") is None:
-        raise ModuleNotFoundError(
-            "a report needs matplotlib, which is not installed: pip install 'igfast[report]'",
-            name="matplotlib",
-        )
+    require_matplotlib()
     from igfast.report.collect import collect
     from igfast.report.curves import curve_files, write_curves
     from igfast.report.page import render_page
@@ -86,3 +82,18 @@ def write_report(run: Trajectory, path: str | Path, tell: Tell = silent, *, jobs
     with replacing(target) as unfinished:
         unfinished.write_text(page, encoding="utf-8")
     return target
+
+
+def require_matplotlib() -> None:
+    """Refuse to begin what could not be drawn.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        With the command that installs it.
+    """
+    if find_spec("matplotlib") is None:
+        raise ModuleNotFoundError(
+            "a report needs matplotlib, which is not installed: pip install 'igfast[report]'",
+            name="matplotlib",
+        )
