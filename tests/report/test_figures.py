@@ -102,11 +102,11 @@ def test_densities_choose_a_round_range():
     counts = np.zeros(16, np.int64)
     counts[4:13] = 100
     found = Densities(np.array([0]), (edges,), (counts,), 1200)
-    assert found.bulk() == (-0.625, 0.625)  # symmetric around zero
+    assert found.bulk == (-0.625, 0.625)  # symmetric around zero
     density = found.on(edges)
     assert density[0, 5] == 100 / 1200 * 8
     assert density.sum() / 8 == pytest.approx(900 / 1200)  # 300 lie outside
-    low, high = Densities(np.array([0]), (edges + 10,), (counts,), 900).bulk()
+    low, high = Densities(np.array([0]), (edges + 10,), (counts,), 900).bulk
     assert (low + high) / 2 == pytest.approx(10.0625)
 
 
