@@ -93,12 +93,12 @@ def size_lines(path: Path) -> list[str]:
     """How large a run file is, and what a layer takes at a record."""
     with RunReader(path) as run:
         lines = [f"store: {path.stat().st_size / 1e6:.1f} MB, {count(len(run.steps), 'record')}"]
+        sizes = run.sizes()
         for quantity in run.quantities:
             kept, recorded = len(run.steps_of(quantity)), len(run.recorded_steps(quantity))
             if not kept:
                 continue
-            layers, sizes = len(run.layers(quantity)), run.sizes()
-            one = run.histogram(quantity, 0)
+            layers, one = len(run.layers(quantity)), run.histogram(quantity, 0)
             arrays = (one.split_counts, one.split_outside, one.offsets)
             plain = sum(array.nbytes for array in arrays if array is not None) / layers
             each = sizes[quantity] / layers / kept
