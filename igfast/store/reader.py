@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis.online import RUNNING_FIELDS
-from ..grids import integer
 from ..histograms import Histogram
+from ..layers import position
 from ..summary import FIELDS, Moments
 from . import codec, columns
 from .columns import Columns
@@ -280,15 +280,4 @@ class RunReader(RunFile):
         names = self.layers(quantity)
         if layers is None:
             return list(range(len(names)))
-        return [_position(names, layer) for layer in layers]
-
-
-def _position(names: tuple[str, ...], layer: str | int) -> int:
-    if isinstance(layer, str):
-        if layer not in names:
-            raise KeyError(f"no layer {layer!r}; the layers are {', '.join(names)}")
-        return names.index(layer)
-    row = integer(layer, "a layer's number")
-    if not -len(names) <= row < len(names):
-        raise IndexError(f"no layer {row}: there are {len(names)}")
-    return row % len(names)
+        return [position(names, layer) for layer in layers]
