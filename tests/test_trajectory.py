@@ -224,6 +224,8 @@ def test_layers_are_named_and_the_run_file_is_safe(drift, tmp_path):
     for write in (igfast.open(path).report, igfast.open(path).to_parquet):
         with pytest.raises(ValueError, match="holds a run, or another database"):
             write(other)
+        with pytest.raises(ValueError, match="is a folder; name the file to write in it"):
+            write(tmp_path)
     assert other.read_bytes() == before
 
 

@@ -70,8 +70,6 @@ def write_report(run: Trajectory, path: str | Path, tell: Tell = silent, *, jobs
 
     target = Path(path)
     run.check_target(target)
-    if target.is_dir():
-        raise ValueError(f"path={str(path)!r} is a folder; name the HTML file to write in it")
     with run.held():
         curves = collect(run, tell, jobs)
     tell("drawing")
