@@ -84,7 +84,7 @@ class Records:
 
     def histograms(self, layer: str, quantity: str) -> list[Histogram]:
         """T histograms of one layer."""
-        if not self._is_pooled(layer, quantity):
+        if not self.pools(layer, quantity):
             return self._part_with(layer, quantity).of(layer)
         found = self._pooled.get((quantity, layer))
         if found is not None:
@@ -130,7 +130,8 @@ class Records:
             raise KeyError(f"no layer {layer!r}; the layers are {', '.join(names)}")
         return names.index(layer)
 
-    def _is_pooled(self, layer: str, quantity: str) -> bool:
+    def pools(self, layer: str, quantity: str) -> bool:
+        """Whether a name is that of a group, or of all layers, and no layer's own."""
         known = self._source.layers(quantity)
         return layer not in known and (layer == MODEL or layer in self._groups)
 
@@ -193,7 +194,7 @@ class Records:
             self._moments[quantity] = kept
         if not self._moments[quantity]:
             return None
-        pooled = self._is_pooled(layer, quantity)
+        pooled = self.pools(layer, quantity)
         columns = self._members(layer, quantity) if pooled else [self._row(layer, quantity)]
         return recorded_moments(self._moments[quantity], columns)
 

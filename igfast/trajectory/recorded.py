@@ -216,7 +216,7 @@ class Recorded:
         if layer is None:
             return self._source.running(quantity)
         self._check_name(layer)
-        if layer not in self._source.layers(quantity) and (layer in self._groups or layer == MODEL):
+        if self._records.pools(layer, quantity):
             raise ValueError(
                 f"layer={layer!r} pools others: running measures are kept of single layers; take "
                 "velocity() and length()"
