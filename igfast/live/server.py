@@ -22,7 +22,7 @@ from ..groups import Groups
 from ..report import require_matplotlib
 from ..store import RunReader, StoreError
 from ..trajectory import Trajectory
-from .following import Follower, waiting_for
+from .following import Follower, check_interval, waiting_for
 
 HOST = "127.0.0.1"
 SHARE = 3.0  # times the processor time of a rendering are waited before the next,
@@ -93,8 +93,7 @@ class LiveReport:
     def __init__(
         self, path: str | Path, *, port: int = 0, interval: float = 1.0, groups: Groups = None
     ) -> None:
-        if not interval > 0:
-            raise ValueError(f"interval must be positive, got {interval}")
+        check_interval(interval)
         require_matplotlib()
         self._path, self._interval, self._groups = Path(path), interval, groups
         self._folder = tempfile.TemporaryDirectory(prefix="igfast-report-")
