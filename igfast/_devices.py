@@ -66,20 +66,12 @@ class Copy:
     _words: Callable[[], Int]
     _event: Any
 
-    def ready(self) -> bool:
-        """Whether it is done."""
-        return bool(self._event is None or self._query())
-
     def wait(self) -> Int:
         """The words, once they are there; waits for this copy alone, not for later work."""
         if self._event is not None:
             self._event.synchronize()
             self._event = self._source = None
         return self._words()
-
-    def _query(self) -> bool:
-        # torch has query(), CuPy the property done
-        return bool(self._event.query() if hasattr(self._event, "query") else self._event.done)
 
 
 class TorchDevice:

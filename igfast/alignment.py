@@ -143,9 +143,8 @@ def merge(
     widths : (L, 1 or C) float64
         Widths of the coarse bins.
     """
-    counts = _between(bins.counts, bounds)
-    outside = bins.outside.copy()
-    total = _running(bins.counts)
+    total, outside = _running(bins.counts), bins.outside.copy()
+    counts = np.diff(_pick(total, bounds), axis=2)
     outside[:, :, 0] += _pick(total, bounds[:, :1])[:, :, 0]
     outside[:, :, 1] += total[:, :, -1] - _pick(total, bounds[:, -1:])[:, :, 0]
     if bins.offsets is None:
@@ -153,7 +152,8 @@ def merge(
     edges = np.broadcast_to(edges, (len(bins.counts), edges.shape[1]))
     from_first = (edges[:, :-1] - edges[:, :1])[:, None, :]
     fine = np.diff(edges)[:, None, :]
-    distance = _between(bins.counts * from_first + bins.offsets * fine, bounds)
+    distances = _running(bins.counts * from_first + bins.offsets * fine)
+    distance = np.diff(_pick(distances, bounds), axis=2)
     starts = (np.take_along_axis(edges, bounds[:, :-1], axis=1) - edges[:, :1])[:, None, :]
     offsets = (distance - counts * starts) / widths[:, None, :]
     return BinCounts(counts, outside, np.where(counts > 0, offsets, 0.0))
@@ -186,7 +186,3 @@ def _running(values: NDArray[Any]) -> NDArray[Any]:
 def _pick(running: NDArray[Any], bounds: Int) -> NDArray[Any]:
     index = np.broadcast_to(bounds[:, None, :], (*running.shape[:2], bounds.shape[1]))
     return np.take_along_axis(running, index, axis=2)
-
-
-def _between(values: NDArray[Any], bounds: Int) -> NDArray[Any]:
-    return np.diff(_pick(_running(values), bounds), axis=2)

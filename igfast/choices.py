@@ -54,7 +54,7 @@ def check_offsets(offsets: Any, grid: Grid) -> bool:
     if offsets and grid.kind == "uniform":
         raise ValueError(
             "offsets=True needs a dyadic or log grid: a uniform grid has no exact positions "
-            "within its bins; use Grid.dyadic()"
+            "within its bins; use Grid.dyadic(), or pass offsets=False"
         )
     return bool(offsets)
 

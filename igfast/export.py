@@ -112,13 +112,11 @@ def write_csv(run: Trajectory, path: Path, quantity: str, estimator: str, jobs: 
         for name, (at, values) in run.scalars().items()
         for step, value in zip(at.tolist(), values.tolist(), strict=True)
     )
-    write_rows(path, ["step", "layer", *columns], _rows(steps, names, columns))
-    write_rows(
-        path.with_suffix(".records.csv"),
-        ["step", "layer", *every],
-        _rows(run.recorded_steps(quantity), names, every),
-    )
-    write_rows(path.with_suffix(".scalars.csv"), ["step", "name", "value"], logged)
+    curves_file, records_file, scalars_file = files(path, "csv")
+    write_rows(curves_file, ["step", "layer", *columns], _rows(steps, names, columns))
+    kept = _rows(run.recorded_steps(quantity), names, every)
+    write_rows(records_file, ["step", "layer", *every], kept)
+    write_rows(scalars_file, ["step", "name", "value"], logged)
 
 
 def write_json(run: Trajectory, path: Path, quantity: str, estimator: str, jobs: int = 1) -> None:
@@ -212,11 +210,8 @@ def write_parquet(
         metadata["edges"] = json.dumps(counted["edges"].tolist())
     every = rows(run.recorded_steps(quantity), numbers(run, quantity), slice(layers))
     pooled = rows(steps, columns, slice(layers, None))
-    for target, table in (
-        (path, pa.table(data).replace_schema_metadata(metadata)),
-        (path.with_suffix(".records.parquet"), pa.table(every)),
-        (path.with_suffix(".pooled.parquet"), pa.table(pooled)),
-    ):
+    tables = (pa.table(data).replace_schema_metadata(metadata), pa.table(every), pa.table(pooled))
+    for target, table in zip(files(path, "parquet"), tables, strict=True):
         with replacing(target) as unfinished:
             parquet.write_table(table, unfinished)
 
@@ -230,7 +225,7 @@ WRITERS: dict[str, Callable[..., None]] = {
 
 
 def files(path: Path, format: str) -> tuple[Path, ...]:
-    """What an export to a path writes.
+    """What an export to a path writes: curves, then what goes beside them.
 
     >>> [file.name for file in files(Path("run.parquet"), "parquet")]
     ['run.parquet', 'run.records.parquet', 'run.pooled.parquet']

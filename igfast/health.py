@@ -21,15 +21,20 @@ unchanging; where they are trained later, records are counted from there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import _arrays, _core
+from .grids import integer
 from .health_history import History
 from .summary import Moments
+
+Int = NDArray[np.int64]
+Float = NDArray[np.float64]
 
 KINDS = ("nan", "inf", "zero", "unchanging", "exploding")
 PREFIX = "health/"
@@ -112,11 +117,15 @@ class Rule:
 
     def __post_init__(self) -> None:
         for name, least in (("patience", 2), ("window", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+            records = integer(getattr(self, name), name)
+            if records < least:
+                raise ValueError(f"{name} must be at least {least}, got {records}")
         for name in ("parameter_growth", "gradient_growth"):
-            if not getattr(self, name) > 1:
-                raise ValueError(f"{name} must be above 1, got {getattr(self, name)}")
+            ratio = getattr(self, name)
+            if not isinstance(ratio, (int, float, np.integer, np.floating)):
+                raise TypeError(f"{name} must be a number, got {ratio!r}")
+            if not ratio > 1:
+                raise ValueError(f"{name} must be above 1, got {ratio}")
 
     @property
     def memory(self) -> int:
@@ -169,8 +178,6 @@ class Examiner:
     Parameters
     ----------
     rule : Rule
-    frozen : collection of str
-        Layers that are not trained at first, whose parameters may stay as they are.
 
     Examples
     --------
@@ -183,8 +190,8 @@ class Examiner:
     step 1: param w: 1 NaN
     """
 
-    def __init__(self, rule: Rule, frozen: Collection[str] = ()) -> None:
-        self._rule, self._frozen = rule, frozenset(frozen)
+    def __init__(self, rule: Rule) -> None:
+        self._rule, self._frozen = rule, frozenset[str]()
         self._past: dict[str, _Past] = {}
         self._records = 0
         self._thawed: dict[str, int] = {}  # layers, and after how many records they were thawed
@@ -292,25 +299,26 @@ class _OfMoments:
         return state.examine(np.stack(self._values[:4], axis=1), np.stack(self._values[4:], axis=1))
 
 
-def flags_of(scalars: Iterable[tuple[str, int, float]]) -> list[Flag]:
-    """Flags from the scalars that they were kept as: (name, step, value), by step.
+def flags_of(scalars: Mapping[str, tuple[Int, Float]]) -> list[Flag]:
+    """Flags, by step, from a run's scalars by name: steps and values; others are left out.
 
     Examples
     --------
-    >>> kept = [("health/nan/param/w", 3, 2.0), ("health/nan/param/w", 9, 0.0)]
-    >>> flags_of(kept)
+    >>> flags_of({"health/nan/param/w": (np.array([3, 9]), np.array([2.0, 0.0]))})
     [Flag(step=3, quantity='param', layer='w', kind='nan', value=2.0, until=9)]
     """
+    kept = [
+        (step, name, value)
+        for name, (steps, values) in scalars.items()
+        if is_flag(name)
+        for step, value in zip(steps.tolist(), values.tolist(), strict=True)
+    ]
     found: dict[tuple[str, int], Flag] = {}
     open_flags: dict[str, Flag] = {}
-    for name, step, value in scalars:
-        if not is_flag(name):
-            continue
+    for step, name, value in sorted(kept):
         begun = open_flags.pop(name, None)
         if value == 0 and begun is not None:
-            found[name, begun.step] = Flag(
-                begun.step, begun.quantity, begun.layer, begun.kind, begun.value, step
-            )
+            found[name, begun.step] = replace(begun, until=step)
         elif value != 0:
             kind, quantity, layer = name.removeprefix(PREFIX).split("/", 2)
             # resumed training flags anew what has not ended

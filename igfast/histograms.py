@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from . import _arrays, archives, merging
 from .grids import Grid, dyadic_edges, integer
+from .layers import position
 from .merging import align, cells
 from .quantiles import quantiles
 
@@ -110,19 +110,7 @@ class Histogram:
 
     def index(self, layer: str | int) -> int:
         """Row of a layer, by name or number; −1 is the last one."""
-        if isinstance(layer, str):
-            if layer not in self.names:
-                raise KeyError(f"no layer {layer!r}; the layers are {', '.join(self.names)}")
-            return self.names.index(layer)
-        if isinstance(layer, bool) or not hasattr(layer, "__index__"):
-            raise TypeError(
-                f"a layer is named or numbered, got {layer!r} ({type(layer).__name__}); select() "
-                "takes a list of layers, which numpy.flatnonzero makes of a mask"
-            )
-        row = operator.index(layer)
-        if not -len(self) <= row < len(self):
-            raise IndexError(f"no layer {row}: there are {len(self)}")
-        return row % len(self)
+        return position(self.names, layer)
 
     def __getitem__(self, layer: str | int) -> Histogram:
         """The histogram of one layer, still with a leading axis of 1."""

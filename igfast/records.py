@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import takewhile
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,8 @@ from .groups import MODEL
 from .histograms import Histogram
 from .sources import Source
 
-Int = NDArray[np.int64]
 Float = NDArray[np.float64]
-
+T = TypeVar("T")
 
 MOST_BYTES = 256 << 20  # of decoded records, and again of series, and of common grids
 
@@ -41,18 +40,41 @@ class _Part:
         return list(self._last[1])
 
 
+class _Kept(Generic[T]):
+    """By quantity and layer, what was made of records: the newest, as many as memory is meant for.
+
+    Parameters
+    ----------
+    size : function
+        Bytes of one.
+    """
+
+    def __init__(self, size: Callable[[T], int]) -> None:
+        self._size, self._bytes = size, 0
+        self._held: dict[tuple[str, str], T] = {}
+
+    def get(self, key: tuple[str, str]) -> T | None:
+        """What is still there."""
+        return self._held.get(key)
+
+    def put(self, key: tuple[str, str], one: T) -> T:
+        """Keep one, and forget the oldest."""
+        self._held[key] = one
+        self._bytes += self._size(one)
+        while self._bytes > MOST_BYTES and len(self._held) > 1:
+            self._bytes -= self._size(self._held.pop(next(iter(self._held))))
+        return one
+
+
 class Records:
     """What a trajectory measures, layer by layer; ``"model"`` and groups pool theirs."""
 
     def __init__(self, source: Source, groups: Mapping[str, Sequence[str]]) -> None:
         self._source, self._groups = source, groups
         self._part: _Part | None = None
-        self._pooled: dict[tuple[str, str], list[Histogram]] = {}
-        self._pooled_bytes = 0
-        self._series: dict[tuple[str, str], list[LayerSeries]] = {}
-        self._series_bytes = 0
-        self._commons: dict[tuple[str, str], Common] = {}
-        self._commons_bytes = 0
+        self._pooled: _Kept[list[Histogram]] = _Kept(_sizes)
+        self._series: _Kept[list[LayerSeries]] = _Kept(_sizes)
+        self._commons: _Kept[Common] = _Kept(lambda one: one.counts.nbytes)
         self._moments: dict[str, dict[str, NDArray[Any]]] = {}
         self._expected: frozenset[str] | None = None
 
@@ -62,26 +84,22 @@ class Records:
 
     def histograms(self, layer: str, quantity: str) -> list[Histogram]:
         """T histograms of one layer."""
-        if not self._is_pooled(layer, quantity):
+        if not self.pools(layer, quantity):
             return self._part_with(layer, quantity).of(layer)
-        key = (quantity, layer)
-        if key not in self._pooled:
-            rows = self._members(layer, quantity)
-            known = self._source.layers(quantity)
-            if not len(self._source.steps_of(quantity)):
-                return []
-            if self._expected is None and self._room(quantity) >= len(known):
-                records = self._part_with(known[0], quantity).records
-                pooled = [record.select(rows).pooled(layer) for record in records]
-            else:
-                series = self._source.histogram_series(quantity, [known[row] for row in rows])
-                pooled = [record.pooled(layer) for record in series]
-            self._pooled[key] = merging.equally_wide(pooled)
-            self._pooled_bytes += sum(map(_size, self._pooled[key]))
-            while self._pooled_bytes > MOST_BYTES and len(self._pooled) > 1:
-                oldest = self._pooled.pop(next(iter(self._pooled)))
-                self._pooled_bytes -= sum(map(_size, oldest))
-        return self._pooled[key]
+        found = self._pooled.get((quantity, layer))
+        if found is not None:
+            return found
+        rows = self._members(layer, quantity)
+        known = self._source.layers(quantity)
+        if not len(self._source.steps_of(quantity)):
+            return []
+        if self._expected is None and self._room(quantity) >= len(known):
+            records = self._part_with(known[0], quantity).records
+            pooled = [record.select(rows).pooled(layer) for record in records]
+        else:
+            series = self._source.histogram_series(quantity, [known[row] for row in rows])
+            pooled = [record.pooled(layer) for record in series]
+        return self._pooled.put((quantity, layer), merging.equally_wide(pooled))
 
     def _part_with(self, layer: str, quantity: str) -> _Part:
         """Decoded records of this layer and those after it, as many as memory is meant for."""
@@ -112,15 +130,8 @@ class Records:
             raise KeyError(f"no layer {layer!r}; the layers are {', '.join(names)}")
         return names.index(layer)
 
-    def _keep(self, key: tuple[str, str], parts: list[LayerSeries]) -> None:
-        """Keep what was cut, and forget the oldest while that exceeds its memory."""
-        self._series[key] = parts
-        self._series_bytes += sum(map(_size, parts))
-        while self._series_bytes > MOST_BYTES and len(self._series) > 1:
-            oldest = self._series.pop(next(iter(self._series)))
-            self._series_bytes -= sum(map(_size, oldest))
-
-    def _is_pooled(self, layer: str, quantity: str) -> bool:
+    def pools(self, layer: str, quantity: str) -> bool:
+        """Whether a name is that of a group, or of all layers, and no layer's own."""
         known = self._source.layers(quantity)
         return layer not in known and (layer == MODEL or layer in self._groups)
 
@@ -137,9 +148,9 @@ class Records:
 
         Those of every record are kept for other measures of the same layer.
         """
-        key = (quantity, layer)
-        if every == 1 and key in self._series:
-            return self._series[key]
+        known = self._series.get((quantity, layer)) if every == 1 else None
+        if known is not None:
+            return known
         moments = self._recorded_moments(layer, quantity)
         found = cut(
             self._source.steps_of(quantity)[::every],
@@ -147,24 +158,17 @@ class Records:
             self._source.memberships_of(quantity)[::every],
             None if moments is None else moments[::every],
         )
-        if every == 1:
-            self._keep(key, found)
-        return found
+        return self._series.put((quantity, layer), found) if every == 1 else found
 
     def common(self, layer: str, quantity: str) -> Common:
         """All records of the layer on one grid."""
-        key = (quantity, layer)
-        if key not in self._commons:
-            records = self.histograms(layer, quantity)
-            if not records:
-                raise ValueError(f"the run holds no record of {quantity!r} yet")
-            found = analysis.common(records)
-            while self._commons and self._commons_bytes + found.counts.nbytes > MOST_BYTES:
-                oldest = self._commons.pop(next(iter(self._commons)))
-                self._commons_bytes -= oldest.counts.nbytes
-            self._commons[key] = found
-            self._commons_bytes += found.counts.nbytes
-        return self._commons[key]
+        known = self._commons.get((quantity, layer))
+        if known is not None:
+            return known
+        records = self.histograms(layer, quantity)
+        if not records:
+            raise ValueError(f"the run holds no record of {quantity!r} yet")
+        return self._commons.put((quantity, layer), analysis.common(records))
 
     def stacked(self, layer: str, quantity: str) -> Histogram:
         """The records of the layer, on their common grid, as the rows of one histogram."""
@@ -190,11 +194,15 @@ class Records:
             self._moments[quantity] = kept
         if not self._moments[quantity]:
             return None
-        pooled = self._is_pooled(layer, quantity)
+        pooled = self.pools(layer, quantity)
         columns = self._members(layer, quantity) if pooled else [self._row(layer, quantity)]
-        return recorded_moments(self._moments[quantity], steps, steps, columns)
+        return recorded_moments(self._moments[quantity], columns)
 
 
-def _size(held: Any) -> int:
+def _sizes(held: Sequence[Histogram] | Sequence[LayerSeries]) -> int:
+    return sum(map(_size, held))
+
+
+def _size(held: Histogram | LayerSeries) -> int:
     """Bytes of a histogram or a series."""
     return int(held.split_counts.nbytes) + (0 if held.offsets is None else held.offsets.nbytes)

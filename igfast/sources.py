@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -75,7 +76,7 @@ class Memory:
             raise TypeError(f"steps must be integers, got {given.dtype}; count optimizer steps")
         self.steps = given.astype(np.int64)
         self._records = [histogram.to_numpy() for histogram in histograms]
-        self._scalars = dict(scalars or {})
+        self._scalars = {name: _curve(name, given) for name, given in (scalars or {}).items()}
         if self.steps.ndim != 1 or len(self.steps) != len(self._records) or not len(self.steps):
             raise ValueError(
                 f"steps must hold one step for each of the {len(self._records)} histograms, at "
@@ -138,7 +139,7 @@ class Memory:
         self._known(quantity)
         if layers is None:
             return self._records
-        return [record.select([record.index(one) for one in layers]) for record in self._records]
+        return [record.select(layers) for record in self._records]
 
     def moments(
         self,
@@ -167,10 +168,7 @@ class Memory:
         }
 
     def scalars(self) -> dict[str, tuple[Int, Float]]:
-        return {
-            name: (np.asarray(steps, dtype=np.int64), np.asarray(values, dtype=np.float64))
-            for name, (steps, values) in self._scalars.items()
-        }
+        return dict(self._scalars)
 
     def seen(self) -> int:
         """Nothing else is ever seen."""
@@ -182,3 +180,17 @@ class Memory:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _curve(name: str, given: Any) -> tuple[Int, Float]:
+    try:
+        steps, values = given
+        curve = np.asarray(steps, dtype=np.int64), np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        curve = np.empty(0, np.int64), np.empty(1)
+    if curve[0].ndim != 1 or curve[0].shape != curve[1].shape:
+        raise ValueError(
+            f"scalars[{name!r}] must be a pair (steps, values), of one length, got "
+            f"{reprlib.repr(given)}"
+        )
+    return curve

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _arrays, _core
+from .layers import position
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,10 +114,24 @@ class Moments:
         whole = pool({field: np.asarray(getattr(own, field)) for field in FIELDS})
         return Moments(**{field: values[None] for field, values in whole.items()}, names=(name,))
 
-    def select(self, rows: Sequence[int]) -> Moments:
-        """These layers alone, in this order."""
-        values = {name: getattr(self, name)[list(rows)] for name in FIELDS}
-        return Moments(**values, names=tuple(self.names[row] for row in rows))
+    def select(self, rows: Iterable[str | int]) -> Moments:
+        """These layers alone, by name or row, in this order.
+
+        Raises
+        ------
+        TypeError, KeyError, IndexError
+            If one of them names or numbers none of the layers.
+
+        Examples
+        --------
+        >>> import numpy as np, igfast
+        >>> m = igfast.moments({"a": np.array([0.0, 2.0]), "b": np.array([4.0])})
+        >>> m.select(["b"]).mean
+        array([4.])
+        """
+        chosen = [position(self.names, row) for row in rows]
+        values = {name: getattr(self, name)[chosen] for name in FIELDS}
+        return Moments(**values, names=tuple(self.names[row] for row in chosen))
 
     def to_numpy(self) -> Moments:
         """The same with NumPy arrays."""

@@ -28,6 +28,7 @@ ROOMS = [
     "merging",
     "archives",
     "quantiles",
+    "layers",
     "histograms",
     "summary",
     "outputs",

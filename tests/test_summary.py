@@ -51,6 +51,9 @@ def test_pooled_of_nothing_finite():
 
 def test_chosen_layers():
     m = igfast.moments({"a": np.arange(3.0), "b": np.arange(5.0), "c": np.zeros(2)})
+    assert m.select([m.names[2], -3]).names == (m.names[2], m.names[-3])
+    with pytest.raises(KeyError, match="no layer 'zz'; the layers are"):
+        m.select(["zz"])
     found = m.select([2, 0])
     assert found.names == ("c", "a")
     assert found.count.tolist() == [2, 3]

@@ -180,6 +180,8 @@ BAD = [
     (lambda r: Trajectory.from_histograms([1, 1], [r, r]), "steps must increase"),
     (lambda r: Trajectory.from_histograms([0, 1], [r, record({"v": X[:9]})]), "step 1 has layers"),
     (lambda r: Trajectory.from_histograms([0, 1], [r, r]).length(estimator="x"), "estimator must"),
+    (lambda r: Trajectory.from_histograms([0], [r], {"loss": 3}), r"scalars\['loss'\] must be a"),
+    (lambda r: Trajectory.from_histograms([0], [r], {"loss": ([0, 1], [2.0])}), "of one length"),
 ]
 
 
@@ -222,6 +224,8 @@ def test_layers_are_named_and_the_run_file_is_safe(drift, tmp_path):
     for write in (igfast.open(path).report, igfast.open(path).to_parquet):
         with pytest.raises(ValueError, match="holds a run, or another database"):
             write(other)
+        with pytest.raises(ValueError, match="is a folder; name the file to write in it"):
+            write(tmp_path)
     assert other.read_bytes() == before
 
 

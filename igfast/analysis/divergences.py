@@ -84,7 +84,7 @@ def divergence_along(
     >>> analysis.divergence_along(records, "js", "previous", {}).round(6)  # ln 2
     array([0.693147])
     """
-    found = DIVERGENCES.get(kind)
+    found = DIVERGENCES.get(kind) if isinstance(kind, str) else None
     if found is None:
         raise ValueError(f"kind must be one of {', '.join(map(repr, DIVERGENCES))}, got {kind!r}")
     _check(kind, found, parameters)

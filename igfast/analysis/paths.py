@@ -98,12 +98,20 @@ def estimate(
     series: Sequence[LayerSeries], estimator: str | Estimator, records: int
 ) -> PathEstimate:
     """One estimate for a run of ``records`` records from the series it was cut into."""
-    if isinstance(estimator, str) and estimator not in ESTIMATORS:
-        raise ValueError(
-            f"estimator must be one of {', '.join(map(repr, ESTIMATORS))}, got {estimator!r}"
-        )
-    one = ESTIMATORS[estimator] if isinstance(estimator, str) else estimator
+    one = chosen(estimator)
     return joined(series, [one(part) for part in series], records)
+
+
+def chosen(estimator: str | Estimator) -> Estimator:
+    """The estimator of a name, or a function as it is; refuses what is neither."""
+    if isinstance(estimator, str) and estimator in ESTIMATORS:
+        return ESTIMATORS[estimator]
+    if not callable(estimator):
+        raise ValueError(
+            f"estimator must be one of {', '.join(map(repr, ESTIMATORS))}, or a function of "
+            f"igfast.analysis, got {estimator!r}"
+        )
+    return estimator
 
 
 def split_estimate(series: Sequence[LayerSeries], records: int) -> SplitEstimate:
@@ -112,7 +120,7 @@ def split_estimate(series: Sequence[LayerSeries], records: int) -> SplitEstimate
     whole = joined(series, found, records)
     floor, turning = np.full((2, max(records - 1, 0)), np.nan)
     for part, one in zip(series, found, strict=True):
-        here = slice(part.first + part.counted.start, part.first + part.counted.stop)
+        here = part.place
         floor[here], turning[here] = one.noise_floor[part.counted], one.turning[part.counted]
     shares = np.zeros(3)
     moved = [one for one in found if one.length[-1] > 0]
@@ -147,7 +155,7 @@ def _independent_error(
     longest = int(np.argmax([np.nan_to_num(steps.sum()) for steps in moved])) if moved else 0
     scale = [_scale_error(one) for one in found]
     for number, (part, one) in enumerate(zip(series, found, strict=True)):
-        after = slice(part.first + part.counted.start + 1, part.first + part.counted.stop + 1)
+        after = slice(part.place.start + 1, part.place.stop + 1)
         variance[after] = np.diff(one.independent_error**2)[part.counted]
         if number != longest:
             doubt = scale[number] ** 2 + scale[longest] ** 2
@@ -168,7 +176,7 @@ def joined(
     squared, squared_error = np.full((2, max(records - 1, 0)), np.nan)
     steps, variance = np.zeros((2, records))
     for part, one in zip(series, found, strict=True):
-        here = slice(part.first + part.counted.start, part.first + part.counted.stop)
+        here = part.place
         after = slice(here.start + 1, here.stop + 1)
         squared[here] = one.velocity_squared[part.counted]
         squared_error[here] = one.velocity_squared_error[part.counted]

@@ -58,6 +58,11 @@ class LayerSeries:
     moments: Float | None = None
     binned_moments: Float | None = None
 
+    @property
+    def place(self) -> slice:
+        """The counted steps among all steps of the run."""
+        return slice(self.first + self.counted.start, self.first + self.counted.stop)
+
     def cells(self) -> Float:
         """(T, B+2) counts over all splits: underflow, bins, overflow."""
         counts = self.split_counts.sum(axis=1)
@@ -146,15 +151,11 @@ def _window(records: Sequence[Histogram], cut: int, start: int, stop: int) -> tu
         size //= 2
 
 
-def recorded_moments(
-    fields: Mapping[str, NDArray[Any]], moment_steps: Int, steps: Int, columns: list[int]
-) -> Float | None:
-    """(T, 2) mean and variance of the pooled layers in ``columns``; None unless all T have them.
+def recorded_moments(fields: Mapping[str, NDArray[Any]], columns: list[int]) -> Float:
+    """(T, 2) mean and variance of the pooled layers in ``columns``.
 
-    ``fields`` are (T', L) arrays by the names of the fields of :class:`igfast.Moments`.
+    ``fields`` are (T, L) arrays by the names of the fields of :class:`igfast.Moments`.
     """
-    if not len(moment_steps) or not np.array_equal(moment_steps, steps):
-        return None
     count, mean, variance = (fields[name][:, columns] for name in ("count", "mean", "variance"))
     held = count > 0
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -59,11 +59,11 @@ def open_run(path: Path, groups: int | None) -> Trajectory:
     if groups is None:
         return run
     grouped = run.grouped(groups)
-    check_groups(grouped, groups)
+    _check_groups(grouped, groups)
     return grouped
 
 
-def check_groups(run: Trajectory, depth: int) -> None:
+def _check_groups(run: Trajectory, depth: int) -> None:
     """Refuse groups that show nothing."""
     recorded = [quantity for quantity in run.quantities if len(run.steps_of(quantity))]
     if not recorded:

@@ -17,7 +17,7 @@ from igfast.printing import Tell, printable, silent
 from igfast.report.collect import MotionCurves, logged, moved, recorded, scrutinized
 from igfast.report.counted import Float
 from igfast.report.scrutiny import growth_of, onset_sentence, scrutinize
-from igfast.report.text import change, count, flat, length_text
+from igfast.report.text import change, count, flat, length_text, part
 from igfast.report.windows import end_slopes
 from igfast.store import RunReader
 from igfast.trajectory import Trajectory
@@ -93,12 +93,12 @@ def size_lines(path: Path) -> list[str]:
     """How large a run file is, and what a layer takes at a record."""
     with RunReader(path) as run:
         lines = [f"store: {path.stat().st_size / 1e6:.1f} MB, {count(len(run.steps), 'record')}"]
+        sizes = run.sizes()
         for quantity in run.quantities:
             kept, recorded = len(run.steps_of(quantity)), len(run.recorded_steps(quantity))
             if not kept:
                 continue
-            layers, sizes = len(run.layers(quantity)), run.sizes()
-            one = run.histogram(quantity, 0)
+            layers, one = len(run.layers(quantity)), run.histogram(quantity, 0)
             arrays = (one.split_counts, one.split_outside, one.offsets)
             plain = sum(array.nbytes for array in arrays if array is not None) / layers
             each = sizes[quantity] / layers / kept
@@ -166,7 +166,7 @@ def _description(config: dict[str, Any]) -> list[str]:
         found = {"config: ": _values(own), "": escape(printable(versions))}
         return [f"{title}{said}" for title, said in found.items() if said]
     lines = [f"[bold yellow]! {escape(printable(str(note)))}[/]" for note in data.get("notes", ())]
-    model = _part(config, "model")
+    model = part(config, "model")
     wanted = data.get("requested", data.get("name"))
     stand_in = "" if wanted == data.get("name") else f" (NOT {str(wanted).upper()})"
     lines.append(
@@ -189,9 +189,4 @@ def _values(config: dict[str, Any]) -> str:
 
 def versions_of(config: dict[str, Any]) -> dict[str, Any]:
     """What a run was recorded with."""
-    return _part(config, "versions")
-
-
-def _part(config: dict[str, Any], name: str) -> dict[str, Any]:
-    found = config.get(name)
-    return found if isinstance(found, dict) else {}
+    return part(config, "versions")

@@ -61,7 +61,7 @@ def load(run: Path) -> dict[str, Any]:
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
         raise CheckpointError(
             f"{path} cannot be read ({error}); start again with --overwrite"
-        ) from (error)
+        ) from error
     if state.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} has format {state.get('format')!r}, this version reads {FORMAT}; "

@@ -27,6 +27,7 @@ REPLAYED = 100  # records that stand for a run's past when it is first looked at
 QUIET_SECONDS = 30.0  # without a write-ahead log, a run that has not grown for so long has ended
 PATIENCE = 5.0  # seconds without a record after which a writer is looked for
 CREATION_SECONDS = 2.0
+LONGEST_INTERVAL = 86_400.0  # seconds between looks
 
 
 @dataclass(frozen=True)
@@ -243,6 +244,15 @@ def _joined(layers: Curves, group: Curves) -> Curves:
             for name in Curves.__dataclass_fields__
         )
     )
+
+
+def check_interval(interval: float) -> None:
+    """Refuse seconds between looks that no clock can wait for."""
+    if not 0 < interval <= LONGEST_INTERVAL:
+        raise ValueError(
+            f"interval must be positive, and at most a day, {LONGEST_INTERVAL:g} seconds; got "
+            f"{interval}"
+        )
 
 
 def waiting_for(path: Path) -> str:

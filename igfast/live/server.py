@@ -15,14 +15,14 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ..groups import Groups
+from ..report import require_matplotlib
 from ..store import RunReader, StoreError
 from ..trajectory import Trajectory
-from .following import Follower, waiting_for
+from .following import Follower, check_interval, waiting_for
 
 HOST = "127.0.0.1"
 SHARE = 3.0  # times the processor time of a rendering are waited before the next,
@@ -93,10 +93,8 @@ class LiveReport:
     def __init__(
         self, path: str | Path, *, port: int = 0, interval: float = 1.0, groups: Groups = None
     ) -> None:
-        if not interval > 0:
-            raise ValueError(f"interval must be positive, got {interval}")
-        if find_spec("matplotlib") is None:
-            raise ModuleNotFoundError("a report needs matplotlib", name="matplotlib")
+        check_interval(interval)
+        require_matplotlib()
         self._path, self._interval, self._groups = Path(path), interval, groups
         self._folder = tempfile.TemporaryDirectory(prefix="igfast-report-")
         self._stop = threading.Event()

@@ -14,7 +14,7 @@ from ..groups import Groups
 from ..printing import printable
 from ..store import StoreError
 from . import table
-from .following import Follower, State, waiting_for
+from .following import Follower, State, check_interval, waiting_for
 
 
 def watch_run(
@@ -50,8 +50,7 @@ def watch_run(
     StoreError
         If the file is no run; with ``once``, also if there is nothing to show.
     """
-    if not interval > 0:
-        raise ValueError(f"interval must be positive, got {interval}")
+    check_interval(interval)
     follower = Follower(path, groups)
     if once:
         states = follower.look()

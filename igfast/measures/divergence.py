@@ -160,7 +160,6 @@ def hellinger_distance(h0: Histogram, h1: Histogram) -> Any:
     >>> igfast.hellinger_distance(h0, h1).round(6)  # √(1 − √½)
     array([0.541196])
     """
-    require_histogram(h0, "h0")
     distance = np.sqrt(0.5 * divergence("hellinger_squared", h0, h1))
     return _arrays.like(home_of(h0), distance)
 

@@ -72,6 +72,11 @@ def measure_step(plan: Plan, previous: Histogram, dt: Any = 1.0) -> tuple[Histog
     >>> step.js_divergence.round(6)  # nothing in common: ln 2
     array([0.693147])
     """
+    if not isinstance(plan, Plan):
+        raise TypeError(
+            f"plan must be an igfast.Plan, got {type(plan).__name__}; make one with "
+            "igfast.Plan(tensors, ...)"
+        )
     require_histogram(previous, "previous")
     simple = isinstance(dt, (int, float)) and 0 < dt < math.inf  # nothing goes to the device
     steps = dt if simple else times(dt, len(previous))

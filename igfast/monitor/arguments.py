@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..choices import choose_grid
+from ..choices import check_offsets, choose_grid
 from ..config import __version__
 from ..grids import Grid, check_splits
 from ..health import Rule
@@ -165,11 +165,7 @@ def check_quantities(
 def settings_of(grid: Grid | None, bins: int | None, splits: int, offsets: bool) -> Settings:
     """How histograms are taken."""
     chosen = choose_grid(bins, None, grid)
-    if chosen.kind == "uniform" and offsets:
-        raise ValueError(
-            "offsets=True needs a dyadic or log grid; pass offsets=False with a uniform one"
-        )
-    return Settings(chosen, check_splits(splits), bool(offsets))
+    return Settings(chosen, check_splits(splits), check_offsets(offsets, chosen))
 
 
 def check_health(rule: Any) -> None:

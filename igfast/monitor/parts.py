@@ -78,10 +78,29 @@ class Adapter:
         self.trained: dict[str, bool] = {}
 
     def parts(self, quantity: str) -> Mapping[str, Part] | None:
-        """See :class:`Parts`."""
-        found = self._given.parts(quantity)
-        if quantity == "param" and found is not None:
-            self.trained |= {name: getattr(p, "trained", True) for name, p in found.items()}
+        """See :class:`Parts`.
+
+        Raises
+        ------
+        TypeError
+            If the adapter gives something else than :class:`Part` by name.
+        """
+        found: object = self._given.parts(quantity)
+        if found is None:
+            return None
+        if not isinstance(found, Mapping):
+            raise TypeError(
+                f"parts({quantity!r}) must be a mapping of names to igfast.monitor.Part, got "
+                f"{type(found).__name__}"
+            )
+        for name, part in found.items():
+            if not isinstance(part, Part):
+                raise TypeError(
+                    f"parts({quantity!r})[{name!r}] must be an igfast.monitor.Part, got "
+                    f"{type(part).__name__}; wrap it: Part(tensor, shape, start)"
+                )
+        if quantity == "param":
+            self.trained |= {name: part.trained for name, part in found.items()}
         return found
 
 
@@ -92,20 +111,10 @@ def adapter_of(model: Any) -> Adapter | None:
 
 
 def entries_of(adapter: Parts, dtypes: Mapping[str, str]) -> dict[Entry, Share]:
-    """This rank's part of each of these layers.
-
-    Raises
-    ------
-    TypeError
-        If the adapter gives something else than :class:`Part`.
-    """
+    """This rank's part of each of these layers."""
     found, parts = {}, adapter.parts("param") or {}
     for name in dtypes:
         part = parts[name]
-        if not isinstance(part, Part):
-            raise TypeError(
-                f"parts('param')[{name!r}] must be an igfast.monitor.Part, got {part!r}"
-            )
         whole = part.start is not None
         dealing = "" if whole else f"{name} {part.shape} {part.tensor.shape} adapted"
         entry = (name, tuple(part.shape), dtypes[name])

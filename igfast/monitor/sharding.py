@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -142,9 +142,7 @@ def agreed(group: Group, own: Mapping[Entry, Share]) -> Layout:
         if share is None:
             continue
         mine = share.counted and -share.first == chosen[0, column]
-        kept[name] = Share(
-            share.start, share.whole, share.first, mine, share.dealing, share.placements
-        )
+        kept[name] = replace(share, counted=mine)
         if chosen[1, column]:
             scattered.append(share.dealing)
     return Layout(entries, kept, _membership(group, scattered))

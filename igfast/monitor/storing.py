@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..automatic import Bins
-from ..health import SUMMED, Flag, flags_of, is_flag
+from ..health import SUMMED, Flag, flags_of
 from ..health_history import SEARCHED, History, Sums, beginnings
 from ..store import BackgroundWriter, RunReader
 from .measuring import Measurement
@@ -111,23 +111,13 @@ def take_up(
             _warn_of_dtypes(reader, quantity, layers[quantity])
         writer.rewind(step)  # only now: nothing is dropped for a run that cannot go on
         reader.refresh()
-        flags = _flags(reader)
+        flags = flags_of(reader.scalars())
         for quantity in recorded:
             if len(reader.moment_steps(quantity)):
                 own = [flag for flag in flags if flag.quantity == quantity]
                 history = _history(reader, quantity, memory, own)
                 earlier[quantity] = history, reader.next_bins(quantity)
     return earlier
-
-
-def _flags(reader: RunReader) -> list[Flag]:
-    found = [
-        (step, name, value)
-        for name, (steps, values) in reader.scalars().items()
-        if is_flag(name)
-        for step, value in zip(steps.tolist(), values.tolist(), strict=True)
-    ]
-    return flags_of((name, step, value) for step, name, value in sorted(found))
 
 
 def _history(reader: RunReader, quantity: str, memory: int, flags: list[Flag]) -> History:

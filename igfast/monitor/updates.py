@@ -48,13 +48,13 @@ class Updates:
         options = {id(p): group for group in optimizer.param_groups for p in group["params"]}
         for name in names:
             parameter = self._parameters[name]
-            group = options.get(id(parameter))
+            group = options.get(id(parameter), {})
             self._derived.pop(name, None)
             if once:
                 self._before.pop(name, None)
-            derives = once and gradients_made and not self._distrusted and group is not None
-            if derives and can_derive(optimizer, group or {}, parameter):
-                self._derived[name] = Step(optimizer, group or {}, parameter)
+            derives = once and gradients_made and not self._distrusted and bool(group)
+            if derives and can_derive(optimizer, group, parameter):
+                self._derived[name] = Step(optimizer, group, parameter)
             due = self._times_derived.get(name, 0) + 1
             compared = due & (due - 1) == 0  # a power of two
             if (compared or name not in self._derived) and name not in self._before:

@@ -66,19 +66,13 @@ def write_report(
     ...     page.name, (page.parent / "report_data" / "curves.json").exists()
     ('report.html', True)
     """
-    if find_spec("matplotlib") is None:
-        raise ModuleNotFoundError(
-            "a report needs matplotlib, which is not installed: pip install 'igfast[report]'",
-            name="matplotlib",
-        )
+    require_matplotlib()
     from igfast.report.collect import RunCurves, collect
     from igfast.report.curves import curve_files, write_curves
     from igfast.report.page import render_page
 
     target, measured = Path(path), run.run if isinstance(run, RunCurves) else run
     measured.check_target(target)
-    if target.is_dir():
-        raise ValueError(f"path={str(path)!r} is a folder; name the HTML file to write in it")
     with measured.held():
         curves = collect(run, tell, jobs)
     tell("drawing")
@@ -89,3 +83,18 @@ def write_report(
     with replacing(target) as unfinished:
         unfinished.write_text(page, encoding="utf-8")
     return target
+
+
+def require_matplotlib() -> None:
+    """Refuse to begin what could not be drawn.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        With the command that installs it.
+    """
+    if find_spec("matplotlib") is None:
+        raise ModuleNotFoundError(
+            "a report needs matplotlib, which is not installed: pip install 'igfast[report]'",
+            name="matplotlib",
+        )

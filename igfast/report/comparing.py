@@ -32,8 +32,6 @@ def write_comparison(found: Comparison, path: str | Path) -> Path:
     target = Path(path)
     for run in found.runs:
         run.check_target(target)
-    if target.is_dir():
-        raise ValueError(f"path={str(path)!r} is a folder; name the HTML file to write in it")
     folder = target.with_name(f"{target.stem}_data")
     folder.mkdir(parents=True, exist_ok=True)
     file = write_comparison_csv(found, folder / "comparison.csv")

@@ -15,7 +15,7 @@ from igfast.export import write_rows
 from igfast.groups import MODEL
 from igfast.merging import equally_wide
 from igfast.printing import Tell, silent
-from igfast.report.collect import MotionCurves, logged, moved
+from igfast.report.collect import MotionCurves, logged, moved, recorded
 from igfast.report.counted import Float, Int
 from igfast.report.scrutiny import Growth, growth_of
 from igfast.report.text import flat
@@ -108,12 +108,11 @@ def _compare(
 ) -> Comparison:
     for name, run in zip(names, runs, strict=True):
         if quantity not in run.quantities or not len(run.histograms(quantity)):
-            recorded = [one for one in run.quantities if len(run.steps_of(one))]
-            if not recorded:
+            there = recorded(run)
+            if not there:
                 raise ValueError(f"run {name!r} holds no record yet; compare runs that have some")
             raise ValueError(
-                f"run {name!r} holds no record of quantity={quantity!r}; it has "
-                f"{', '.join(recorded)}"
+                f"run {name!r} holds no record of quantity={quantity!r}; it has {', '.join(there)}"
             )
     scalars = tuple(logged(run) for run in runs)
     motions, growths = [], []
@@ -242,11 +241,11 @@ def _notes(
             f"Γ and L of {', '.join(published)} are the published estimates, which depend on how "
             "often one records: fewer than four splits were recorded."
         )
-    recorded = {motion.recorded_grid for motion in motions}
-    if len(recorded) > 1:
+    on_grids = {motion.recorded_grid for motion in motions}
+    if len(on_grids) > 1:
         found.append(
             "The runs were recorded on different grids, and L depends on the bins: "
-            f"{'; '.join(sorted(recorded))}."
+            f"{'; '.join(sorted(on_grids))}."
         )
     apart = [layer for layer in layers if layer not in grids]
     if apart:

@@ -58,15 +58,12 @@ class Densities:
     counts: tuple[Int, ...]
     numel: int
 
+    @cached_property
     def bulk(self) -> tuple[float, float]:
         """Range with 99.9 % of the elements at all times, at least ten bins wide.
 
         Symmetric around zero where zero is well inside.
         """
-        return self._bulk
-
-    @cached_property
-    def _bulk(self) -> tuple[float, float]:
         low, high, bin_width = np.inf, -np.inf, 0.0
         for edges, counts in zip(self.edges, self.counts, strict=True):
             total = counts.sum()
@@ -95,7 +92,7 @@ class Densities:
 
     def display_edges(self, most: int) -> Float:
         """Edges for drawing: at most `most` bins, fewer for layers with few elements."""
-        low, high = self.bulk()
+        low, high = self.bulk
         bins = int(np.clip(2.5 * max(self.numel, 1) ** (1 / 3), 12, most))
         return np.linspace(low, high, bins + 1)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from igfast.groups import MODEL
 from igfast.numerals import scalar_text, three_digits
 from igfast.report.collect import MotionCurves, RunCurves
 from igfast.report.counted import Float, Int, Layer
-from igfast.report.text import count, length_text
+from igfast.report.text import count, length_text, part
 
 WORDS = {
     "nan": "NaN",
@@ -24,7 +22,7 @@ FEW = 4  # weight matrices that a sentence can name one by one
 
 def run_title(curves: RunCurves) -> str:
     """Data set and model where the run recorded them, else the name of the run's file."""
-    settings = _part(curves, "settings")
+    settings = part(curves.run.config, "settings")
     model, dataset = settings.get("model"), settings.get("dataset")
     if isinstance(model, str) and isinstance(dataset, str):
         return f"{model} on {dataset}"
@@ -40,7 +38,7 @@ def summary(curves: RunCurves) -> list[str]:
 
 def notes(curves: RunCurves) -> list[str]:
     """What the reader must know before believing a number."""
-    motion, found = curves.main, list(map(str, _part(curves, "data").get("notes", ())))
+    motion, found = curves.main, list(map(str, part(curves.run.config, "data").get("notes", ())))
     if len(motion.steps) < 2:
         found.append("The run holds one record, so there is no motion to report yet.")
     elif motion.estimator != "split":
@@ -98,7 +96,7 @@ def half_way(steps: Int, length: Float) -> int | None:
 
 
 def _training(curves: RunCurves) -> str:
-    settings, steps = _part(curves, "settings"), curves.main.steps
+    settings, steps = part(curves.run.config, "settings"), curves.main.steps
     records = count(len(steps), "record")
     span = f"at step {steps[0]:,}"
     if len(steps) > 1:
@@ -106,7 +104,7 @@ def _training(curves: RunCurves) -> str:
     if not settings:
         return f"{records} {span}, {count(len(curves.main.layers), 'layer')}."
     widths, rate = settings.get("widths"), settings.get("learning_rate")
-    parameters = _part(curves, "model").get("parameters")
+    parameters = part(curves.run.config, "model").get("parameters")
     details = [
         f"hidden widths {', '.join(map(str, widths))}" if isinstance(widths, list) else "",
         f"{parameters:,} parameters" if isinstance(parameters, int) else "",
@@ -200,11 +198,6 @@ def _results(curves: RunCurves) -> list[str]:
 
 def _length(motion: MotionCurves, layer: Layer) -> str:
     return length_text(motion, layer).replace(" ", "\N{NO-BREAK SPACE}")
-
-
-def _part(curves: RunCurves, name: str) -> dict[str, Any]:
-    part = curves.run.config.get(name)
-    return part if isinstance(part, dict) else {}
 
 
 def _join(parts: list[str]) -> str:

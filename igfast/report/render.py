@@ -27,7 +27,6 @@ _XLINK = "http://www.w3.org/1999/xlink"
 _VARIABLES = {light: f"var(--{name})" for name, (light, _) in COLORS.items()}
 _COLOR = re.compile("|".join(_VARIABLES))
 _LONG = re.compile(r"(-?\d+\.\d{3,}(?:e-?\d+)?)")  # a hundredth of a point is precise enough
-_REFERENCE = re.compile(r"url\(#")
 
 
 def color_variables(dark: bool) -> str:
@@ -124,7 +123,7 @@ def _rewrite(element: ET.Element, key: str) -> None:
         elif name in ("clip-path", "style", "fill", "stroke"):
             themed = _COLOR.sub(lambda match: _VARIABLES[match.group()], value)
             themed = re.sub(r"font: .*?'DejaVu Sans'.*?(;|$)", _font, themed)
-            element.set(name, _REFERENCE.sub(f"url(#{key}-", themed))
+            element.set(name, themed.replace("url(#", f"url(#{key}-"))
 
 
 def _rounded(path: str) -> str:

@@ -156,14 +156,15 @@ def evenly_spaced(steps: np.ndarray) -> bool:
 def step_axis(axes: Axes, steps: np.ndarray) -> None:
     """Step axis that gives every record room: linear if evenly recorded, else zero-and-logarithmic.
 
-    On the second kind the interval from 0 to the first positive step is linear.
+    On the second kind the interval from 0 to the first positive step is linear; without such a step
+    all of it is.
     """
     low, high = float(steps[0]), float(steps[-1])
     if high <= low:
         axes.set_xlim(low - 0.5, high + 0.5)
         set_ticks(axes.xaxis, [low], [compact_step(low)])
         return
-    if evenly_spaced(steps):
+    if high <= 0 or evenly_spaced(steps):
         axes.set_xlim(low, high)
         axes.xaxis.set_major_formatter(lambda value, _: compact_step(value))
         axes.locator_params(axis="x", nbins=6)

@@ -45,6 +45,16 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield f"{prefix}{name}", value
 
 
+def part(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What a run was configured with under a name, where it is a mapping; else nothing.
+
+    >>> part({"data": {"name": "mnist"}, "settings": 3}, "settings")
+    {}
+    """
+    found = config.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def change(
     first: float, last: float, form: Callable[[float], str] = number, arrow: str = " → "
 ) -> str:

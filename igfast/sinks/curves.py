@@ -119,12 +119,8 @@ def _goes_on(path: _Path, step: int, now: Histogram) -> bool:
     return alike and widths and path.step <= step
 
 
-def _resumed(step: int, record: Histogram, length: Float) -> _Path:
-    online = Online()
-    online.resume(step, record, 0, length)
-    return _Path(step, record, length, online)
-
-
 def _widened(path: _Path, wide: Histogram) -> _Path:
     """The same path on as many bins as another record has."""
-    return _resumed(path.step, merging.equally_wide([path.record, wide])[0], path.length)
+    online, record = Online(), merging.equally_wide([path.record, wide])[0]
+    online.resume(path.step, record, 0, path.length)
+    return _Path(path.step, record, path.length, online)

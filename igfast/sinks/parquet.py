@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..grids import integer
 from .libraries import require
 from .record import Record
 from .rows import beside, columns_of, other_writer
@@ -60,6 +61,7 @@ class Parquet:
         resume: bool = False,
     ) -> None:
         require("pyarrow", "parquet")
+        every = integer(every, "every")
         if every < 1:
             raise ValueError(f"every must be at least 1, got {every}")
         self._every, self._histograms = every, histograms

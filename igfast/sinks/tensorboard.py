@@ -79,10 +79,8 @@ class TensorBoard:
             from torch.utils.tensorboard import SummaryWriter
 
             again, self._rewound = self._rewound, None
-            if again is not None and not self._is_alone():  # others' later steps would be hidden
-                again = None
-            if again is not None:
-                again = min(again, step)
+            if again is not None:  # where others write, too, their later steps would be hidden
+                again = min(again, step) if self._is_alone() else None
             self._writer = SummaryWriter(self._folder, purge_step=again, filename_suffix=SUFFIX)
             _writing.add(self)
         return self._writer

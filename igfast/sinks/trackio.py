@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..grids import integer
 from .libraries import require
 from .numbers import MEASURES, Numbers, bars_of
 from .record import Record
@@ -51,6 +52,7 @@ class Trackio:
         most_bins: int = 512,
     ) -> None:
         require("trackio", "trackio")
+        most_bins = integer(most_bins, "most_bins")
         if most_bins < 1:
             raise ValueError(f"most_bins must be at least 1, got {most_bins}")
         self._run = run

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..grids import integer
 from .libraries import require
 from .numbers import MEASURES, Numbers, bars_of
 from .record import Record
@@ -60,6 +61,7 @@ class WandB:
         advance: bool = True,
     ) -> None:
         require("wandb", "wandb")
+        most_bins = integer(most_bins, "most_bins")
         if not 1 <= most_bins <= 512:
             raise ValueError(f"most_bins must be in 1 to 512, W&B's limit; got {most_bins}")
         self._run, self._numbers, self._histograms = run, Numbers(scalars), histograms

@@ -12,8 +12,8 @@ which ``docs/store.md`` describes):
 Each integer is written in Rice's code, with as many low bits as suit those that were seen before at
 counts of the same size.
 
-CRC-32 sums, started from step, quantity,
-layers' names, grid and splits, cover every byte: damage is found, never decoded.
+CRC-32 sums, started from step, quantity, layers' names, grid and splits, cover every byte: damage
+is found, never decoded.
 """
 
 from __future__ import annotations

@@ -86,13 +86,13 @@ def decode(running: bytes, data: bytes, step: int, identity: int) -> Columns:
     raw = np.frombuffer(zlib.decompress(body[5:]), np.uint8)
     integers = floats = bins = None
     if flags & MOMENTS:
-        words, raw = _words(raw, len(INTEGER_FIELDS), layers, "<u8")
-        guessed, raw = _words(raw, len(FLOAT_FIELDS), layers, "<u8")
+        words, raw = _words(raw, len(INTEGER_FIELDS), layers)
+        guessed, raw = _words(raw, len(FLOAT_FIELDS), layers)
         integers = words.view("<i8").astype(np.int64, copy=False)
         floats = guessed.view("<f8").astype(np.float64, copy=False)
         floats = (guessed ^ _expected(integers, floats)).view("<f8")
     if flags & BINS:
-        words, raw = _words(raw, 2, layers, "<u8")
+        words, raw = _words(raw, 2, layers)
         bins = words.view("<i8").astype(np.int64, copy=False)
     if len(raw):
         raise codec.DamagedRecord("layers' numbers have more bytes than they need")
@@ -109,11 +109,10 @@ def _expected(integers: Integers, floats: Float) -> NDArray[np.uint64]:
 
 
 def _words(
-    raw: NDArray[np.uint8], count: int, layers: int, kind: str
+    raw: NDArray[np.uint8], count: int, layers: int
 ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    """The next words of the planes, and what follows them."""
-    width = np.dtype(kind).itemsize
-    size = count * layers * width
-    planes = raw[:size].reshape(count, width, layers)
-    words = np.ascontiguousarray(planes.transpose(0, 2, 1)).reshape(count, layers * width)
-    return words.view(kind), raw[size:]
+    """The next words of 64 bits of the planes, (count, layers), and what follows them."""
+    size = 8 * count * layers
+    planes = raw[:size].reshape(count, 8, layers)
+    words = np.ascontiguousarray(planes.transpose(0, 2, 1)).reshape(count, 8 * layers)
+    return words.view("<u8"), raw[size:]

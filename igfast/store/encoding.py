@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ..grids import Grid
+from ..grids import Grid, integer
 from ..histograms import Histogram
 from ..summary import FIELDS, Moments
 from .codec import Cells
@@ -76,10 +75,7 @@ def config_json(config: Mapping[str, Any]) -> str:
 
 def int64(name: str, value: int) -> int:
     """The integer that SQLite can keep, or an error that names the argument."""
-    try:
-        number = operator.index(value)  # SQLite would keep a NumPy integer as a blob
-    except TypeError as error:
-        raise TypeError(f"{name} must be an integer, got {value!r}") from error
+    number = integer(value, name)  # SQLite would keep a NumPy integer as a blob
     if not -(2**63) <= number < 2**63:
         raise ValueError(f"{name} must fit in 64 bits, got {number}; count from the run's start")
     return number

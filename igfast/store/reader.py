@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..analysis.online import RUNNING_FIELDS
 from ..histograms import Histogram
+from ..layers import position
 from ..summary import FIELDS, Moments
 from . import codec, columns
 from .columns import Columns
@@ -279,12 +280,4 @@ class RunReader(RunFile):
         names = self.layers(quantity)
         if layers is None:
             return list(range(len(names)))
-        return [_position(names, layer) for layer in layers]
-
-
-def _position(names: tuple[str, ...], layer: str | int) -> int:
-    if isinstance(layer, int):
-        return range(len(names))[layer]
-    if layer not in names:
-        raise KeyError(f"no layer {layer!r}; the layers are {', '.join(names)}")
-    return names.index(layer)
+        return [position(names, layer) for layer in layers]

@@ -148,13 +148,15 @@ class Trajectory(Motion, Distributions):
         return write_report(self, path, jobs=jobs)
 
     def check_target(self, path: str | Path) -> None:
-        """Refuse to write over the run file itself, or over another run.
+        """Refuse to write to a folder, over the run file itself, or over another run.
 
         Raises
         ------
         ValueError
             Where it would.
         """
+        if Path(path).is_dir():
+            raise ValueError(f"path={str(path)!r} is a folder; name the file to write in it")
         if self.path is not None and Path(path).resolve() == self.path.resolve():
             raise ValueError(f"path={str(path)!r} is the run file itself; choose another name")
         if is_database(Path(path)):

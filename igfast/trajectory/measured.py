@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from .. import analysis
 from ..analysis import Estimator, PathEstimate
-from ..analysis.paths import SplitEstimate, split_estimate
+from ..analysis.paths import SplitEstimate, chosen, split_estimate
 from ..sources import Source
 from .recorded import Recorded
 
@@ -51,11 +51,12 @@ class Measured(Recorded):
         """Along a layer's path, from every so many records."""
         if estimator == "split" and every == 1:
             return self._split(layer, quantity)
+        one = chosen(estimator)
         key = (quantity, layer, estimator, every)
         if key not in self._estimates:
             parts = self._records.series(layer, quantity, every)
             count = len(self.steps_of(quantity)[::every])
-            self._estimates[key] = analysis.estimate(parts, estimator, count)
+            self._estimates[key] = analysis.estimate(parts, one, count)
         return self._estimates[key]
 
     def _split(self, layer: str, quantity: str) -> SplitEstimate:

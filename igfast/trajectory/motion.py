@@ -37,9 +37,7 @@ class Motion(Measured):
             Unbiased estimates are negative where noise outweighs motion: average these, not Γ.
             For parameters, errors and an example see :meth:`velocity`.
         """
-        return self._curve(
-            layer, estimator, quantity, error, "velocity_squared", "velocity_squared_error"
-        )
+        return self._curve(layer, estimator, quantity, error, "velocity_squared")
 
     def velocity(
         self,
@@ -124,7 +122,7 @@ class Motion(Measured):
         >>> length.shape, bool(abs(length[-1] - 1) < 0.03), bool(error[-1] < 0.03)
         ((11,), True, True)
         """
-        return self._curve(layer, estimator, quantity, error, "length", "length_error")
+        return self._curve(layer, estimator, quantity, error, "length")
 
     def noise_floor(self, layer: str | None = None, quantity: str = "param") -> Float:
         """(T−1, L) or (T−1,) Γ that the published estimator reads from noise alone, in 1/step."""
@@ -134,8 +132,7 @@ class Motion(Measured):
                 return self._splits[quantity, name].noise_floor
             found = np.full(max(len(self.steps_of(quantity)) - 1, 0), np.nan)
             for part in self._records.series(name, quantity):
-                here = slice(part.first + part.counted.start, part.first + part.counted.stop)
-                found[here] = noise_floor(part)[part.counted]
+                found[part.place] = noise_floor(part)[part.counted]
             return found
 
         return self._each(layer, quantity, one)
@@ -301,15 +298,14 @@ class Motion(Measured):
         quantity: str,
         error: bool,
         field: str,
-        error_field: str,
     ) -> Any:
-        value = self._each(
-            layer, quantity, lambda name: getattr(self._estimate(name, quantity, estimator), field)
-        )
-        if not error:
-            return value
-        return value, self._each(
-            layer,
-            quantity,
-            lambda name: getattr(self._estimate(name, quantity, estimator), error_field),
-        )
+        """A field of the layers' estimates, and that of its error."""
+
+        def of(wanted: str) -> Float:
+            return self._each(
+                layer,
+                quantity,
+                lambda name: getattr(self._estimate(name, quantity, estimator), wanted),
+            )
+
+        return (of(field), of(f"{field}_error")) if error else of(field)

@@ -216,7 +216,7 @@ class Recorded:
         if layer is None:
             return self._source.running(quantity)
         self._check_name(layer)
-        if layer not in self._source.layers(quantity) and (layer in self._groups or layer == MODEL):
+        if self._records.pools(layer, quantity):
             raise ValueError(
                 f"layer={layer!r} pools others: running measures are kept of single layers; take "
                 "velocity() and length()"
@@ -231,13 +231,7 @@ class Recorded:
 
     def health(self) -> list[Flag]:
         """What was flagged, by step; see :mod:`igfast.health`."""
-        found = [
-            (int(step), name, float(value))
-            for name, series in self._source.scalars().items()
-            if is_flag(name)
-            for step, value in zip(*series, strict=True)
-        ]
-        return flags_of((name, step, value) for step, name, value in sorted(found))
+        return flags_of(self._source.scalars())
 
     def _each(self, layer: str | None, quantity: str, one: Callable[[str], Float]) -> Float:
         if layer is not None:

@@ -130,6 +130,7 @@ def test_corrected_entropy_along_a_run(run):
 
 BAD = [
     (ValueError, {"kind": "tv"}, "kind must be one of 'kl', .*got 'tv'"),
+    (ValueError, {"kind": ["kl"]}, r"kind must be one of 'kl', .*got \['kl'\]"),
     (ValueError, {"kind": "kl", "reference": "last"}, "reference must be 'previous', 'first' or"),
     (ValueError, {"kind": "kl", "reference": 1.5}, "reference must be 'previous', 'first' or"),
     (ValueError, {"kind": "kl", "reference": True}, "reference must be 'previous', 'first' or"),

@@ -190,6 +190,9 @@ def test_options_by_partial():
         run.length(estimator=functools.partial(analysis.kde, bandwidth=-1.0))
     with pytest.raises(ValueError, match=r"estimator must be one of 'hellinger', .*got 'magic'"):
         run.length(estimator="magic")
+    for wrong in (None, ["split"]):
+        with pytest.raises(ValueError, match=r"estimator must be one of .*, or a function"):
+            run.length(estimator=wrong)
 
 
 def test_mixed_splits_merge_to_the_fewest():
@@ -219,15 +222,13 @@ def moments_of(parts):
 def test_moments_of_pooled_layers():
     rng = np.random.default_rng(0)
     parts = [[rng.normal(t, 1, 300), rng.normal(5, 2, 700), np.zeros(0)] for t in range(3)]
-    steps = np.array([0, 5, 9])
-    pooled = recorded_moments(moments_of(parts), steps, steps, [0, 1, 2])
+    pooled = recorded_moments(moments_of(parts), [0, 1, 2])
     for row, (a, b, _) in zip(pooled, parts, strict=True):
         whole = np.concatenate([a, b])
         assert row == pytest.approx([whole.mean(), whole.var()], rel=1e-12)
-    alone = recorded_moments(moments_of(parts), steps, steps, [1])
+    alone = recorded_moments(moments_of(parts), [1])
     assert alone[2] == pytest.approx([parts[2][1].mean(), parts[2][1].var()], rel=1e-12)
-    assert recorded_moments(moments_of(parts), steps[:2], steps, [0]) is None
-    assert np.isnan(recorded_moments(moments_of(parts), steps, steps, [2])).all()
+    assert np.isnan(recorded_moments(moments_of(parts), [2])).all()
 
 
 def test_gaussian_prefers_recorded_moments():
@@ -237,7 +238,7 @@ def test_gaussian_prefers_recorded_moments():
     records = [record(v) for v in values]
     fields = moments_of([[v] for v in values])
     steps = np.array([0, 1])
-    moments = recorded_moments(fields, steps, steps, [0])
+    moments = recorded_moments(fields, [0])
     (part,) = cut(steps, records, moments=moments)
     (m0, v0), (m1, v1) = moments
     expected = reference.gaussian_squared(m0, v0, m1, v1)

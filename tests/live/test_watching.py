@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
 import signal
@@ -193,6 +194,12 @@ def test_lines_where_there_is_no_terminal(tmp_path):
     assert shown[1].endswith("loss 0.09091")
     assert shown[2].endswith("! param narrow: 1 NaN")
     assert lines[-1] == f"{path} has ended at step 30"
+
+
+@pytest.mark.parametrize("interval", [0, math.nan, math.inf, 1e12])
+def test_intervals_that_no_clock_can_wait_for_are_refused(tmp_path, interval):
+    with pytest.raises(ValueError, match="interval must be positive, and at most a day"):
+        watch_run(tmp_path / "run.igf", console(), interval=interval)
 
 
 @pytest.mark.parametrize("terminal", [False, True])

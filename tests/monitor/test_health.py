@@ -223,6 +223,10 @@ def test_rule_and_switch_are_checked():
         Rule(patience=1)
     with pytest.raises(ValueError, match="parameter_growth must be above 1"):
         Rule(parameter_growth=1.0)
+    with pytest.raises(TypeError, match=r"window must be an integer, got 1.5 \(float\)"):
+        Rule(window=1.5)
+    with pytest.raises(TypeError, match="gradient_growth must be a number, got '3'"):
+        Rule(gradient_growth="3")
     with pytest.raises(TypeError, match=r"health must be an igfast.health.Rule or None, got True"):
         igfast.Monitor(Net(), health=True)
     sink = Keeper()

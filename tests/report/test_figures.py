@@ -102,11 +102,11 @@ def test_densities_choose_a_round_range():
     counts = np.zeros(16, np.int64)
     counts[4:13] = 100
     found = Densities(np.array([0]), (edges,), (counts,), 1200)
-    assert found.bulk() == (-0.625, 0.625)  # symmetric around zero
+    assert found.bulk == (-0.625, 0.625)  # symmetric around zero
     density = found.on(edges)
     assert density[0, 5] == 100 / 1200 * 8
     assert density.sum() / 8 == pytest.approx(900 / 1200)  # 300 lie outside
-    low, high = Densities(np.array([0]), (edges + 10,), (counts,), 900).bulk()
+    low, high = Densities(np.array([0]), (edges + 10,), (counts,), 900).bulk
     assert (low + high) / 2 == pytest.approx(10.0625)
 
 
@@ -120,6 +120,9 @@ def test_figures_scale_with_the_records(drift):
     step_axis(axes, np.array([0, 1, 2, 5, 10, 20, 50, 100, 200, 500]))
     assert axes.get_xscale() == "symlog"
     assert axes.get_xticklabels()[0].get_text() == "0"
+    axes = style.new_figure(1.0).add_subplot()
+    step_axis(axes, np.array([-1000, -999, -500, -250, -100, -1]))  # no step to be logarithmic from
+    assert axes.get_xscale() == "linear"
 
 
 def test_ridges_follow_the_resolved_path_only(drift):

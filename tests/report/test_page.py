@@ -258,7 +258,7 @@ def test_who_stops_a_report_keeps_the_last_one(drift, tmp_path, monkeypatch):
 
 
 def test_bad_targets_and_empty_runs(drift, tmp_path):
-    with pytest.raises(ValueError, match="is a folder; name the HTML file"):
+    with pytest.raises(ValueError, match="is a folder; name the file to write"):
         drift.report(tmp_path)
     run = tmp_path / "run.html"
     RunWriter(run, config={}).close()

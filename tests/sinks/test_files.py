@@ -127,6 +127,8 @@ def test_parquet_goes_on(tmp_path):
     assert pandas.read_parquet(folder)["step"].tolist()[::4] == [0, 5, 20]
     with pytest.raises(ValueError, match="every must be at least 1, got 0"):
         Parquet(folder, every=0)
+    with pytest.raises(TypeError, match="every must be an integer, got '2'"):
+        Parquet(folder, every="2")
 
 
 def test_parquet_leaves_out_logs_without_a_number(tmp_path):

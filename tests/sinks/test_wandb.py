@@ -119,6 +119,8 @@ def test_without_a_run_the_remedy_is_said():
     with pytest.warns(SinkWarning) as found:
         record(WandB())
     assert "call wandb.init() before" in str(found[0].message)
+    with pytest.raises(TypeError, match=r"most_bins must be an integer, got 2\.5"):
+        WandB(most_bins=2.5)
     with pytest.raises(ValueError, match="most_bins must be in 1 to 512, W&B's limit; got 513"):
         WandB(most_bins=513)
 

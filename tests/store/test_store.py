@@ -205,6 +205,19 @@ def test_two_trajectories_are_not_mixed(tmp_path):
                 list(series)
 
 
+def test_layers_are_chosen_by_name_or_number(tmp_path):
+    path = tmp_path / "run.igf"
+    write_run(path, steps=range(2))
+    with RunReader(path) as run:
+        names = run.layers()
+        for layers in (names[-1:], [len(names) - 1], [-1], np.array([-1])):
+            assert run.histogram("param", 0, layers).names == names[-1:]
+        with pytest.raises(IndexError, match=f"no layer 99: there are {len(names)}"):
+            run.histogram("param", 0, [99])
+        with pytest.raises(KeyError, match="no layer 'nothing'; the layers are"):
+            run.histogram("param", 0, ["nothing"])
+
+
 def test_rows_are_read_as_memory_allows(tmp_path, monkeypatch):
     """One by one where a row is larger than a query's share; the same records."""
     path = tmp_path / "run.igf"

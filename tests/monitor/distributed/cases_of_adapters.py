@@ -84,6 +84,26 @@ class Lossy(TensorParallel):
         return {**found, "wide.weight": Part(part.tensor[self._rank * 3 :], part.shape)}
 
 
+class Plain:
+    """Gives tensors as they are, from some quantity on."""
+
+    def __init__(self, quantity):
+        self._quantity = quantity
+
+    def parts(self, quantity):
+        tensor = torch.zeros(50)
+        return {"w": tensor if quantity == self._quantity else Part(tensor, (50,), 0)}
+
+
+def adapters_that_give_no_parts(rank, room):
+    """Told by what they must give, when they are first asked for it."""
+    with pytest.raises(TypeError, match=r"parts\('param'\)\['w'\] must be an igfast.monitor.Part"):
+        igfast.Monitor(Plain("param"))
+    monitor = igfast.Monitor(Plain("grad"), quantities=("param", "grad"))
+    with pytest.raises(TypeError, match=r"parts\('grad'\)\['w'\] must be .*, got Tensor; wrap it"):
+        monitor.record(0)
+
+
 def adapted(rank, room):
     """Sharding that torch knows nothing of."""
     model, twin = Net(), Twin()
@@ -122,4 +142,4 @@ def adapters_say_what_is_trained(rank, room):
     assert held == [set(), rest, rest | narrow, rest | narrow]
 
 
-CASES = [adapted, adapters_say_what_is_trained]
+CASES = [adapted, adapters_say_what_is_trained, adapters_that_give_no_parts]

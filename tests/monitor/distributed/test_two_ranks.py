@@ -21,6 +21,7 @@ CASES = (
     "a_full_disk_stops_no_rank",
     "adapted",
     "adapters_say_what_is_trained",
+    "adapters_that_give_no_parts",
     "three_collectives",
     "layers_that_another_rank_freezes",
     "ranks_out_of_step",
