@@ -345,5 +345,5 @@ class Monitor:
 
     def _measure(self, quantities: Sequence[str]) -> None:
         if self._replaced is not None:
-            self._replaced()
+            self._recorder.guard(self._replaced)
         self._recorder.take(self._step, quantities)

@@ -42,7 +42,7 @@ class Made:
     updates : Updates, optional
         Where updates are measured.
     replaced : Replaced, optional
-        Warns of parameters that the model has got since, where it is in one process.
+        Warns of parameters that the model has got since, but for an adapter's.
     step : int
         Optimizer steps completed.
     resumed : bool
@@ -100,7 +100,7 @@ def make(
         everything = named_tensors(whole)
         tensors = select(everything, include, exclude)
         replaced: Replaced | None = None
-        if adapter is None and group is None:  # sharded ones come and go
+        if adapter is None:  # whose parts come and go
             replaced = Replaced(whole, tensors, include, exclude)
         dtypes = dict(zip(tensors, check_tensors(tensors), strict=True))
         own = tensors if adapter is None else {}  # an adapter has gradients of its own

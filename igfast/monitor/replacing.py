@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import _core
 from .hooks import steps_under_way
 from .selection import Patterns, is_chosen, named_tensors
+from .sharding import gathered
 
 # Changes of a parameter between two steps of its optimizer that are not taken for another's steps:
 # loaded, averaged and clipped weights change it once or twice.
@@ -51,7 +52,7 @@ class Replaced:
         wanted = {id(tensor) for tensor in tensors.values()}
         self._slots = [
             (module._parameters, key, tensor)
-            for module in (model.modules() if hasattr(model, "modules") else ())
+            for module in self._modules()
             for key, tensor in module._parameters.items()
             if id(tensor) in wanted
         ]
@@ -66,9 +67,14 @@ class Replaced:
             said = self._look()
             if said:
                 self._said = True
-                warnings.warn(said, stacklevel=4)
+                warnings.warn(said, stacklevel=5)
+
+    def _modules(self) -> Iterable[Any]:
+        return self._model.modules() if hasattr(self._model, "modules") else ()
 
     def _look(self) -> str:
+        if any(map(gathered, self._modules())):  # between the passes of fully_shard
+            return ""
         now = named_tensors(self._model)
         gone = [name for name, tensor in self._tensors.items() if now.get(name) is not tensor]
         if gone:

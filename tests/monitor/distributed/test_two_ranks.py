@@ -27,6 +27,8 @@ CASES = (
     "a_step_that_one_rank_refuses",
     "arguments_that_differ",
     "a_schedule_fails",
+    "a_warning_that_is_an_error_stops_all_ranks",
+    "parameters_that_are_replaced",
 )
 
 
