@@ -150,12 +150,13 @@ def make(
     examiner = None if health is None else Examiner(health)
     trained = Trained(names, tensors, None if adapter is None else adapter.trained)
     recorder = Recorder(measurements, outlets, examiner, trained, writer, group, layout)
-    if known is not None:
-        recorder.resume(*known)
-        if path is not None and writer is not None:
-            outlets.resume(path)
-    if (known is not None or begun_at > 0) and (group is None or group.rank == 0):
-        outlets.rewind(begun_at + 1)
+    with together(group):  # what sinks say, if it is an error, is one of all
+        if known is not None:
+            recorder.resume(*known)
+            if path is not None and writer is not None:
+                outlets.resume(path)
+        if (known is not None or begun_at > 0) and (group is None or group.rank == 0):
+            outlets.rewind(begun_at + 1)
     return Made(
         schedule,
         optimizers,

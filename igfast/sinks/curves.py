@@ -83,10 +83,16 @@ class LiveCurves:
         return {name: self._add(step, name, h.to_numpy()) for name, h in histograms.items()}
 
     def resume(
-        self, step: int, quantity: str, record: Histogram, length: Float, online: Online
+        self, step: int, quantity: str, record: Histogram, length: Float, online: Online | None
     ) -> None:
-        """Go on from a stored record, the (L,) lengths that were known there, and what did."""
-        self._paths[quantity] = _Path(step, record.to_numpy(), length, online)
+        """Go on from a stored record, the (L,) lengths that were known there, and what knew them.
+
+        Without what knew them a segment begins at that record.
+        """
+        if online is None:
+            self._paths[quantity] = _resumed(step, record.to_numpy(), length)
+        else:
+            self._paths[quantity] = _Path(step, record.to_numpy(), length, online)
 
     def _add(self, step: int, quantity: str, now: Histogram) -> Curves:
         path, given = self._paths.get(quantity), now

@@ -78,6 +78,22 @@ def a_rank_fails_at_construction(rank, room):
         igfast.Monitor(Net(), splits=3 if rank == 1 else 4)
 
 
+def a_sink_fails_at_construction(rank, room):
+    """Rank 0 alone tells sinks where training goes on; here its warning is an error."""
+
+    class Sink:
+        def rewind(self, step):
+            raise OSError("no such server")
+
+        def write(self, step, record): ...
+        def flush(self): ...
+        def close(self): ...
+
+    wanted = UserWarning if rank == 0 else RankError
+    with pytest.raises(wanted, match="no such server"):
+        igfast.Monitor(Net(), sinks=[Sink()], step=3)
+
+
 def a_full_disk_stops_no_rank(rank, room):
     """Rank 0 warns, all go on, and what is recorded when there is room again is there."""
     model = Net()
@@ -216,6 +232,7 @@ CASES = [
     a_copy_before_a_step_fails,
     refused,
     a_rank_fails_at_construction,
+    a_sink_fails_at_construction,
     a_full_disk_stops_no_rank,
     ranks_out_of_step,
     a_step_that_one_rank_refuses,

@@ -18,6 +18,7 @@ CASES = (
     "resumed",
     "refused",
     "a_rank_fails_at_construction",
+    "a_sink_fails_at_construction",
     "a_full_disk_stops_no_rank",
     "adapted",
     "adapters_say_what_is_trained",
