@@ -14,6 +14,7 @@ from ..groups import Groups, group_layers
 from ..health import Examiner, Rule
 from ..schedules import Schedule, resolve
 from ..sinks.outlets import Outlets
+from ..store.thinning import budget_of
 from . import arguments, parts, reduction, sharding, storing
 from .group import Group, together
 from .logged import Logged
@@ -90,6 +91,7 @@ def make(
             every = operator.index(every)  # as text, NumPy's integers differ from Python's
         optimizers = arguments.optimizers(optimizer)
         path = arguments.store_path(store)
+        budget_of(histograms)  # refused without a store too: a trial shall not hide it
         arguments.check_config(config)
         get_num_threads()  # refuses what is wrong with its variable before training begins
         adapter = parts.adapter_of(model)
