@@ -75,7 +75,10 @@ class Replaced:
     def _look(self) -> str:
         if any(map(gathered, self._modules())):  # between the passes of fully_shard
             return ""
-        now = named_tensors(self._model)
+        try:
+            now = named_tensors(self._model)
+        except ValueError:  # it has none any more
+            now = {}
         gone = [name for name, tensor in self._tensors.items() if now.get(name) is not tensor]
         if gone:
             what = "replaced" if gone[0] in now else "removed"
@@ -136,10 +139,12 @@ class UnseenSteps:
     ----------
     optimizer : torch optimizer
         Whose steps are counted.
+    replaced : Replaced, optional
+        Asked too: an optimizer of other parameters changes none of those that are looked at.
     """
 
-    def __init__(self, optimizer: Any) -> None:
-        self._optimizer = optimizer
+    def __init__(self, optimizer: Any, replaced: Replaced | None) -> None:
+        self._optimizer, self._replaced = optimizer, replaced
         given = [p for group in optimizer.param_groups for p in group["params"]]
         trained = [p for p in given if getattr(p, "requires_grad", True)] or given
         # some of them: others may be unused, or replaced
@@ -153,7 +158,9 @@ class UnseenSteps:
         self._versions = self._now()
 
     def __call__(self, step: int) -> None:
-        """Warn, once, of many changes since the last step."""
+        """Warn, once, of many changes since the last step, or of other parameters."""
+        if self._replaced is not None:
+            self._replaced()
         if self._said:
             return
         pairs = zip(self._now(), self._versions, strict=True)
