@@ -103,10 +103,21 @@ def repeats_layer(group: str, layers: Sequence[str]) -> bool:
     return len(layers) == 1 and layers[0].startswith(f"{group}.")
 
 
-def recorded_groups(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Layers of the groups that a Monitor was given, from a run's configuration."""
-    monitor = config.get("monitor")
-    groups = monitor.get("groups") if isinstance(monitor, Mapping) else None
-    if not isinstance(groups, Mapping):
-        return {}
-    return {name: tuple(layers) for name, layers in groups.items()}
+def recorded_groups(
+    config: Mapping[str, Any], resumes: Iterable[Mapping[str, Any]] = ()
+) -> dict[str, tuple[str, ...]]:
+    """Layers of the groups that the newest Monitor of a run was given.
+
+    From the configuration that the run began with, and those that it was resumed with.
+
+    >>> first = {"monitor": {"groups": {"all": ["w", "b"]}}}
+    >>> recorded_groups(first), recorded_groups(first, [{"config": {"monitor": {"groups": {}}}}])
+    ({'all': ('w', 'b')}, {})
+    """
+    found: Mapping[str, Any] = {}
+    for given in (config, *(resume["config"] for resume in resumes)):
+        monitor = given.get("monitor")
+        groups = monitor.get("groups") if isinstance(monitor, Mapping) else None
+        if isinstance(groups, Mapping):  # a writer of its own says nothing of groups
+            found = groups
+    return {name: tuple(layers) for name, layers in found.items()}

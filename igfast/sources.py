@@ -23,6 +23,7 @@ class Source(Protocol):
     """Where a trajectory's records come from: a run store, or memory."""
 
     config: dict[str, Any]
+    resumes: list[dict[str, Any]]
     quantities: tuple[str, ...]
     steps: Int
 
@@ -70,6 +71,7 @@ class Memory:
         self.path: Path | None = None
         self.file: Path | None = None
         self.config = dict(config or {})
+        self.resumes: list[dict[str, Any]] = []
         self.quantities: tuple[str, ...] = ("param",)
         given = np.asarray(steps)
         if given.size and not np.issubdtype(given.dtype, np.integer):

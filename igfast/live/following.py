@@ -139,12 +139,12 @@ class Follower:
 
     def _catch_up(self, reader: RunReader, quantity: str) -> list[State]:
         steps = reader.steps_of(quantity)
-        if not self._goes_on(reader):
+        groups = recorded_groups(reader.config, reader.resumes)
+        if self._groups is not None:
+            groups = group_layers(self._groups, reader.layers(quantity))
+        groups = {name: own for name, own in groups.items() if not repeats_layer(name, own)}
+        if not self._goes_on(reader) or groups != self._groups_of:
             self._newest, self._slope = None, RecentSlope()
-            groups = recorded_groups(reader.config)
-            if self._groups is not None:
-                groups = group_layers(self._groups, reader.layers(quantity))
-            groups = {name: own for name, own in groups.items() if not repeats_layer(name, own)}
             self._grouped, self._groups_of = Grouped(groups), groups
         new = np.arange(len(steps))
         if self._newest is not None:

@@ -192,7 +192,7 @@ class Monitor:
         self._started = True
         if not self._optimizers:
             return self
-        self._unseen = UnseenSteps(self._optimizers[0])
+        self._unseen = UnseenSteps(self._optimizers[0], self._replaced)
         if self._updates is not None:
             often = Counter(name for names in self._stepped for name in names)
             for optimizer, names in zip(self._optimizers, self._stepped, strict=True):
@@ -345,5 +345,5 @@ class Monitor:
 
     def _measure(self, quantities: Sequence[str]) -> None:
         if self._replaced is not None:
-            self._replaced()
+            self._recorder.guard(self._replaced)
         self._recorder.take(self._step, quantities)

@@ -14,6 +14,7 @@ from ..groups import Groups, group_layers
 from ..health import Examiner, Rule
 from ..schedules import Schedule, resolve
 from ..sinks.outlets import Outlets
+from ..store.thinning import budget_of
 from . import arguments, parts, reduction, sharding, storing
 from .group import Group, together
 from .logged import Logged
@@ -42,7 +43,7 @@ class Made:
     updates : Updates, optional
         Where updates are measured.
     replaced : Replaced, optional
-        Warns of parameters that the model has got since, where it is in one process.
+        Warns of parameters that the model has got since, but for an adapter's.
     step : int
         Optimizer steps completed.
     resumed : bool
@@ -90,6 +91,7 @@ def make(
             every = operator.index(every)  # as text, NumPy's integers differ from Python's
         optimizers = arguments.optimizers(optimizer)
         path = arguments.store_path(store)
+        budget_of(histograms)  # refused without a store too: a trial shall not hide it
         arguments.check_config(config)
         get_num_threads()  # refuses what is wrong with its variable before training begins
         adapter = parts.adapter_of(model)
@@ -100,7 +102,7 @@ def make(
         everything = named_tensors(whole)
         tensors = select(everything, include, exclude)
         replaced: Replaced | None = None
-        if adapter is None and group is None:  # sharded ones come and go
+        if adapter is None:  # whose parts come and go
             replaced = Replaced(whole, tensors, include, exclude)
         dtypes = dict(zip(tensors, check_tensors(tensors), strict=True))
         own = tensors if adapter is None else {}  # an adapter has gradients of its own
@@ -150,12 +152,13 @@ def make(
     examiner = None if health is None else Examiner(health)
     trained = Trained(names, tensors, None if adapter is None else adapter.trained)
     recorder = Recorder(measurements, outlets, examiner, trained, writer, group, layout)
-    if known is not None:
-        recorder.resume(*known)
-        if path is not None and writer is not None:
-            outlets.resume(path)
-    if (known is not None or begun_at > 0) and (group is None or group.rank == 0):
-        outlets.rewind(begun_at + 1)
+    with together(group):  # what sinks say, if it is an error, is one of all
+        if known is not None:
+            recorder.resume(*known)
+            if path is not None and writer is not None:
+                outlets.resume(path)
+        if (known is not None or begun_at > 0) and (group is None or group.rank == 0):
+            outlets.rewind(begun_at + 1)
     return Made(
         schedule,
         optimizers,

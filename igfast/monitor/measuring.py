@@ -143,7 +143,8 @@ class Measurement:
             row = int(np.argmax(found.numel != wanted))
             raise ValueError(
                 f"the ranks' parts of {self.layers[row]!r} have {found.numel[row]} elements, the "
-                f"whole has {wanted[row]}; all ranks of its mesh must be in the Monitor's group"
+                f"whole has {wanted[row]}; all ranks of its mesh must be in the Monitor's group, "
+                "and a parameter that was resized needs a new Monitor, with a store of its own"
             )
         return self._plan.settle(found)
 

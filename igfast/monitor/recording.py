@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -226,8 +227,9 @@ class Recorder:
             if self._group is None:
                 raise
             if self._failure is None:
-                warnings.warn(f"{error} (all ranks stop at the next record)", stacklevel=4)
                 self._failure = error
+                with contextlib.suppress(UserWarning):  # as an error it would come too early
+                    warnings.warn(f"{error} (all ranks stop at the next record)", stacklevel=4)
 
     def refuse(self, error: Exception) -> NoReturn:
         """Raise here what keeps this rank from a record, and a RankError on those that wait."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import _core
 from .hooks import steps_under_way
 from .selection import Patterns, is_chosen, named_tensors
+from .sharding import gathered
 
 # Changes of a parameter between two steps of its optimizer that are not taken for another's steps:
 # loaded, averaged and clipped weights change it once or twice.
@@ -51,7 +52,7 @@ class Replaced:
         wanted = {id(tensor) for tensor in tensors.values()}
         self._slots = [
             (module._parameters, key, tensor)
-            for module in (model.modules() if hasattr(model, "modules") else ())
+            for module in self._modules()
             for key, tensor in module._parameters.items()
             if id(tensor) in wanted
         ]
@@ -66,10 +67,18 @@ class Replaced:
             said = self._look()
             if said:
                 self._said = True
-                warnings.warn(said, stacklevel=4)
+                warnings.warn(said, stacklevel=5)
+
+    def _modules(self) -> Iterable[Any]:
+        return self._model.modules() if hasattr(self._model, "modules") else ()
 
     def _look(self) -> str:
-        now = named_tensors(self._model)
+        if any(map(gathered, self._modules())):  # between the passes of fully_shard
+            return ""
+        try:
+            now = named_tensors(self._model)
+        except ValueError:  # it has none any more
+            now = {}
         gone = [name for name, tensor in self._tensors.items() if now.get(name) is not tensor]
         if gone:
             what = "replaced" if gone[0] in now else "removed"
@@ -130,10 +139,12 @@ class UnseenSteps:
     ----------
     optimizer : torch optimizer
         Whose steps are counted.
+    replaced : Replaced, optional
+        Asked too: an optimizer of other parameters changes none of those that are looked at.
     """
 
-    def __init__(self, optimizer: Any) -> None:
-        self._optimizer = optimizer
+    def __init__(self, optimizer: Any, replaced: Replaced | None) -> None:
+        self._optimizer, self._replaced = optimizer, replaced
         given = [p for group in optimizer.param_groups for p in group["params"]]
         trained = [p for p in given if getattr(p, "requires_grad", True)] or given
         # some of them: others may be unused, or replaced
@@ -147,7 +158,9 @@ class UnseenSteps:
         self._versions = self._now()
 
     def __call__(self, step: int) -> None:
-        """Warn, once, of many changes since the last step."""
+        """Warn, once, of many changes since the last step, or of other parameters."""
+        if self._replaced is not None:
+            self._replaced()
         if self._said:
             return
         pairs = zip(self._now(), self._versions, strict=True)

@@ -242,7 +242,7 @@ def unwrapped(model: Any) -> Any:
                 f"{where} has parameters of DeepSpeed ZeRO-3, which are empty between uses; pass "
                 "an adapter instead (igfast.monitor.Parts), such as that of docs/distributed.md"
             )
-        if _unsharded(module):
+        if gathered(module):
             raise RuntimeError(
                 f"{where} is a fully_shard module whose parameters are gathered just now (in the "
                 "precision of its computation); make the Monitor before the forward pass, or call "
@@ -267,12 +267,14 @@ def _inside(model: Any) -> Any:
     return getattr(model, "_orig_mod", None)  # of torch.compile
 
 
-def _unsharded(module: Any) -> bool:
+def gathered(module: Any) -> bool:
+    """Whether fully_shard has others in the place of this module's sharded parameters just now."""
     state = module._get_fsdp_state() if hasattr(module, "_get_fsdp_state") else None
     groups = getattr(state, "_fsdp_param_groups", None)
     if groups is None:  # torch before 2.12 has at most one
         groups = [getattr(state, "_fsdp_param_group", None)]
-    return any(getattr(group, "is_unsharded", False) for group in groups)
+    # nor with shards of fewer ranks, as between the passes where reshard_after_forward is a number
+    return not all(getattr(group, "is_sharded", True) for group in groups)
 
 
 def _union(group: Group, own: list[Entry]) -> list[Entry]:

@@ -8,7 +8,7 @@ and the gradient give the step that was taken, before it was rounded into θ:
 
 with m the momentum buffer or first moment, v the second moment (the largest so far with amsgrad),
 and θ' = θ(1 − ηλ) − ηd. λ is the weight decay where m does not hold it already: of AdamW, and of
-SGD without momentum. Then Δθ = −(ηd + ηλθ') / (1 − ηλ).
+SGD without momentum. Then Δθ = −(ηd + ηλθ') / (1 − ηλ), where ηλ is not near 1.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 Options = Mapping[str, Any]
 RATES = ("lr", "weight_decay")
+MOST_DECAYED = 0.5  # of θ in one step: a step that forgets θ cannot be told from what is left
 
 
 class Step:
@@ -65,19 +66,16 @@ class Step:
         }
         if self._adam and not state:
             return now.new_zeros(now.shape)
-        rate, decay = group["lr"], group["weight_decay"]
         if self._adam:
             direction = _adam_direction(state, group)
-            decoupled = group.get("decoupled_weight_decay", False)  # before torch 2.7 only by class
-            decays = decoupled or isinstance(self._optimizer, _torch().optim.AdamW)
         elif group["momentum"] != 0:
-            direction, decays = state["momentum_buffer"], False
+            direction = state["momentum_buffer"]
         else:
             gradient = part(parameter.grad)
-            direction, decays = -gradient if group["maximize"] else gradient, True
-        step = direction.mul(-rate)
-        if decays and decay != 0:
-            shrink = float(rate * decay)
+            direction = -gradient if group["maximize"] else gradient
+        step = direction.mul(-group["lr"])
+        shrink = _decayed(self._optimizer, group)
+        if shrink != 0:
             # rounded twice: one fused operation would depend on where a shard begins
             step = step.sub_(now.mul(shrink)).div_(1 - shrink)
         if not self._adam:
@@ -110,7 +108,23 @@ def can_derive(optimizer: Any, group: Options, parameter: Any) -> bool:
         return False
     placed = [getattr(tensor, "placements", None) for tensor in (parameter, gradient)]
     # partial sums would need other ranks; fewer than 32 bits round Δθ to something else
-    return bool(placed[0] == placed[1] and parameter.element_size() >= 4)
+    if placed[0] != placed[1] or parameter.element_size() < 4:
+        return False
+    return abs(1 - _decayed(optimizer, group)) >= 1 - MOST_DECAYED
+
+
+def _decayed(optimizer: Any, group: Options) -> float:
+    """ηλ where a step takes it off θ itself, 0 where the direction holds the weight decay."""
+    rate, decay = group["lr"], group["weight_decay"]
+    if decay == 0:
+        return 0.0
+    if "betas" in group:
+        # before torch 2.7 only by class
+        decoupled = group.get("decoupled_weight_decay", False)
+        apart = decoupled or isinstance(optimizer, _torch().optim.AdamW)
+    else:
+        apart = group["momentum"] == 0
+    return float(rate * decay) if apart else 0.0
 
 
 def _adam_direction(state: Options, group: Options) -> Any:

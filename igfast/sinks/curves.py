@@ -83,10 +83,16 @@ class LiveCurves:
         return {name: self._add(step, name, h.to_numpy()) for name, h in histograms.items()}
 
     def resume(
-        self, step: int, quantity: str, record: Histogram, length: Float, online: Online
+        self, step: int, quantity: str, record: Histogram, length: Float, online: Online | None
     ) -> None:
-        """Go on from a stored record, the (L,) lengths that were known there, and what did."""
-        self._paths[quantity] = _Path(step, record.to_numpy(), length, online)
+        """Go on from a stored record, the (L,) lengths that were known there, and what knew them.
+
+        Without what knew them a segment begins at that record.
+        """
+        if online is None:
+            self._paths[quantity] = _resumed(step, record.to_numpy(), length)
+        else:
+            self._paths[quantity] = _Path(step, record.to_numpy(), length, online)
 
     def _add(self, step: int, quantity: str, now: Histogram) -> Curves:
         path, given = self._paths.get(quantity), now
@@ -119,8 +125,12 @@ def _goes_on(path: _Path, step: int, now: Histogram) -> bool:
     return alike and widths and path.step <= step
 
 
+def _resumed(step: int, record: Histogram, length: Float) -> _Path:
+    online = Online()
+    online.resume(step, record, 0, length)
+    return _Path(step, record, length, online)
+
+
 def _widened(path: _Path, wide: Histogram) -> _Path:
     """The same path on as many bins as another record has."""
-    online, record = Online(), merging.equally_wide([path.record, wide])[0]
-    online.resume(path.step, record, 0, path.length)
-    return _Path(path.step, record, path.length, online)
+    return _resumed(path.step, merging.equally_wide([path.record, wide])[0], path.length)

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..store import RunReader, replay
+from ..analysis.online import Online
+from ..store import RunReader, StoreError, replay
 from .curves import LiveCurves
 from .grouped import Grouped
 from .record import Record, Sink
@@ -78,12 +79,16 @@ class Outlets:
                 steps = reader.steps_of(quantity)
                 last = len(steps) - 1
                 for index in np.unique(np.linspace(0, last, min(len(steps), REPLAYED)).round()):
-                    step, replayed = int(steps[int(index)]), reader.histogram(quantity, int(index))
-                    self._grouped.follow(step, quantity, replayed)
-                    if index == last:
-                        length = reader.running_length(quantity)
+                    # an older record may be damaged: reading it says so, and the run goes on
+                    with contextlib.suppress(StoreError):
+                        record = reader.histogram(quantity, int(index))
+                        self._grouped.follow(int(steps[int(index)]), quantity, record)
+                if last >= 0:
+                    record, length = reader.histogram(quantity, -1), reader.running_length(quantity)
+                    online: Online | None = None
+                    with contextlib.suppress(StoreError):
                         online = replay.replayed(reader, quantity, resharded=False)
-                        self._live.resume(step, quantity, replayed, length, online)
+                    self._live.resume(int(steps[-1]), quantity, record, length, online)
 
     def flush(self) -> None:
         """Bring out what sinks hold back."""

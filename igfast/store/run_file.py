@@ -63,13 +63,18 @@ class RunFile:
         """Reading of one state, however the writer goes on; whether it is newer than the last one.
 
         The write-ahead log grows as long as this lasts. Without one a writer would wait for its
-        reader, and nothing is held.
+        reader: the newest state is read, and nothing is held.
         """
         with self._lock:
             with self._reading():
-                held = self._db.in_transaction or not self.has_log()
+                within = self._db.in_transaction
+                # looks at the file: only then SQLite knows that a log was begun since
+                newer = not within and self._state() != self._loaded
+                held = within or not self.has_log()
             if held:
-                yield False
+                if newer:
+                    self.refresh()
+                yield newer
                 return
             with self._begun():  # what fails in the block is no damage of the file
                 with self._reading():

@@ -27,9 +27,14 @@ class Recorded:
     """T records of L layers, read from a store or held in memory."""
 
     def __init__(self, source: Source, groups: Mapping[str, Sequence[str]] | None = None) -> None:
-        chosen = recorded_groups(source.config) if groups is None else groups
-        self._groups = {name: tuple(layers) for name, layers in chosen.items()}
-        self._source = source
+        self._source, self._chosen = source, groups
+        self._read_groups()
+
+    def _read_groups(self) -> None:
+        groups, source = self._chosen, self._source
+        if groups is None:
+            groups = recorded_groups(source.config, source.resumes)
+        self._groups = {name: tuple(layers) for name, layers in groups.items()}
         self._records = Records(source, self._groups)
 
     def __repr__(self) -> str:
@@ -55,7 +60,7 @@ class Recorded:
 
     def _forget(self) -> None:
         """What was read of an earlier state."""
-        self._records = Records(self._source, self._groups)
+        self._read_groups()
 
     def seen(self) -> int:
         """A number for the records that this trajectory sees; 0 in memory."""

@@ -77,6 +77,7 @@ def test_tied_arrays_in_a_mapping():
             r"offsets=True needs a dyadic or log grid: .*, or pass offsets=False",
         ),
         ({"store": 5}, TypeError, "store must be a path, got 5"),
+        ({"histograms": 8}, ValueError, 'histograms must be "all" or at least 16.*got 8'),
         ({"sinks": [print]}, TypeError, "a sink needs write, flush and close"),
         ({"sinks": None}, TypeError, "sinks must be a sequence of them, got None"),
         ({"quantities": None}, TypeError, "quantities must be a sequence of names, got None"),

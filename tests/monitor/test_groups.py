@@ -8,6 +8,7 @@ import torch
 
 import igfast
 from igfast.groups import group_layers
+from igfast.live.following import Follower
 
 from .models import Net, sgd, train
 
@@ -79,3 +80,27 @@ def test_unknown_layers_are_still_refused(tmp_path):
         monitor.record(0)
     with pytest.raises(KeyError, match="second"):
         igfast.open(path).entropy("second")
+
+
+def test_a_resumed_run_has_the_groups_of_its_newest_monitor(tmp_path):
+    torch.manual_seed(0)
+    model, path = Net(), tmp_path / "run.igf"
+    optimizer = sgd(model)
+    with igfast.Monitor(model, optimizer, every=1, groups=1, store=path):
+        train(model, optimizer, 2)
+    follower = Follower(path)
+    assert follower.look()[-1].layers[-1:] == ("model",)
+    with igfast.open(path) as run:
+        by_kind = {"weights": "*.weight"}
+        options = {"store": path, "resume": True, "step": 2, "every": 1}
+        with igfast.Monitor(model, optimizer, groups=by_kind, **options):
+            train(model, optimizer, 1)
+        assert set(run.groups) == {"first", "last"}
+        with run.held():
+            assert run.groups == {"weights": ("first.weight", "last.weight")}
+            assert run.length("weights").shape == (4,)
+        assert run.grouped(1).groups.keys() == {"first", "last"}
+    assert follower.look()[-1].layers[-2:] == ("weights", "model")
+    with igfast.Monitor(model, optimizer, **{**options, "step": 3}):
+        train(model, optimizer, 1)
+    assert igfast.open(path).groups == {}

@@ -42,6 +42,20 @@ def test_another_optimizer_that_takes_over_is_told(frozen):
             monitor.log(32, loss=1.0)
 
 
+@pytest.mark.parametrize("told", ["log", "flush", "close"])
+def test_parameters_that_another_optimizer_trains_are_told(told):
+    """No step of the first optimizer will record them: neither steps nor changes are seen."""
+    model = Net()
+    first = torch.optim.Adam(model.parameters(), lr=1e-3)
+    monitor = igfast.Monitor(model, first, every=1).start()
+    train(model, first, 2)
+    model.load_state_dict({k: v.clone() for k, v in model.state_dict().items()}, assign=True)
+    train(model, torch.optim.Adam(model.parameters(), lr=1e-3), 1)
+    with pytest.warns(UserWarning, match=r"'first.weight' \(and 3 more\) was replaced"):
+        monitor.log(2, loss=1.0) if told == "log" else getattr(monitor, told)()
+    monitor.close()  # once
+
+
 def test_a_closure_that_logs_is_no_other_optimizer():
     model = Net()
     optimizer = torch.optim.LBFGS(model.parameters(), lr=0.1, max_iter=30, tolerance_change=0)

@@ -27,6 +27,9 @@ OPTIMIZERS = {
 COPIED = {
     "sgd, nesterov": (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
     "rmsprop": (torch.optim.RMSprop, {"lr": 0.01}),
+    "sgd that forgets": (torch.optim.SGD, {"lr": 0.5, "weight_decay": 2.0}),
+    "adamw that forgets": (torch.optim.AdamW, {"lr": 1.0, "weight_decay": 1.0}),
+    "adamw that almost forgets": (torch.optim.AdamW, {"lr": 1.0, "weight_decay": 0.9999}),
 }
 
 

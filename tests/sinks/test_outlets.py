@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import signal
+import sqlite3
 
 import numpy as np
 import pytest
@@ -235,6 +236,24 @@ def test_curves_go_on_where_a_run_is_resumed(tmp_path):
     found = [one.length[0] for one in resumed.values()]
     np.testing.assert_allclose(found, stored[-6:], rtol=1e-6)  # stored in single precision
     assert whole[50].length[0] == pytest.approx(0.5, rel=0.1)
+
+
+def test_sinks_go_on_where_an_old_record_is_damaged(tmp_path):
+    begin, path = np.random.default_rng(8).normal(size=100_000), tmp_path / "run.igf"
+
+    def train(steps, **options):
+        layers, keeper = {"w": begin.copy(), "b": begin[:9].copy()}, Keeper()
+        with igfast.Monitor(layers, store=path, sinks=[keeper], **options) as monitor:
+            for step in steps:
+                layers["w"][:] = begin + step / 100
+                monitor.record(step)
+        return [record.curves["param"].length[0] for record in keeper.records]
+
+    known = train(range(0, 60, 10))[-1]
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE histograms SET segments=zeroblob(40) WHERE step=20")
+    (after,) = train((60,), resume=True, step=50)
+    assert after == pytest.approx(known + 0.1, rel=0.05)
 
 
 def test_a_resumed_run_knows_lengths_from_before_nan(tmp_path):

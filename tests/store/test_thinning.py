@@ -275,3 +275,22 @@ def test_a_run_is_reported_while_its_writer_thins_it(tmp_path):
         go(range(60, 70))
         assert write_report(run, tmp_path / "run.html").exists()
         assert run.steps.tolist()[-1] == 69
+
+
+def test_a_run_that_was_closed_is_read_anew_once_it_is_resumed(tmp_path):
+    layers, path = {"w": np.arange(40.0)}, tmp_path / "run.igf"
+    with igfast.Monitor(layers, store=path) as monitor:
+        monitor.record(0)
+    opened = [igfast.open(path) for _ in range(2)]
+    with igfast.Monitor(layers, store=path, resume=True, step=0) as monitor:
+        monitor.record(1)
+        monitor.flush()
+        with opened[0].held():
+            assert opened[0].steps.tolist() == [0, 1]
+            monitor.record(2)
+            monitor.flush()
+            assert opened[0].steps.tolist() == [0, 1]
+    opened[0].close()
+    with opened[1].held():
+        assert opened[1].steps.tolist() == [0, 1, 2]
+    opened[1].close()

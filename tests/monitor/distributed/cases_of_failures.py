@@ -78,6 +78,22 @@ def a_rank_fails_at_construction(rank, room):
         igfast.Monitor(Net(), splits=3 if rank == 1 else 4)
 
 
+def a_sink_fails_at_construction(rank, room):
+    """Rank 0 alone tells sinks where training goes on; here its warning is an error."""
+
+    class Sink:
+        def rewind(self, step):
+            raise OSError("no such server")
+
+        def write(self, step, record): ...
+        def flush(self): ...
+        def close(self): ...
+
+    wanted = UserWarning if rank == 0 else RankError
+    with pytest.raises(wanted, match="no such server"):
+        igfast.Monitor(Net(), sinks=[Sink()], step=3)
+
+
 def a_full_disk_stops_no_rank(rank, room):
     """Rank 0 warns, all go on, and what is recorded when there is room again is there."""
     model = Net()
@@ -167,13 +183,61 @@ def a_schedule_fails(rank, room):
         monitor.close()
 
 
+def a_warning_that_is_an_error_stops_all_ranks(rank, room):
+    """What keeps one rank from a record is said there by a warning, which may raise itself."""
+
+    def schedule(step):
+        if step == 1 and rank == 1:
+            raise KeyError("no such step")
+        return True
+
+    model = Net()
+    optimizer = sgd(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        monitor = igfast.Monitor(model, optimizer, every=schedule).start()
+        model(torch.randn(4, 24)).square().mean().backward()
+        with pytest.raises(KeyError if rank == 1 else RankError, match="no such step"):
+            optimizer.step()
+    with pytest.raises(KeyError) if rank == 1 else nullcontext():
+        monitor.close()
+
+
+def parameters_that_are_replaced(rank, room):
+    """Said of shards too, and not of those that fully_shard gathers for a while."""
+    model = Net()
+    for layer in (model.wide, model):
+        fully_shard(layer, mesh=mesh_of_two())
+    optimizer = sgd(model)
+    with igfast.Monitor(model, optimizer, every=1) as monitor:
+        for _ in range(3):
+            model(torch.randn(4, 24)).square().mean().backward()
+            model.unshard()
+            optimizer.step()  # no warning, which would be an error
+        model.reshard()
+        state = {name: p.detach().clone() for name, p in model.state_dict().items()}
+        model.load_state_dict(state, assign=True)
+        model(torch.randn(4, 24)).square().mean().backward()
+        with pytest.warns(UserWarning, match=r"'scale' \(and 6 more\) was replaced"):
+            optimizer.step()
+        assert monitor.step == 4
+    optimizer = sgd(model)
+    with igfast.Monitor(model, optimizer, every=1):
+        model.new = torch.nn.Parameter(torch.ones(3))
+        with pytest.warns(UserWarning, match="'new' was added"):
+            optimizer.step()
+
+
 CASES = [
     a_copy_before_a_step_fails,
     refused,
     a_rank_fails_at_construction,
+    a_sink_fails_at_construction,
     a_full_disk_stops_no_rank,
     ranks_out_of_step,
     a_step_that_one_rank_refuses,
     arguments_that_differ,
     a_schedule_fails,
+    a_warning_that_is_an_error_stops_all_ranks,
+    parameters_that_are_replaced,
 ]

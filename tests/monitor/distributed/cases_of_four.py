@@ -46,6 +46,17 @@ def hybrid(rank, room):
     train(model, adam)
 
 
+def between_passes(rank, room):
+    """Where two ranks share what four do otherwise: those shards are gone after the backward."""
+    model = torch.nn.Linear(8, 16)
+    fully_shard(model, mesh=init_device_mesh("cpu", (4,)), reshard_after_forward=2)
+    output = model(torch.randn(4, 8))
+    with pytest.raises(RuntimeError, match="gathered just now"):
+        igfast.Monitor(model)
+    output.square().mean().backward()
+    igfast.Monitor(model).close()
+
+
 def tensor_parallel(rank, room):
     """Layers that are left alone stay plain tensors, one on every rank."""
     torch.manual_seed(0)
@@ -243,6 +254,7 @@ def another_world_size(rank, room):
 CASES = [
     uneven_and_empty_shards,
     hybrid,
+    between_passes,
     tensor_parallel,
     tensor_parallel_and_sharded,
     partial_sums,

@@ -9,6 +9,7 @@ from .launching import Outcomes
 CASES = (
     "uneven_and_empty_shards",
     "hybrid",
+    "between_passes",
     "tensor_parallel",
     "tensor_parallel_and_sharded",
     "partial_sums",

@@ -18,6 +18,7 @@ CASES = (
     "resumed",
     "refused",
     "a_rank_fails_at_construction",
+    "a_sink_fails_at_construction",
     "a_full_disk_stops_no_rank",
     "adapted",
     "adapters_say_what_is_trained",
@@ -28,6 +29,8 @@ CASES = (
     "a_step_that_one_rank_refuses",
     "arguments_that_differ",
     "a_schedule_fails",
+    "a_warning_that_is_an_error_stops_all_ranks",
+    "parameters_that_are_replaced",
 )
 
 
