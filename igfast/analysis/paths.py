@@ -40,6 +40,9 @@ class SplitEstimate(PathEstimate):
         Relative length that bins lose: it is added, and half of it is in the error.
     hidden_in_bins : float
         Relative length that ever narrower bins may show beyond it: it is in the error.
+    hidden_in_steps : float
+        Relative length that steps between records, long or the first ones of a start without a
+        bound on its speed, may hide: it is in the error.
     outside : float
         Largest share of elements outside the bins in a record.
     """
@@ -50,6 +53,7 @@ class SplitEstimate(PathEstimate):
     added: float
     lost_in_bins: float
     hidden_in_bins: float
+    hidden_in_steps: float
     outside: float
 
 
@@ -72,6 +76,7 @@ def split(series: LayerSeries) -> SplitEstimate:
         found.added,
         found.lost_in_cells,
         found.hidden_in_cells,
+        found.hidden_in_steps,
         found.outside,
     )
 
@@ -122,12 +127,14 @@ def split_estimate(series: Sequence[LayerSeries], records: int) -> SplitEstimate
     for part, one in zip(series, found, strict=True):
         here = part.place
         floor[here], turning[here] = one.noise_floor[part.counted], one.turning[part.counted]
-    shares = np.zeros(3)
+    shares = np.zeros(4)
     moved = [one for one in found if one.length[-1] > 0]
     if moved:
-        each = [(one.added, one.lost_in_bins, one.hidden_in_bins) for one in moved]
+        each = [
+            (one.added, one.lost_in_bins, one.hidden_in_bins, one.hidden_in_steps) for one in moved
+        ]
         shares = np.average(each, axis=0, weights=[one.length[-1] for one in moved])
-    added, lost, hidden = shares.tolist()
+    added, lost, hidden_in_bins, hidden_in_steps = shares.tolist()
     return SplitEstimate(
         whole.velocity_squared,
         whole.velocity_squared_error,
@@ -138,7 +145,8 @@ def split_estimate(series: Sequence[LayerSeries], records: int) -> SplitEstimate
         turning,
         added,
         lost,
-        hidden,
+        hidden_in_bins,
+        hidden_in_steps,
         max((one.outside for one in found), default=0.0),
     )
 

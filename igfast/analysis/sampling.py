@@ -44,6 +44,9 @@ class Sampling:
         Share of the length in intervals at which the path turns by more than 60°.
     records : int
         At which the length is known; fewer than 3 say nothing.
+    hidden_in_steps : float
+        Relative length that long steps, or the first one of a start whose speed has no bound, may
+        hide: it is in ``error``.
     """
 
     length: float
@@ -54,17 +57,20 @@ class Sampling:
     turning: float
     lost_direction: float
     records: int
+    hidden_in_steps: float = 0.0
 
     @property
     def coarse(self) -> bool:
         """Whether records are so far apart that corners of the path may be cut.
 
         Where half of the records lose much, or where twice as many would still add much: their gain
-        is extrapolated from what every second and every fourth lose.
+        is extrapolated from what every second and every fourth lose. Or where single steps may hide
+        much, of which half the records know no more.
         """
         missing = self.length - self.length_every_second
         differs = max(missing, self.expected) > MOST_CUT * self.length and missing > self.error
-        return bool(differs or self.added > MOST_CUT or self.lost_direction > MOST_LOST_DIRECTION)
+        steps = max(self.added, self.hidden_in_steps) > MOST_CUT
+        return bool(differs or steps or self.lost_direction > MOST_LOST_DIRECTION)
 
     @property
     def expected(self) -> float:
@@ -90,10 +96,13 @@ class Sampling:
         whole = f"instead of {with_error(self.length, self.error)}"
         if not self.coarse:
             return f"Sampling resolves the path: {half} {whole}."
+        hidden = ""
+        if self.hidden_in_steps > MOST_CUT:
+            hidden = f", single steps may hide {self.hidden_in_steps:.0%} more"
         return (
-            f"Sampling is coarse: {half} {whole}, arcs add "
-            f"{self.added:.0%}, and {self.lost_direction:.0%} of the length lies at sharp turns; "
-            "the length belongs to this rate of sampling. Record more often, or see length_scales."
+            f"Sampling is coarse: {half} {whole}, arcs add {self.added:.0%}{hidden}, and "
+            f"{self.lost_direction:.0%} of the length lies at sharp turns; the length belongs to "
+            "this rate of sampling. Record more often, or see length_scales."
         )
 
 
@@ -127,6 +136,7 @@ def judge_sampling(whole: SplitEstimate, second: PathEstimate, fourth: PathEstim
         _weighted_median(turning[known], lengths[known]),
         lost / total if total > 0 else 0.0,
         whole.known,
+        whole.hidden_in_steps,
     )
 
 

@@ -36,6 +36,7 @@ from .split_modes import Modes, find_modes, main_modes
 from .split_pace import record_weights, records_for_pace
 from .split_remainder import Remainder, measure_remainder
 from .split_square import split_velocity_squared
+from .split_start import hidden_at_start
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -73,6 +74,9 @@ class SplitLength:
         Relative length that cells lose: it is added, and half of it is in the error.
     hidden_in_cells : float
         Relative length that ever narrower cells may show beyond it: it is in the error.
+    hidden_in_steps : float
+        Relative length that long steps between records, or a start of infinite speed, may hide: it
+        is in the error.
     outside : float
         Largest share of elements outside the bins in a record.
     """
@@ -91,6 +95,7 @@ class SplitLength:
     rank: int
     lost_in_cells: float
     hidden_in_cells: float
+    hidden_in_steps: float
     outside: float
 
 
@@ -203,7 +208,9 @@ def _measured(
     error = np.hypot(statistical.error, share * mean)
     share = float(np.hypot(share, np.sqrt(scaled.value[0]) * statistical.factor[-1]))
     still = unresolved_motion(counts, merged, strides, offsets)
-    uncertain = np.hypot(np.interp(times, times[ends], error), still)
+    start = hidden_at_start(times, lengths)
+    hidden = np.hypot(still, np.where(times > times[0], tuning.START_ERROR * start, 0.0))
+    uncertain = np.hypot(np.interp(times, times[ends], error), hidden)
     after = np.cumsum(np.pad(strides, (1, 0))) > 0  # of few elements splits may agree by chance
     uncertain[after] = np.maximum(uncertain[after], one_element(counts[0].sum(axis=0)))
     return SplitLength(
@@ -219,6 +226,7 @@ def _measured(
         modes.rank,
         lost,
         beyond,
+        corner.far + (start / grown[-1] if grown[-1] > 0 else 0.0),
         outside,
     )
 
@@ -287,6 +295,7 @@ def _unmeasured(squared: tuple[Float, Float, Float], total: Float, outside: floa
         0.0,
         float("nan"),
         0,
+        float("nan"),
         float("nan"),
         float("nan"),
         outside,

@@ -16,6 +16,9 @@ Float = NDArray[np.float64]
 _TINY = 1e-300
 _SMALL_ANGLE = 1e-9
 _TRANSPORT_CELLS = 64
+_FEWEST_CELLS = 8
+_HALVES, _FINE = 2, 16  # parts of a path of moving quantiles
+_ELEMENTS_OF_FINE = 20  # in each cell of a fine one
 _AROUND = 2  # intervals on either side
 _FEWEST = 4  # intervals that tell how velocities change
 _INCREASING = 1e-12  # per cell, keeps cumulative shares invertible where a cell is empty
@@ -35,6 +38,9 @@ class Corners:
         Length that the gain adds, over the sum of chords.
     guessed : float
         What moving quantiles add, or would add were they believed.
+    far : float
+        How much longer the path of moving quantiles is than what was found of long steps, over the
+        sum of chords.
     doubtful : float
         One standard error of the length that arcs and reversals between records have, over the sum
         of chords.
@@ -44,6 +50,7 @@ class Corners:
     turning: Float
     added: float
     guessed: float
+    far: float
     doubtful: float
 
 
@@ -62,7 +69,9 @@ def corners(
     2 turns at least as a great circle does. Where motion reverses within an interval, its speed is
     taken to change linearly in time there, as those around tell. Where the direction is lost
     between long steps, as at a reversal, elements are taken to keep their order: the path of moving
-    quantiles. Steps between two reversals may be any part of a way to and fro.
+    quantiles. Where steps are so long that few elements stay within the distribution's width, they
+    may have glided along that path or changed places, and no records around tell. Steps between
+    two reversals may be any part of a way to and fro.
 
     Parameters
     ----------
@@ -95,21 +104,29 @@ def corners(
     sure[[0, -1]] = 1.0  # at an end it may be any
     sure[np.isnan(bend)] = 1.0  # as between rests
     doubt = float((chords * (gain - sure) * uneven).sum())
-    guessed = 0.0
+    guessed, low, high = 0.0, *tuning.FAR_STEP
     for at in np.flatnonzero(single & np.isnan(bend) & (chords > tuning.LONG_STEP)).tolist():
-        factor = _transport(counts[at].sum(axis=0), counts[at + 1].sum(axis=0))
-        guessed += float(chords[at] * gain[at] * max(factor - 1, 0.0))
-        if 1.0 < factor < 1.0 + tuning.MOST_TRANSPORT:
-            gain[at] *= factor
-    total = float(chords.sum())
+        circle_of, way = _transport(counts[at].sum(axis=0), counts[at + 1].sum(axis=0), _HALVES)
+        factor = 1.0 + 4 / 3 * (way / circle_of - 1) if circle_of > 0 else 1.0
+        believed = factor < 1.0 + tuning.MOST_TRANSPORT
+        if believed or chords[at] < low:
+            guessed += float(chords[at] * gain[at] * max(factor - 1, 0.0))
+        gain[at] *= max(factor, 1.0) if believed else 1.0
+    total, far = float(chords.sum()), 0.0
     if not total > 0:
-        return Corners(gain, turning, 0.0, 0.0, 0.0)
+        return Corners(gain, turning, 0.0, 0.0, 0.0, 0.0)
+    for at in np.flatnonzero(chords > low).tolist():
+        ends = counts[at].sum(axis=0), counts[at + 1].sum(axis=0)
+        way = _transport(*ends, _FINE, int(ends[0].sum() / _ELEMENTS_OF_FINE))[1]
+        share = min((chords[at] - low) / (high - low), 1.0)
+        far += float(share * max(way - chords[at] * gain[at], 0.0))
     added, sudden = _reversals(np.diff(times), chords, turned, across, single)
     gain = gain * (1 + added)
     whole = float((chords * gain).sum()) / total - 1
     doubt = float(np.hypot(doubt, sudden))
     doubt = max(doubt, tuning.TO_AND_FRO * _to_and_fro(chords, before, after))
-    return Corners(gain, turning, whole, guessed / total, doubt / total)
+    doubt += tuning.FAR_ERROR * far
+    return Corners(gain, turning, whole, guessed / total, far / total, doubt / total)
 
 
 def _to_and_fro(chords: Float, before: Float, after: Float) -> float:
@@ -277,13 +294,16 @@ def _angles(chords: Float, turned: Float, single: Bool) -> tuple[Float, Float]:
     return np.concatenate([nothing, angle]), np.concatenate([angle, nothing])
 
 
-def _transport(before: Float, after: Float) -> float:
-    """Length of the path on which every quantile moves uniformly, over the great circle.
+def _transport(
+    before: Float, after: Float, parts: int, cells: int = _TRANSPORT_CELLS
+) -> tuple[float, float]:
+    """Length of the great circle, and of the path on which every quantile moves uniformly.
 
-    From one midpoint (a finer path would carry the sampling noise along, and add it), extrapolated
-    by its second-order error, in few cells.
+    Of that through its points at so many equal parts, in few cells: two, whose error is of second
+    order, where it is to be believed, as a finer path carries the sampling noise along and adds it.
     """
-    first = np.arange(0, before.size, max(1, before.size // _TRANSPORT_CELLS))
+    cells = min(max(cells, _FEWEST_CELLS), _TRANSPORT_CELLS)
+    first = np.arange(0, before.size, max(1, before.size // cells))
     edges = np.arange(first.size + 1, dtype=np.float64)
     running = [
         np.concatenate([[0.0], np.cumsum(cells)]) / cells.sum()
@@ -291,12 +311,13 @@ def _transport(before: Float, after: Float) -> float:
     ]
     level = np.union1d(*running)
     start, end = (np.interp(level, r + _INCREASING * edges, edges) for r in running)
-    path = [np.diff(np.interp(edges, (1 - s) * start + s * end, level)) for s in (0.0, 0.5, 1.0)]
-    points = [np.sqrt(np.maximum(p, 0.0) / p.sum()) for p in path]
-    whole = _arc(points[0], points[2])
-    both = _arc(points[0], points[1]) + _arc(points[1], points[2])
-    return 1.0 + 4 / 3 * (both / whole - 1) if whole > 0 else 1.0
+    points = []
+    for share in np.linspace(0.0, 1.0, parts + 1).tolist():
+        held = np.diff(np.interp(edges, (1 - share) * start + share * end, level))
+        points.append(np.sqrt(np.maximum(held, 0.0) / held.sum()))
+    return _arc(points[0], points[-1]), sum(map(_arc, points, points[1:]))
 
 
 def _arc(one: Float, other: Float) -> float:
-    return float(2 * np.arcsin(min(1.0, float(np.linalg.norm(one - other)) / 2)))
+    """Between roots of shares, on the sphere of radius 2."""
+    return float(4 * np.arcsin(min(1.0, float(np.linalg.norm(one - other)) / 2)))

@@ -138,6 +138,23 @@ TO_AND_FRO = 0.5
 LONG_STEP = 0.4
 # What moving quantiles may add to a great circle; beyond, the guess is not believed.
 MOST_TRANSPORT = 0.15
+# Steps from the first of these lengths on, from the second in full, may be any way from a great
+# circle to the path of moving quantiles, whatever is around them: this share of what they differ by
+# is the standard error.
+FAR_STEP = (1.0, 1.5)
+FAR_ERROR = 0.7
+# A start of no bounded speed: each length after it has to be so many errors clear for the question
+# to arise; the first interval is so much faster than the second, from the first number on, in full
+# from the second (2.4 times as a length that grows as the root of time); the power of time rises
+# toward the start where it does so by so many errors, and is no less than that of an edge under
+# noise, but for what it may be off by without noise; and this share of what such a start hides is
+# the standard error, as the power is rather found too high, of edges within bins.
+CLEAR_START = 4.0
+FAST_START = (1.5, 2.0)
+CLEAR_RISE = 2.5
+LEAST_POWER = 0.25
+ERROR_OF_POWER = 0.01
+START_ERROR = 1.2
 # Share of the added length that is taken as its standard error: at least, for a path that bends
 # evenly; at most, in an interval of which only one side is known (a start is often faster and more
 # bent than what follows) or that turns as much as is allowed; so many times what the bend there

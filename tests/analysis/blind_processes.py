@@ -11,6 +11,7 @@ from scipy import special
 from .processes import (
     Array,
     Process,
+    diffusing,
     gauss,
     gaussian_below,
     gaussian_length,
@@ -107,6 +108,26 @@ def _magnitude_below(x: Array, t: float) -> Array:
     return 0.5 + 0.5 * np.sign(x) * part
 
 
+# ∫ (z φ(z))²/Φ(z) dz: an edge of density p that noise has blurred by b has Γ² = K p/b in b
+EDGE = 1.1034681
+
+
+def _blurred_below(x: Array, t: float) -> Array:
+    """Of U(−1, 1) and normal noise of variance 0.09 t."""
+    if t == 0:
+        return np.clip(0.5 + 0.5 * x, 0, 1)
+    sigma = 0.3 * math.sqrt(t)
+
+    def integral(z: Array) -> Array:
+        return z * normal(z) + np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+
+    return 0.5 * sigma * (integral((x + 1) / sigma) - integral((x - 1) / sigma))
+
+
+def _leaps(t: float) -> float:
+    return t + 4 * (t > 0.5)
+
+
 def _pitchfork(t: float) -> float:
     return 1.5 * math.sqrt(max(t - 0.3, 0.0))
 
@@ -192,6 +213,24 @@ _CHOSEN = [
         1.0,
         moved(pair(gauss, uniform), _magnitude),
         _magnitude_below,
+    ),
+    Process(
+        "fresh layer blurs",
+        -2.5,
+        2.5,
+        1.0,
+        diffusing(lambda r, n: r.uniform(-1, 1, n), 0.09, still),
+        _blurred_below,
+        2 * math.sqrt(0.3 * EDGE),
+    ),
+    Process(
+        "leaps far",
+        -5,
+        10,
+        1.0,
+        moved(gauss, lambda z, t: z + _leaps(t)),
+        gaussian_below(_leaps, one),
+        5.0,  # if it glides
     ),
 ]
 BLIND = {process.name: process for process in _CHOSEN}
