@@ -104,7 +104,7 @@ TELLS_ONE_VALUE = 8
 LOSS_OF_PAIRS = (1.5, 4.0)
 LOST_IN_CELLS_ERROR = 0.5
 # Share of all elements in one cell, up to which a density over decades of width counts as resolved.
-FULLEST_CELL = 1 / 128
+FULLEST_CELL = 1 / 64
 # Records, about, from which the loss is measured.
 RECORDS_FOR_CELLS = 64
 MOST_LOST = 0.5

@@ -48,7 +48,7 @@ def test_what_shows_in_one_place_is_missed_by_neither_way_to_pair(seed):
     """Around zero, where one way joins two cells that are alike."""
     process = BLIND["magnitudes spread"]
     found = split_length(*simulate(process, N, 20, seed=seed))
-    assert 0.08 < found.hidden_in_cells < 0.12  # 0 of each if ways were averaged
+    assert 0.06 < found.hidden_in_cells < 0.09  # 0 of each if ways were averaged
 
 
 @pytest.mark.parametrize("name", ["shift", "uniform spreads", "relaxation"])
