@@ -56,8 +56,8 @@ def notes(curves: RunCurves) -> list[str]:
     coarse = [x for x in motion.layers if _coarse(motion, x)]
     if coarse:
         found.append(
-            f"Sampling is coarse for {named(coarse)}: steps between records hide a good part of the "
-            "path, and L is a lower bound. Record more often."
+            f"Sampling is coarse for {named(coarse)}: steps between records hide a good part of "
+            "the path, and L is a lower bound. Record more often."
         )
     outside = [
         layer for layer in motion.group(True) if motion.outside[:, layer.column].max() > 0.05
