@@ -41,8 +41,8 @@ class SplitEstimate(PathEstimate):
     hidden_in_bins : float
         Relative length that ever narrower bins may show beyond it: it is in the error.
     hidden_in_steps : float
-        Relative length that steps between records, long or the first ones of a start without a
-        bound on its speed, may hide: it is in the error.
+        Relative length that long steps between records, or a start of infinite speed, may hide: it
+        is in the error.
     outside : float
         Largest share of elements outside the bins in a record.
     """

@@ -45,8 +45,8 @@ class Sampling:
     records : int
         At which the length is known; fewer than 3 say nothing.
     hidden_in_steps : float
-        Relative length that long steps, or the first one of a start whose speed has no bound, may
-        hide: it is in ``error``.
+        Relative length that long steps between records, or a start of infinite speed, may hide: it
+        is in ``error``.
     """
 
     length: float

@@ -69,9 +69,8 @@ def corners(
     2 turns at least as a great circle does. Where motion reverses within an interval, its speed is
     taken to change linearly in time there, as those around tell. Where the direction is lost
     between long steps, as at a reversal, elements are taken to keep their order: the path of moving
-    quantiles. Where steps are so long that few elements stay within the distribution's width, they
-    may have glided along that path or changed places, and no records around tell. Steps between
-    two reversals may be any part of a way to and fro.
+    quantiles. Of a step that goes far no records around tell whether elements glided along that
+    path or changed places. Steps between two reversals may be any part of a way to and fro.
 
     Parameters
     ----------
@@ -104,22 +103,18 @@ def corners(
     sure[[0, -1]] = 1.0  # at an end it may be any
     sure[np.isnan(bend)] = 1.0  # as between rests
     doubt = float((chords * (gain - sure) * uneven).sum())
-    guessed, low, high = 0.0, *tuning.FAR_STEP
+    guessed = 0.0
     for at in np.flatnonzero(single & np.isnan(bend) & (chords > tuning.LONG_STEP)).tolist():
         circle_of, way = _transport(counts[at].sum(axis=0), counts[at + 1].sum(axis=0), _HALVES)
         factor = 1.0 + 4 / 3 * (way / circle_of - 1) if circle_of > 0 else 1.0
         believed = factor < 1.0 + tuning.MOST_TRANSPORT
-        if believed or chords[at] < low:
+        if believed or chords[at] < tuning.FAR_STEP[0]:
             guessed += float(chords[at] * gain[at] * max(factor - 1, 0.0))
         gain[at] *= max(factor, 1.0) if believed else 1.0
-    total, far = float(chords.sum()), 0.0
+    total = float(chords.sum())
     if not total > 0:
         return Corners(gain, turning, 0.0, 0.0, 0.0, 0.0)
-    for at in np.flatnonzero(chords > low).tolist():
-        ends = counts[at].sum(axis=0), counts[at + 1].sum(axis=0)
-        way = _transport(*ends, _FINE, int(ends[0].sum() / _ELEMENTS_OF_FINE))[1]
-        share = min((chords[at] - low) / (high - low), 1.0)
-        far += float(share * max(way - chords[at] * gain[at], 0.0))
+    far = _beyond_far_steps(chords, gain, counts)
     added, sudden = _reversals(np.diff(times), chords, turned, across, single)
     gain = gain * (1 + added)
     whole = float((chords * gain).sum()) / total - 1
@@ -127,6 +122,17 @@ def corners(
     doubt = max(doubt, tuning.TO_AND_FRO * _to_and_fro(chords, before, after))
     doubt += tuning.FAR_ERROR * far
     return Corners(gain, turning, whole, guessed / total, far / total, doubt / total)
+
+
+def _beyond_far_steps(chords: Float, gain: Float, counts: Float) -> float:
+    """How much longer the path of moving quantiles is than what was found of steps that go far."""
+    far, (low, high) = 0.0, tuning.FAR_STEP
+    for at in np.flatnonzero(chords > low).tolist():
+        ends = counts[at].sum(axis=0), counts[at + 1].sum(axis=0)
+        way = _transport(*ends, _FINE, int(ends[0].sum() / _ELEMENTS_OF_FINE))[1]
+        share = min((chords[at] - low) / (high - low), 1.0)
+        far += float(share * max(way - chords[at] * gain[at], 0.0))
+    return far
 
 
 def _to_and_fro(chords: Float, before: Float, after: Float) -> float:
@@ -295,15 +301,15 @@ def _angles(chords: Float, turned: Float, single: Bool) -> tuple[Float, Float]:
 
 
 def _transport(
-    before: Float, after: Float, parts: int, cells: int = _TRANSPORT_CELLS
+    before: Float, after: Float, parts: int, most_cells: int = _TRANSPORT_CELLS
 ) -> tuple[float, float]:
     """Length of the great circle, and of the path on which every quantile moves uniformly.
 
     Of that through its points at so many equal parts, in few cells: two, whose error is of second
     order, where it is to be believed, as a finer path carries the sampling noise along and adds it.
     """
-    cells = min(max(cells, _FEWEST_CELLS), _TRANSPORT_CELLS)
-    first = np.arange(0, before.size, max(1, before.size // cells))
+    most_cells = min(max(most_cells, _FEWEST_CELLS), _TRANSPORT_CELLS)
+    first = np.arange(0, before.size, max(1, before.size // most_cells))
     edges = np.arange(first.size + 1, dtype=np.float64)
     running = [
         np.concatenate([[0.0], np.cumsum(cells)]) / cells.sum()

@@ -48,6 +48,18 @@ def hidden_at_start(times: Float, lengths: Float) -> float:
     speeds = np.array([first, *mean]) / np.diff(since, prepend=0.0)
     if not ((mean > tuning.CLEAR_START * error).all() and (np.diff(speeds) < 0).all()):
         return 0.0
+    power, believed = _power_at_start(since, mean, error)
+    low, high = tuning.FAST_START
+    believed *= float(np.clip((speeds[0] / speeds[1] - low) / (high - low), 0.0, 1.0))
+    grown = (since[1] / since[0]) ** power - 1
+    return believed * float(np.clip(mean[0] / grown - first, 0.0, first))
+
+
+def _power_at_start(since: Float, mean: Float, error: Float) -> tuple[float, float]:
+    """Power of time up to the first record, and how far it is that of a start of infinite speed.
+
+    From lengths ``mean`` with an ``error`` between records so long ``since`` the start.
+    """
     powers = [_power(since[at : at + 3], mean[at + 1] / mean[at]) for at in range(len(mean) - 1)]
     relative = error / mean / np.log(since[1] / since[0])
     noise = float(np.linalg.norm(relative[[0, -1]])) / len(powers)
@@ -57,10 +69,7 @@ def hidden_at_start(times: Float, lengths: Float) -> float:
     if len(powers) > 1:
         rise = powers[0] - powers[1] - tuning.CLEAR_RISE * float(np.linalg.norm(relative * _BEND))
         power = powers[0] + 2 * rise if rise > 0 else power - noise
-    low, high = tuning.FAST_START
-    believed *= float(np.clip((speeds[0] / speeds[1] - low) / (high - low), 0.0, 1.0))
-    grown = (since[1] / since[0]) ** max(power, tuning.LEAST_POWER) - 1
-    return believed * float(np.clip(mean[0] / grown - first, 0.0, first))
+    return max(power, tuning.LEAST_POWER), believed
 
 
 def _power(since: Float, ratio: float) -> float:

@@ -40,7 +40,7 @@ ROWS = 12
 LARGE = 5_000  # elements from which on a layer's live L is worth showing
 FEW = 3  # shown where no layer is large
 PLAIN_LINES = 20
-APART = 20
+APART = 20  # records between which Hellinger distances are added up
 
 
 class TrainingDisplay:
