@@ -59,8 +59,9 @@ class _Kept(Generic[T]):
 
     def put(self, key: tuple[str, str], one: T) -> T:
         """Keep one, and forget the oldest."""
+        before = self._held.pop(key, None)  # of another thread that was at the same
+        self._bytes += self._size(one) - (0 if before is None else self._size(before))
         self._held[key] = one
-        self._bytes += self._size(one)
         while self._bytes > MOST_BYTES and len(self._held) > 1:
             self._bytes -= self._size(self._held.pop(next(iter(self._held))))
         return one
