@@ -69,13 +69,18 @@ OTHER = [
     (100_000, 100, 256, 8, 40),
 ]
 LAST_OF_ALL = [(100_000, 100, 256, 8, 8)]
+AUTOMATIC = [(100_000, 30, 256, 8, 24), (100_000, 30, 64, 8, 12)]
 CASES = [
-    (case, names)
-    for cases, names in (
-        (ALL, tuple(EVERY)), (OTHER, SOME), (LAST_OF_ALL, tuple(EVERY)), (LONG, FEW)
+    ((bins, *case), names)
+    for bins, cases, names in (
+        ("uniform", ALL, tuple(EVERY)),
+        ("automatic", AUTOMATIC, tuple(EVERY)),  # as a Monitor records, with offsets
+        ("uniform", OTHER, SOME),
+        ("uniform", LAST_OF_ALL, tuple(EVERY)),
+        ("uniform", LONG, FEW),
     )
     for case in cases
-]  # fmt: skip
+]
 GRIDS = {
     "uniform, 256": Grid.uniform(bins=256, low=-6, high=14),
     "uniform, 64": Grid.uniform(bins=64, low=-6, high=14),
@@ -84,7 +89,7 @@ GRIDS = {
     "log, 8 per octave": Grid.log(mantissa_bits=3, min_exponent=-8, max_exponent=4),
 }
 SEEDS_OF_GRIDS = 10
-KEYS = ("n", "T", "bins", "splits")
+KEYS = ("grid", "n", "T", "bins", "splits")
 
 
 def version() -> str:
@@ -109,22 +114,29 @@ def records(process: Process, n: int, intervals: int, grid: Grid, splits: int, s
     return times, found
 
 
-def measure(name: str, case: tuple[int, int, int, int, int]) -> dict[str, Any]:
+def measure(name: str, case: tuple[str, int, int, int, int, int]) -> dict[str, Any]:
     """Length, error and coverage of one process over all seeds."""
     process = EVERY[name]
-    n, intervals, bins, splits, seeds = case
+    kind, n, intervals, bins, splits, seeds = case
     grid = Grid.uniform(bins=bins, low=process.low, high=process.high)
+    if kind == "automatic":
+        grid = Grid.dyadic(bins=bins)
     found, seconds = [], 0.0
     for seed in range(seeds):
         times, counted = records(process, n, intervals, grid, splits, seed)
-        counts = np.array([one.split_counts[0] for one in counted])
-        outside = np.array([one.split_outside[0] for one in counted])
         began = time.process_time()
-        result = split_length(times, counts, outside)
+        if kind == "automatic":
+            run = Trajectory.from_histograms(range(len(counted)), counted)
+            length, error = run.length("w", error=True)
+        else:
+            counts = np.array([one.split_counts[0] for one in counted])
+            outside = np.array([one.split_outside[0] for one in counted])
+            result = split_length(times, counts, outside)
+            length, error = result.length, result.standard_error
         seconds += time.process_time() - began
-        found.append((result.length[-1], result.standard_error[-1]))
-    row = {"n": n, "T": intervals, "bins": bins, "splits": splits, "seconds": seconds / seeds}
-    return {**judged(name, found), **row}
+        found.append((float(length[-1]), float(error[-1])))
+    row = dict(zip(KEYS, case[:-1], strict=True))
+    return {**judged(name, found), **row, "seconds": seconds / seeds}
 
 
 def judged(name: str, found: list[tuple[float, float]]) -> dict[str, Any]:
@@ -165,6 +177,10 @@ def describe(row: dict[str, Any]) -> str:
     )
 
 
+def bins_of(row: dict[str, Any]) -> str:
+    return f"{row['bins']}{', automatic' * (row['grid'] == 'automatic')}"
+
+
 def summarize(rows: list[dict[str, Any]]) -> str:
     """A line for all processes of one case."""
     first, moving = rows[0], [row for row in rows if row["truth"] > 0.2]
@@ -174,7 +190,7 @@ def summarize(rows: list[dict[str, Any]]) -> str:
     below, above = int((coverage < 0.9).sum()), int((coverage > 0.984).sum())
     worst = moving[int(np.argmax(off))]["process"]
     return (
-        f"| {first['n']:.0e} | {first['T']} | {first['bins']} | {first['splits']} | "
+        f"| {first['n']:.0e} | {first['T']} | {bins_of(first)} | {first['splits']} | "
         f"{len(rows)} | {first['seeds']} | "
         f"{100 * np.median(off):.2f} | {100 * max(off):.1f} ({worst}) | "
         f"{100 * np.median(error):.1f} | {100 * coverage.mean():.1f} | {below} | "
@@ -190,9 +206,8 @@ def odd(rows: list[dict[str, Any]]) -> list[str]:
         off = abs(row["mean"] - row["truth"])
         dishonest = row["coverage"] < 0.9 and row["seeds"] >= 20
         if row["truth"] > 0.2 and (dishonest or off > max(0.02 * row["truth"], row["error"])):
-            lines.append(
-                f"| {row['n']:.0e} | {row['T']} | {row['bins']} | {row['splits']} {describe(row)}"
-            )
+            case = f"{row['n']:.0e} | {row['T']} | {bins_of(row)} | {row['splits']}"
+            lines.append(f"| {case} {describe(row)}")
     return lines
 
 
@@ -211,8 +226,12 @@ def of_grids(rows: list[dict[str, Any]]) -> list[str]:
 
 def markdown(rows: list[dict[str, Any]], grids: list[dict[str, Any]]) -> str:
     """All tables."""
-    cases = [list(group) for _, group in itertools.groupby(rows, key=lambda row: (
-        row["n"], row["T"], row["bins"], row["splits"], row["seeds"]))]  # fmt: skip
+    cases = [
+        list(group)
+        for _, group in itertools.groupby(
+            rows, key=lambda row: tuple(row[key] for key in (*KEYS, "seeds"))
+        )
+    ]
     lines = [
         "Median and largest error of the mean over seeds (%, of lengths above 0.2),",
         "median standard error (%), coverage of ±2 errors: its mean (%) and how many processes,",
@@ -234,7 +253,7 @@ def markdown(rows: list[dict[str, Any]], grids: list[dict[str, Any]]) -> str:
             *of_grids(grids),
         ]
     head = "process | L | mean off by | spread | standard error | coverage |"
-    shown = [case for case in cases if tuple(case[0][key] for key in KEYS) == ALL[0][:4]]
+    shown = [case for case in cases if tuple(case[0][key] for key in KEYS) == CASES[0][0][:5]]
     for case in shown:
         first = case[0]
         lines += [

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,15 +113,18 @@ class _Totals:
         self._steps = series.steps
         self._counts = _running(series.split_counts)
         self._outside = _running(series.split_outside)
-        self._one_value = None  # averages of offsets would not be exact
+        self._offsets = self._one_value = None
         if series.offsets is not None:
+            self._offsets = _running(series.offsets)
+            # averages would not be exact
             self._one_value = of_one_value(series.split_counts, series.offsets)
 
     def smoothed(self, window: int) -> PathEstimate:
         """Estimate from averages over ``window`` + 1 records, fewer at the ends."""
         at, half = _windows(len(self._steps), window)
         counts, outside = (_average(total, at, half) for total in (self._counts, self._outside))
-        found = split_length(self._steps[at], counts, outside, one_value=self._one_value)
+        offsets = None if self._offsets is None else _average(self._offsets, at, half)
+        found = split_length(self._steps[at], counts, outside, offsets, self._one_value)
         length, error = (
             np.interp(self._steps, self._steps[at], values)
             for values in (found.length, found.standard_error)
@@ -139,13 +143,13 @@ def _windows(records: int, window: int) -> tuple[Int, Int]:
     return at, half[at]
 
 
-def _running(values: Int) -> Int:
+def _running(values: NDArray[Any]) -> NDArray[Any]:
     total = np.zeros((len(values) + 1, *values.shape[1:]), values.dtype)
     np.cumsum(values, axis=0, out=total[1:])
     return total
 
 
-def _average(total: Int, at: Int, half: Int) -> Float:
+def _average(total: NDArray[Any], at: Int, half: Int) -> Float:
     spread = total[at + half + 1] - total[at - half]
     return np.asarray(spread / (2 * half + 1).reshape(-1, 1, 1))
 

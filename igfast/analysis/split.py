@@ -32,6 +32,7 @@ from .split_errors import (
     variance_of_lengths,
 )
 from .split_following import Followed, follow, lost_in_cells
+from .split_halves import halved
 from .split_modes import Modes, find_modes, main_modes
 from .split_pace import record_weights, records_for_pace
 from .split_remainder import Remainder, measure_remainder
@@ -117,8 +118,8 @@ def split_length(
     split_outside : (T, G, 2) array_like
         Under- and overflow.
     offsets : (T, G, B) float64, optional
-        Sums of positions in bins: they bound the motion of a layer that stays in its bins, and
-        tell bins of one value.
+        Sums of positions in bins: they cut bins that hide much in two, bound the motion of a layer
+        that stays in its bins, and tell bins of one value.
     one_value : (B,) bool, optional
         Bins that hold elements of one value only, as of a lattice, between which nothing is lost;
         by default those that ``offsets`` tell.
@@ -170,12 +171,16 @@ def _measured(
     seen = _seen(counts, one_value, ends=False)
     if seen.modes.rank == 0:
         seen = _seen(counts, one_value, ends=True)
+    lost, beyond = seen.lost_in_cells()
+    if offsets is not None and lost + beyond > tuning.LOST_IN_BINS:
+        finer = _seen(*halved(counts, offsets, one_value), ends=False)
+        if finer.modes.rank:
+            seen, (lost, beyond) = finer, finer.lost_in_cells(halves=True)
     merged, curve, modes = seen.merged, seen.curve, seen.modes
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)
     # of sums: noise of single chords, were it cut off at zero, would add up
     path = np.maximum.accumulate(np.concatenate([[0.0], np.cumsum(chords)]))
-    lost, beyond = lost_in_cells(merged, seen.apart, modes, seen.weights)
     blind = _together(  # modes that noise shows, but too little of to be followed, may be missing
         modes.seen,
         tuning.TANGENT_ERROR * followed.straightened,
@@ -240,6 +245,9 @@ class _Seen:
     curve: Roots
     weights: Float
     modes: Modes
+
+    def lost_in_cells(self, halves: bool = False) -> tuple[float, float]:
+        return lost_in_cells(self.merged, self.apart, self.modes, self.weights, halves)
 
 
 def _seen(counts: Float, one_value: NDArray[np.bool_], ends: bool) -> _Seen:

@@ -40,7 +40,9 @@ class Followed:
     straightened: float
 
 
-def lost_in_cells(merged: Float, apart: Bool, modes: Modes, weights: Float) -> tuple[float, float]:
+def lost_in_cells(
+    merged: Float, apart: Bool, modes: Modes, weights: Float, halves: bool = False
+) -> tuple[float, float]:
     """Share of the length that cells of this width lose, and how much more they may lose.
 
     What is lost goes as the square of the width where the density is smooth, as less than the width
@@ -54,32 +56,50 @@ def lost_in_cells(merged: Float, apart: Bool, modes: Modes, weights: Float) -> t
     the cells may show as much again, until no cell holds many of the elements. It does so in one
     place, as around zero, which one of the ways to pair may miss: of both the one that loses more
     is compared.
+
+    Cells that are ``halves`` of bins by mean positions do not show an edge within a bin: of what
+    pairs are found to lose beyond what halves show, a part is believed.
     """
     merged = merged[chosen_records(weights, tuning.RECORDS_FOR_CELLS)]
     here = _lengths(roots(merged), modes)
-    ways = np.array([[here, *_coarser(merged, apart, modes, offset)] for offset in (0, 1)])
-    losses = -np.diff(ways, axis=1)  # (2, 2, G) of both ways, in pairs and in fours, of each split
-    mean, next_mean = losses.mean(axis=(0, 2)).tolist()
-    length = float(here.mean())
-    if not (mean > 0 and length > 0):
+    length, times = float(here.mean()), 3 if halves else 2
+    if not length > 0:
         return 0.0, 0.0
+    ways = [[here, *_coarser(merged, apart, modes, offset, times)] for offset in (0, 1)]
+    losses = -np.diff(np.array(ways), axis=1)  # (2, times, G) of both ways, of each split
+    lost, beyond = _extrapolated(losses[:, :2]), _beyond(losses[:, :2])
+    if halves:
+        shown = max(float(losses[:, 0].mean()), 0.0)
+        lost = max(lost, tuning.BELIEVED_BEYOND_HALVES * (_extrapolated(losses[:, 1:]) - shown))
+    shares = merged.sum(axis=1) / merged.sum(axis=(1, 2))[:, None]
+    halvings = np.log2(max(shares.max() / tuning.FULLEST_CELL, 1.0))
+    return min(lost / length, tuning.MOST_LOST), min(beyond * halvings / length, tuning.MOST_LOST)
+
+
+def _extrapolated(losses: Float) -> float:
+    """Length lost by cells, of (2, 2, G) losses in pairs and in fours."""
+    mean, next_mean = losses.mean(axis=(0, 2)).tolist()
     sharp, smooth = tuning.LOSS_OF_PAIRS
-    edges = float(np.clip((smooth * mean - next_mean) / (smooth - sharp), 0.0, mean))
-    lost = edges / (sharp - 1) + (mean - edges) / (smooth - 1)
+    edges = float(np.clip((smooth * mean - next_mean) / (smooth - sharp), 0.0, max(mean, 0.0)))
+    return float(edges / (sharp - 1) + (max(mean, 0.0) - edges) / (smooth - 1))
+
+
+def _beyond(losses: Float) -> float:
+    """Length that each halving of cells may show, of (2, 2, G) losses in pairs and in fours."""
+    mean, sharp = float(losses[:, 0].mean()), tuning.LOSS_OF_PAIRS[0]
+    if not mean > 0:
+        return 0.0
     pairs, fours = (way[way.mean(axis=1).argmax()] for way in losses.transpose(1, 0, 2))
     slow = sharp * pairs - fours
     noise = max(float(slow.std(ddof=1)) / np.sqrt(slow.size), _TINY)
     believed = float(np.clip(slow.mean() / noise - 2, 0.0, 1.0))
-    again = believed * float(np.clip(slow.mean() / (sharp - 1), 0.0, mean))
-    shares = merged.sum(axis=1) / merged.sum(axis=(1, 2))[:, None]
-    halvings = np.log2(max(shares.max() / tuning.FULLEST_CELL, 1.0))
-    return min(lost / length, tuning.MOST_LOST), min(again * halvings / length, tuning.MOST_LOST)
+    return believed * float(np.clip(slow.mean() / (sharp - 1), 0.0, mean))
 
 
-def _coarser(merged: Float, apart: Bool, modes: Modes, offset: int) -> list[Float]:
-    """Lengths of splits in pairs of cells, and in pairs of pairs."""
+def _coarser(merged: Float, apart: Bool, modes: Modes, offset: int, times: int) -> list[Float]:
+    """Lengths of splits in pairs of cells, in pairs of pairs, and so on."""
     lengths: list[Float] = []
-    for _ in range(2):
+    for _ in range(times):
         starts = pairs_of_cells(apart, offset)
         modes = join_modes(modes, roots(merged), starts)[0]
         merged, apart = np.add.reduceat(merged, starts, axis=-1), apart[starts]

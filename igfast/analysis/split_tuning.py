@@ -103,6 +103,11 @@ TELLS_ONE_VALUE = 8
 # Half of the loss is its standard error.
 LOSS_OF_PAIRS = (1.5, 4.0)
 LOST_IN_CELLS_ERROR = 0.5
+# Bins that lose more than this are cut in two by the mean positions of their elements, where these
+# are known. Of what pairs are found to lose beyond what the halves then show, this much is added:
+# of fresh layers, whose edges wear off within bins, 4,096 bins show about half of it.
+LOST_IN_BINS = 0.01
+BELIEVED_BEYOND_HALVES = 0.5
 # Share of all elements in one cell, up to which a density over decades of width counts as resolved.
 FULLEST_CELL = 1 / 64
 # Records, about, from which the loss is measured.
