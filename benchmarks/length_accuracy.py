@@ -19,6 +19,7 @@ import time
 import zlib
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,6 @@ from igfast.analysis.split import split_length
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-PAGE = ROOT / "docs" / "length.md"
 sys.path.insert(0, str(ROOT / "tests"))
 
 from analysis.blind_processes import BLIND  # noqa: E402
@@ -39,9 +39,10 @@ from analysis.held_out_processes import HELD_OUT  # noqa: E402
 from analysis.known_processes import KNOWN  # noqa: E402
 from analysis.last_processes import LAST  # noqa: E402
 from analysis.later_processes import LATER  # noqa: E402
-from analysis.processes import Process  # noqa: E402
+from analysis.processes import Process, numeric_length  # noqa: E402
 from analysis.skeptical_processes import SKEPTICAL  # noqa: E402
 from analysis.unseen_processes import UNSEEN  # noqa: E402
+from length_tables import CASE, KEYS, markdown, write_page  # noqa: E402
 
 EVERY = {**KNOWN, **HELD_OUT, **UNSEEN, **FRESH, **UNTOUCHED, **LATER, **LAST, **SKEPTICAL, **BLIND}
 SHOWED = (*FRESH, *UNTOUCHED, *LATER, *SKEPTICAL, *BLIND)
@@ -89,7 +90,6 @@ GRIDS = {
     "log, 8 per octave": Grid.log(mantissa_bits=3, min_exponent=-8, max_exponent=4),
 }
 SEEDS_OF_GRIDS = 10
-KEYS = ("grid", "n", "T", "bins", "splits")
 
 
 def version() -> str:
@@ -136,12 +136,32 @@ def measure(name: str, case: tuple[str, int, int, int, int, int]) -> dict[str, A
         seconds += time.process_time() - began
         found.append((float(length[-1]), float(error[-1])))
     row = dict(zip(KEYS, case[:-1], strict=True))
-    return {**judged(name, found), **row, "seconds": seconds / seeds}
+    truth = process.truth if kind == "uniform" else everywhere(process)
+    return {**judged(name, truth, found), **row, "seconds": seconds / seeds}
 
 
-def judged(name: str, found: list[tuple[float, float]]) -> dict[str, Any]:
+def everywhere(process: Process) -> float:
+    """L with what lies outside the range of the process, which automatic bins cover."""
+    times = np.linspace(0, process.duration, 101)
+    below = process.below
+    if process.closed_form is not None or below is None:
+        return process.truth
+    inside = [np.diff(below(np.array([process.low, process.high]), t)) for t in times]
+    if np.min(inside) > 1 - 1e-5:
+        return process.truth
+    margin = 2 * (process.high - process.low)
+    wide = replace(
+        process,
+        low=process.low - margin,
+        high=process.high + margin,
+        below=lambda x, t: np.nan_to_num(below(x, t)),  # of what cannot be negative
+    )
+    return numeric_length(wide, bins=20_000)
+
+
+def judged(name: str, truth: float, found: list[tuple[float, float]]) -> dict[str, Any]:
     """Lengths and errors of all seeds against the truth."""
-    truth, (length, error) = EVERY[name].truth, np.array(found).T
+    length, error = np.array(found).T
     inside = (np.abs(length - truth) <= 2 * error) & (error > 0)
     return {
         "process": name,
@@ -163,120 +183,7 @@ def measure_on_grid(name: str, grid: str, seeds: int) -> dict[str, Any]:
         run = Trajectory.from_histograms(range(len(counted)), counted)
         length, error = run.length("w", error=True)
         found.append((float(length[-1]), float(error[-1])))
-    return {**judged(name, found), "grid": grid}
-
-
-def describe(row: dict[str, Any]) -> str:
-    """A line of the table of one case; relative to the truth where something moves."""
-    scale = row["truth"] or 1.0
-    off = row["mean"] / scale - (1 if row["truth"] else 0)
-    return (
-        f"| {row['process']}{row['mark']} | {row['truth']:.3f} | {100 * off:+.2f} | "
-        f"{100 * row['spread'] / scale:.2f} | {100 * row['error'] / scale:.2f} | "
-        f"{100 * row['coverage']:.1f} |"
-    )
-
-
-def bins_of(row: dict[str, Any]) -> str:
-    return f"{row['bins']}{', automatic' * (row['grid'] == 'automatic')}"
-
-
-def summarize(rows: list[dict[str, Any]]) -> str:
-    """A line for all processes of one case."""
-    first, moving = rows[0], [row for row in rows if row["truth"] > 0.2]
-    off = [abs(row["mean"] / row["truth"] - 1) for row in moving]
-    error = [row["error"] / row["truth"] for row in moving]
-    coverage = np.array([row["coverage"] for row in rows if row["truth"] > 0])
-    below, above = int((coverage < 0.9).sum()), int((coverage > 0.984).sum())
-    worst = moving[int(np.argmax(off))]["process"]
-    return (
-        f"| {first['n']:.0e} | {first['T']} | {bins_of(first)} | {first['splits']} | "
-        f"{len(rows)} | {first['seeds']} | "
-        f"{100 * np.median(off):.2f} | {100 * max(off):.1f} ({worst}) | "
-        f"{100 * np.median(error):.1f} | {100 * coverage.mean():.1f} | {below} | "
-        f"{len(coverage) - below - above} | {above} | "
-        f"{np.mean([row['seconds'] for row in rows]):.3f} |"
-    )
-
-
-def odd(rows: list[dict[str, Any]]) -> list[str]:
-    """Lines of what is covered in less than 90 % of 20 seeds, or off by 2 % and an error."""
-    lines = []
-    for row in rows:
-        off = abs(row["mean"] - row["truth"])
-        dishonest = row["coverage"] < 0.9 and row["seeds"] >= 20
-        if row["truth"] > 0.2 and (dishonest or off > max(0.02 * row["truth"], row["error"])):
-            case = f"{row['n']:.0e} | {row['T']} | {bins_of(row)} | {row['splits']}"
-            lines.append(f"| {case} {describe(row)}")
-    return lines
-
-
-def of_grids(rows: list[dict[str, Any]]) -> list[str]:
-    """A line for each grid: L ± error, of seeds within ± 2 errors, by process."""
-    lines = []
-    for grid, group in itertools.groupby(rows, key=lambda row: row["grid"]):
-        cells = []
-        for row in group:
-            off, error = (100 * row[key] / row["truth"] for key in ("mean", "error"))
-            held = round(row["coverage"] * row["seeds"])
-            cells.append(f"{off - 100:+.2f} ± {error:.2f} ({held})")
-        lines.append(f"| {grid} | {' | '.join(cells)} |")
-    return lines
-
-
-def markdown(rows: list[dict[str, Any]], grids: list[dict[str, Any]]) -> str:
-    """All tables."""
-    cases = [
-        list(group)
-        for _, group in itertools.groupby(
-            rows, key=lambda row: tuple(row[key] for key in (*KEYS, "seeds"))
-        )
-    ]
-    lines = [
-        "Median and largest error of the mean over seeds (%, of lengths above 0.2),",
-        "median standard error (%), coverage of ±2 errors: its mean (%) and how many processes,",
-        "of those that move, are below 90 %, up to 98.4 %, and above; time per layer.",
-        "",
-        "| n | T | bins | G | processes | seeds | median | largest | error | coverage | "
-        "< | = | > | s |",
-        "|---" * 14 + "|",
-        *map(summarize, cases),
-    ]
-    if grids:
-        lines += [
-            "",
-            f"Grids, n = 1e+05, T = 30, {grids[0]['seeds']} seeds: mean off by ± standard error, "
-            "in % of the length, and in how many seeds ±2 errors hold the truth.",
-            "",
-            f"| grid | {' | '.join(FEW)} |",
-            "|---" * (len(FEW) + 1) + "|",
-            *of_grids(grids),
-        ]
-    head = "process | L | mean off by | spread | standard error | coverage |"
-    shown = [case for case in cases if tuple(case[0][key] for key in KEYS) == CASES[0][0][:5]]
-    for case in shown:
-        first = case[0]
-        lines += [
-            "",
-            f"{len(case)} processes, n = {first['n']:.0e}, T = {first['T']}, {first['bins']} bins, "
-            f"{first['seeds']} seeds. In % of the length, where not 0. * showed what was wrong "
-            "before, † changed nothing.",
-            "",
-            f"| {head}",
-            "|---|---|---|---|---|---|",
-            *map(describe, case),
-        ]
-    others = [row for case in cases if case not in shown for row in case]
-    lines += [
-        "",
-        "Elsewhere, what is covered in less than 90 % of at least 20 seeds, or off by over 2 % "
-        "and by over a standard error:",
-        "",
-        f"| n | T | bins | G | {head}",
-        "|---" * 10 + "|",
-        *odd(others),
-    ]
-    return "\n".join(lines) + "\n"
+    return {**judged(name, EVERY[name].truth, found), "grid": grid}
 
 
 class Results:
@@ -290,31 +197,23 @@ class Results:
         self.grids: list[dict[str, Any]] = kept["grids"] if same else []
 
     def has(self, case: tuple[int, ...], name: str) -> bool:
-        keys = (*KEYS, "seeds", "process")
+        keys = (*CASE, "process")
         return any(tuple(row[key] for key in keys) == (*case, name) for row in self.rows)
 
     def complete(self) -> list[dict[str, Any]]:
         """Rows of cases of which every process has been measured."""
-        keys = (*KEYS, "seeds")
-        held = Counter(tuple(row[key] for key in keys) for row in self.rows)
+        held = Counter(tuple(row[key] for key in CASE) for row in self.rows)
         whole = {case for case, names in CASES if held[case] == len(names)}
-        return [row for row in self.rows if tuple(row[key] for key in keys) in whole]
+        return [row for row in self.rows if tuple(row[key] for key in CASE) in whole]
 
     def write(self) -> None:
         order = [(*case, name) for case, names in CASES for name in names]
-        keys = (*KEYS, "seeds", "process")
+        keys = (*CASE, "process")
         place = {key: at for at, key in enumerate(order)}
         self.rows.sort(key=lambda row: place.get(tuple(row[key] for key in keys), len(order)))
         found = {"version": self.version, "cases": self.rows, "grids": self.grids}
         self.path.write_text(json.dumps(found, indent=1) + "\n")
         self.path.with_suffix(".md").write_text(markdown(self.rows, self.grids))
-
-
-def write_page(tables: str) -> None:
-    """Put the tables into the page, after what it says of them."""
-    text, start, end = PAGE.read_text(), "<!-- tables -->\n", "<!-- end of tables -->\n"
-    before, _, rest = text.partition(start)
-    PAGE.write_text(before + start + tables + end + rest.partition(end)[2])
 
 
 def main() -> None:
