@@ -142,13 +142,16 @@ def _held(empty: NDArray[np.bool_], breaks: list[int]) -> list[tuple[int, int]]:
 
 
 def _window(records: Sequence[Histogram], cut: int, start: int, stop: int) -> tuple[int, int]:
-    """Records around a cut, as many as still have bins in common, at least the two next to it."""
+    """Records around a cut, as many as one grid serves as well as the two next to it, or well."""
+    octaves, outside = _cost_of_one_grid(records[cut - 1 : cut + 1])
     size = WINDOW
-    while True:
+    while size > 1:
         low, high = max(start, cut - size), min(stop, cut + size)
-        if size == 1 or _target(*_stack(records[low:high])).bins[0] > 0:
+        coarser, left_out = _cost_of_one_grid(records[low:high])
+        if coarser <= max(octaves, MAX_OCTAVES) and left_out <= max(outside, MAX_OUTSIDE):
             return low, high
         size //= 2
+    return cut - 1, cut + 1
 
 
 def recorded_moments(fields: Mapping[str, NDArray[Any]], columns: list[int]) -> Float:
@@ -228,14 +231,23 @@ def _stretches(records: Sequence[Histogram], start: int, stop: int) -> list[tupl
 
 
 def _one_grid_serves(records: Sequence[Histogram]) -> bool:
-    bins, exponents, origins = _stack(records)
+    exponents, _ = _dyadic_bins(records)
     if exponents.max() - exponents.min() > MAX_OCTAVES:
         return False
+    return _cost_of_one_grid(records)[1] <= MAX_OUTSIDE
+
+
+def _cost_of_one_grid(records: Sequence[Histogram]) -> tuple[int, float]:
+    """Octaves that it is coarser than the finest record; largest share of a record it leaves out.
+
+    What a record's own grid leaves out as well does not count.
+    """
+    bins, exponents, origins = _stack(records)
     merged = _on_common(bins, exponents, origins)
-    total = bins.counts.sum(axis=(1, 2)) + bins.outside.sum(axis=(1, 2))
-    outside = merged.outside.sum(axis=(1, 2))
-    allowed = np.maximum(bins.outside.sum(axis=(1, 2)), MAX_OUTSIDE * total)
-    return bool((outside <= allowed).all())
+    own, outside = bins.outside.sum(axis=(1, 2)), merged.outside.sum(axis=(1, 2))
+    total = bins.counts.sum(axis=(1, 2)) + own
+    left_out = np.where(outside > own, outside / np.maximum(total, 1), 0.0)
+    return int(exponents.max() - exponents.min()), float(left_out.max())
 
 
 def _series(
