@@ -94,7 +94,8 @@ SEEDS_OF_GRIDS = 10
 
 def version() -> str:
     """Of the estimator and the processes: what was measured with others is measured again."""
-    sources = [*(ROOT / "igfast" / "analysis").glob("split*.py")]
+    analysis = ROOT / "igfast" / "analysis"
+    sources = [*analysis.glob("split*.py"), analysis / "series.py"]
     sources += (ROOT / "tests" / "analysis").glob("*processes.py")
     text = b"".join(source.read_bytes() for source in sorted(sources))
     return hashlib.sha256(text).hexdigest()[:12]

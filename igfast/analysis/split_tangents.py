@@ -57,16 +57,16 @@ def tangents(curves: Float, splits: Float) -> Tangents:
     for span in _spans(intervals):
         windows = _windows(whole, each, span)
         sides = (0, -1, 1) if span > 1 else (0,)
-        starts = [_starts(intervals, span, side) for side in sides]
-        tried = [windows.clear(start, span) for start in starts]
-        ratio = np.array([clear for clear, _ in tried])
-        best = np.where(ratio[0] > tuning.CLEAR_MOTION, 0, ratio.argmax(axis=0))
-        found = open_ & (ratio.max(axis=0) > tuning.CLEAR_MOTION)
-        for number, (start, (_, squared)) in enumerate(zip(starts, tried, strict=True)):
+        starts = np.stack([_starts(intervals, span, side) for side in sides])
+        ratio, squared = windows.clear(starts, span)
+        best = np.where(ratio[:, 0] > tuning.CLEAR_MOTION, 0, ratio.argmax(axis=1))
+        found = open_ & (ratio.max(axis=1) > tuning.CLEAR_MOTION)
+        for number, start in enumerate(starts):
             here = found & (best == number)
             curve, interval = np.nonzero(here)
             at = (..., curve, start[interval])
-            direction[here], width[here], cosine[here] = windows.unit[at].T, span, squared[here]
+            direction[here], width[here] = windows.unit[at].T, span
+            cosine[here] = squared[:, number][here]
             parts[here] = (windows.each[at] / windows.length[at]).T
         open_ &= ~found
         if not open_.any():
@@ -89,13 +89,16 @@ class _Windows:
     noise: Float
     along: Float
 
-    def clear(self, start: Int, span: int) -> tuple[Float, Float]:
-        """Squared displacement over its noise, of windows that start there; squared cosine."""
-        squared, noise = self.squared[:, start], self.noise[:, start]
-        around = tuning.SPANS_AROUND * span
-        clear = np.minimum(_smooth(squared, around), tuning.MOST_ABOVE * squared)
-        ratio = clear / np.maximum(_smooth(noise, around), _ROUNDING)
-        return ratio, 1.0 - _smooth(noise - self.along[:, start], span) / squared
+    def clear(self, starts: Int, span: int) -> tuple[Float, Float]:
+        """(S, A, K) squared displacement over its noise, and squared cosine.
+
+        Of windows that start at (A, K) records.
+        """
+        squared, noise = self.squared[:, starts], self.noise[:, starts]
+        around = _smooth(np.stack([squared, noise]), tuning.SPANS_AROUND * span)
+        clear = np.minimum(around[0], tuning.MOST_ABOVE * squared)
+        ratio = clear / np.maximum(around[1], _ROUNDING)
+        return ratio, 1.0 - _smooth(noise - self.along[:, starts], span) / squared
 
 
 def _windows(curves: Float, splits: Float, span: int) -> _Windows:
@@ -114,11 +117,13 @@ def _windows(curves: Float, splits: Float, span: int) -> _Windows:
 
 
 def _smooth(values: Float, half: int) -> Float:
-    """Running mean over 2·half + 1 of (S, T) values in time, fewer at the ends."""
-    total = np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0)))
-    here = np.arange(values.shape[1])
-    low, high = np.maximum(here - half, 0), np.minimum(here + half + 1, values.shape[1])
-    return np.asarray((total[:, high] - total[:, low]) / (high - low))
+    """Running mean over 2·half + 1 of (…, T) values in time, fewer at the ends."""
+    times = values.shape[-1]
+    total = np.zeros((*values.shape[:-1], times + 1))
+    np.cumsum(values, axis=-1, out=total[..., 1:])
+    here = np.arange(times)
+    low, high = np.maximum(here - half, 0), np.minimum(here + half + 1, times)
+    return np.asarray((total[..., high] - total[..., low]) / (high - low))
 
 
 def _spans(intervals: int) -> list[int]:
