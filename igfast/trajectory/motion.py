@@ -151,6 +151,7 @@ class Motion(Measured):
         >>> bool(found.lengths[0] > 1.3), bool(abs(found.lengths[-1] - 1) < 0.1)
         (True, True)
         """
+        self._check_name(layer)
         whole = self._split(layer, quantity)
         return length_by_scale(self._records.series(layer, quantity), whole)
 
@@ -166,6 +167,7 @@ class Motion(Measured):
         >>> igfast.Trajectory.from_histograms(range(21), records).sampling("w").coarse
         False
         """
+        self._check_name(layer)
         second, fourth = (self._estimate(layer, quantity, "split", every) for every in (2, 4))
         return judge_sampling(self._split(layer, quantity), second, fourth)
 
@@ -181,6 +183,7 @@ class Motion(Measured):
         >>> igfast.Trajectory.from_histograms(range(21), records).resolution("w").coarse
         False
         """
+        self._check_name(layer)
         return judge_resolution(self._split(layer, quantity))
 
     def thinned_length(
