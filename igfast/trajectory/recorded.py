@@ -183,9 +183,12 @@ class Recorded:
         TypeError, KeyError
             If ``layer`` is no name, or there is no such layer, group or quantity.
         """
+        return [one.select([0]) for one in self.shared_records(layer, quantity)]
+
+    def shared_records(self, layer: str, quantity: str = "param") -> Sequence[Histogram]:
+        """As :meth:`records`, not copied: what later measures read, so not to be written to."""
         self._check_name(layer)
-        # copies: these are what later measures read
-        return [one.select([0]) for one in self._records.histograms(layer, quantity)]
+        return self._records.histograms(layer, quantity)
 
     def moments(self, quantity: str = "param", steps: Int | None = None) -> dict[str, NDArray[Any]]:
         """(T', L) arrays by the names of the fields of :class:`igfast.Moments`.
