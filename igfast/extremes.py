@@ -20,19 +20,19 @@ def finite_edges(edges: Float) -> Float:
     >>> finite_edges(np.array([0.0, np.inf]))
     array([0.00000000e+000, 1.79769313e+308])
     """
-    ends = edges[..., :1], edges[..., -1:]
-    return edges if all(np.isfinite(end).all() for end in ends) else edges.clip(-LARGEST, LARGEST)
+    ends = edges[..., :: max(edges.shape[-1] - 1, 1)]
+    return edges if np.isfinite(ends).all() else edges.clip(-LARGEST, LARGEST)
 
 
 def unit_of(edges: Float) -> NDArray[Any]:
     """(...) the least k with no edge of (..., B+1) beyond ±2^k."""
-    ends = finite_edges(edges[..., [0, -1]])
-    return np.asarray(np.frexp(np.abs(ends).max(axis=-1))[1])
+    end = np.maximum(np.abs(edges[..., 0]), np.abs(edges[..., -1]))
+    return np.asarray(np.frexp(np.minimum(end, LARGEST))[1])
 
 
 def far(exponent: NDArray[Any]) -> bool:
     """Whether squares of such numbers may leave float64."""
-    return bool((np.abs(exponent) > _FAR).any())
+    return bool(np.abs(exponent).max(initial=0) > _FAR)
 
 
 def in_units(edges: Float, exponent: NDArray[Any]) -> Float:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _arrays
-from ..extremes import from_units, in_units, unit_of
+from ..extremes import far, from_units, in_units, unit_of
 from ..histograms import Histogram
 from .operands import aligned_layers, home_of, require_histogram
 
@@ -76,9 +76,12 @@ def wasserstein_distance(h0: Histogram, h1: Histogram, p: int = 1) -> Any:
         n, m = _below(one), _below(other)
         if n[-1] and m[-1]:
             edges = np.ravel(one.edges)
-            exponent = unit_of(edges)  # a sum of squares is finite in units of the grid
+            exponent = unit_of(edges)
+            if not far(exponent):
+                out[row] = distance(edges, *_in_common_units(n, m))
+                continue
             value = distance(in_units(edges, exponent), *_in_common_units(n, m))
-            out[row] = from_units(value, exponent)
+            out[row] = from_units(value, exponent)  # in units of the grid its square is finite
     return _arrays.like(home_of(h0), out)
 
 
