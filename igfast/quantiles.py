@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .extremes import finite_edges
+
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
@@ -21,6 +23,7 @@ def quantiles(counts: Int, below: int, above: int, edges: Float, wanted: Float) 
     wanted : (Q,) float64
         In [0, 1].
     """
+    edges = finite_edges(edges)
     running = below + np.concatenate([[0], np.cumsum(counts)])
     total = running[-1] + above
     if not total:

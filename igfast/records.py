@@ -14,6 +14,7 @@ from .analysis import Common
 from .analysis.series import LayerSeries, cut, recorded_moments
 from .groups import MODEL
 from .histograms import Histogram
+from .layers import named
 from .sources import Source
 
 Float = NDArray[np.float64]
@@ -126,10 +127,7 @@ class Records:
         return max(1, MOST_BYTES * len(layers) // max(size, 1))
 
     def _row(self, layer: str, quantity: str) -> int:
-        names = self._source.layers(quantity)
-        if layer not in names:
-            raise KeyError(f"no layer {layer!r}; the layers are {', '.join(names)}")
-        return names.index(layer)
+        return named(self._source.layers(quantity), layer, [*self._groups, MODEL])
 
     def pools(self, layer: str, quantity: str) -> bool:
         """Whether a name is that of a group, or of all layers, and no layer's own."""

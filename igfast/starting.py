@@ -6,12 +6,13 @@ package imports this first. Other programs that import igfast keep what they do 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
-from pathlib import PurePath
-from types import FrameType
+
+TYPE_CHECKING = False  # what is imported here delays what Ctrl-C does: no more than must be
+if TYPE_CHECKING:
+    from types import FrameType
 
 STATUS = 130  # of a program that SIGINT ended
 
@@ -34,7 +35,8 @@ def is_command(arguments: list[str], original: list[str]) -> bool:
     """
     if arguments[:1] == ["-m"]:
         return "-m" in original and original[original.index("-m") + 1 :][:1] == ["igfast"]
-    return PurePath(arguments[0] if arguments else "").stem == "igfast"
+    name = os.path.basename(arguments[0] if arguments else "")
+    return os.path.splitext(name)[0] == "igfast"
 
 
 def _end(number: int, frame: FrameType | None) -> None:
@@ -43,5 +45,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 _raises = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # it may be ignored
 if _raises and is_command(sys.argv, sys.orig_argv):
-    with contextlib.suppress(ValueError):  # another thread than Ctrl-C comes to imports igfast
+    try:  # noqa: SIM105 - contextlib
         signal.signal(signal.SIGINT, _end)
+    except ValueError:  # another thread than Ctrl-C comes to imports igfast
+        pass

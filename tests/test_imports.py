@@ -22,6 +22,7 @@ ROOMS = [
     "_devices",
     "_views",
     "_arrays",
+    "extremes",
     "grids",
     "alignment",
     "automatic",

@@ -56,6 +56,18 @@ def test_the_length_of_a_known_path(drift):
     assert 1.0 < drift.length(layer="w", estimator="node")[-1] < 1.3
 
 
+def test_methods_take_layer_estimator_and_quantity_in_one_order(drift):
+    assert drift.log_derivative("w", "node", "param", 2).order == 2
+    expected = drift.log_derivative("w", estimator="node", order=2).value
+    assert drift.log_derivative("w", "node", order=2).value.tolist() == expected.tolist()
+    assert drift.transitions("w", "node", "param") == drift.transitions("w", estimator="node")
+    for method in (drift.velocity, drift.length, drift.log_derivative, drift.transitions):
+        with pytest.raises(KeyError, match="momentum"):
+            method("w", "split", "momentum")
+        with pytest.raises(ValueError, match=r"estimator must be one of .*, got 'grad'"):
+            method("w", "grad")
+
+
 def test_a_layer_that_does_not_move(drift):
     length, error = drift.length(layer="still", error=True)
     assert length[-1] <= 2 * error[-1] + 1e-12

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .. import alignment
 from ..alignment import BinCounts, CommonGrid
+from ..extremes import far, in_units, unit_of
 from ..grids import MAX_BINS, dyadic_edges
 from ..histograms import Histogram
 from ..measures.binned import centered_offsets, mean_and_variance
@@ -44,8 +45,9 @@ class LayerSeries:
     between records those in ``counted`` belong to this series, the others are context. ``edges``
     (B+1,) are those of the bins; ``moments`` (T, 2) mean and variance of all finite elements, or
     None where they were not recorded; ``binned_moments`` (T, 2) those of the elements in range of
-    each record's own bins, None where no others than these are known. Where the records have no
-    bin in common B is 0, and all that is known of them lies in ``split_outside``.
+    each record's own bins, None where no others than these are known, in units of a power of two
+    where float64 has no number for the squares of the values. Where the records have no bin in
+    common B is 0, and all that is known of them lies in ``split_outside``.
     """
 
     first: int
@@ -62,6 +64,11 @@ class LayerSeries:
     def place(self) -> slice:
         """The counted steps among all steps of the run."""
         return slice(self.first + self.counted.start, self.first + self.counted.stop)
+
+    @property
+    def far(self) -> bool:
+        """Whether float64 may have no number for the squares of the values."""
+        return len(self.edges) > 1 and far(unit_of(self.edges))
 
     def cells(self) -> Float:
         """(T, B+2) counts over all splits: underflow, bins, overflow."""
@@ -267,6 +274,9 @@ def _series(
         stacked = bins = _concatenate(part)
         edges = own_edges = np.ravel(part[0].edges)
     inside = None if stacked.offsets is None else stacked.offsets.sum(axis=1)
+    unit = np.max(unit_of(own_edges))
+    if far(unit):  # one unit for all records
+        own_edges = in_units(own_edges, unit)
     mean, variance = mean_and_variance(stacked.counts.sum(axis=1), inside, own_edges)
     return LayerSeries(
         start,

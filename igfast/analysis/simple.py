@@ -143,7 +143,7 @@ def gaussian(series: LayerSeries) -> PathEstimate:
     *When to use it.* As a check for layers that are close to Gaussian, and as the least noisy
     estimate there.
     """
-    if series.moments is not None and np.isfinite(series.moments).all():
+    if series.moments is not None and np.isfinite(series.moments).all() and not series.far:
         mean, variance = series.moments.T
     elif series.binned_moments is not None:
         mean, variance = series.binned_moments.T

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..extremes import far, from_units, in_units, unit_of
 from ..grids import MAX_BINS
 
 Float = NDArray[np.float64]
@@ -60,8 +61,15 @@ def node_masses(rows: Rows) -> Float:
 
 
 def mean_and_variance(counts: Float, inside: Float | None, edges: Float) -> tuple[Float, Float]:
-    """(R,) mean and variance of elements in range, each at its bin's mean position or center."""
+    """(R,) mean and variance of elements in range, each at its bin's mean position or center.
+
+    A variance that float64 has no number for is infinite, or 0.
+    """
     edges = np.broadcast_to(edges, (len(counts), counts.shape[1] + 1))
+    exponent = unit_of(edges)
+    if far(exponent):
+        mean, variance = mean_and_variance(counts, inside, in_units(edges, exponent))
+        return from_units(mean, exponent), from_units(variance, 2 * exponent)
     width = np.diff(edges)
     with np.errstate(divide="ignore", invalid="ignore"):
         place = 0.5 if inside is None else inside / counts
@@ -73,7 +81,7 @@ def mean_and_variance(counts: Float, inside: Float | None, edges: Float) -> tupl
 
 def gaussian_squared(m1: Float, v1: Float, m2: Float, v2: Float) -> Float:
     """Γ²·dt² between Gaussians, [v₂+Δm²]/(2v₁) + [v₁+Δm²]/(2v₂) − 1; NaN without variance."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         # The published sum of ratios minus 1, with the 1 taken out before anything is rounded.
         growth, shift = v2 - v1, np.square(m2 - m1)
         squared = 0.5 * (growth / v1 * (growth / v2) + shift / v1 + shift / v2)
@@ -96,8 +104,11 @@ def require_bandwidth(bandwidth: Any) -> None:
 
 def require_equal_bins(edges: Float) -> Float:
     """(R,) or () width of the bins, which must be equal."""
-    width = np.diff(edges, axis=-1)
-    narrow, wide = width.min(-1, initial=np.inf), width.max(-1, initial=0.0)
+    with np.errstate(invalid="ignore"):
+        width = np.diff(edges, axis=-1)
+    known = np.isfinite(width)  # others end where float64 does
+    narrow = width.min(-1, initial=np.inf, where=known)
+    wide = width.max(-1, initial=0.0, where=known)
     if (wide > narrow * (1 + 1e-6)).any():
         raise ValueError(
             "estimator='kde' needs bins of one width, these grow with |x|; record on a dyadic or "

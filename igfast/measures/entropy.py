@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _arrays, _core
+from ..extremes import SMALLEST, finite_edges
 from ..histograms import Histogram
 from ..merging import covered_bins
 from . import on_device
@@ -127,7 +128,8 @@ def differential_entropy(h: Histogram, correction: str | None = None) -> Any:
     """
     require_histogram(h, "h")
     counts = _arrays.to_numpy(h.counts)
-    log_width = np.broadcast_to(np.log(np.diff(h.edges)), counts.shape)
+    width = np.maximum(np.diff(finite_edges(h.edges)), SMALLEST)  # beyond float64 none has any
+    log_width = np.broadcast_to(np.log(width), counts.shape)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = (counts * log_width).sum(1) / counts.sum(1)
     return _arrays.like(home_of(h), _entropy("shannon", h) + mean + _correction(h, correction))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _arrays
+from ..extremes import far, from_units, in_units, unit_of
 from ..histograms import Histogram
 from .operands import aligned_layers, home_of, require_histogram
 
@@ -34,8 +35,8 @@ def wasserstein_distance(h0: Histogram, h1: Histogram, p: int = 1) -> Any:
     Returns
     -------
     (L,) float64
-        In the unit of the values, from 0 to the width of the grid. NaN for a layer that is empty
-        on either side. A metric.
+        In the unit of the values, from 0 to the width of the grid; ``inf`` beyond 1.8e308. NaN for
+        a layer that is empty on either side. A metric.
 
     Raises
     ------
@@ -74,7 +75,13 @@ def wasserstein_distance(h0: Histogram, h1: Histogram, p: int = 1) -> Any:
     for row, one, other in aligned_layers(h0, h1):
         n, m = _below(one), _below(other)
         if n[-1] and m[-1]:
-            out[row] = distance(np.ravel(one.edges), *_in_common_units(n, m))
+            edges = np.ravel(one.edges)
+            exponent = unit_of(edges)
+            if not far(exponent):
+                out[row] = distance(edges, *_in_common_units(n, m))
+                continue
+            value = distance(in_units(edges, exponent), *_in_common_units(n, m))
+            out[row] = from_units(value, exponent)  # in units of the grid its square is finite
     return _arrays.like(home_of(h0), out)
 
 

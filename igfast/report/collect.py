@@ -92,10 +92,15 @@ class MotionCurves:
     densities: dict[int, Densities] = field(repr=False)
     scrutiny: dict[int, Scrutiny] = field(default_factory=dict, repr=False)
 
-    @property
+    @cached_property
     def rows(self) -> tuple[Layer, ...]:
         """Everything that has a column."""
         return (*self.layers, *self.pooled)
+
+    @cached_property
+    def columns(self) -> dict[str, int]:
+        """Column by name."""
+        return {one.name: one.column for one in self.rows}
 
     @property
     def midpoints(self) -> Float:

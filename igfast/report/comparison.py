@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from igfast.export import write_rows
 from igfast.groups import MODEL
 from igfast.merging import equally_wide
 from igfast.printing import Tell, silent
 from igfast.report.collect import MotionCurves, logged, moved, recorded
 from igfast.report.counted import Float, Int
+from igfast.report.fields import Fields, numbers, repeated, write_csv
 from igfast.report.scrutiny import Growth, growth_of
 from igfast.report.text import flat
 from igfast.workers import Workers
@@ -61,10 +61,9 @@ class Comparison:
     def having(self, layer: str) -> list[tuple[int, MotionCurves, int]]:
         """Runs that have a layer, or pool one of that name: number, motion and column."""
         return [
-            (number, motion, one.column)
+            (number, motion, motion.columns[layer])
             for number, motion in enumerate(self.motions)
-            for one in motion.rows
-            if one.name == layer
+            if layer in motion.columns
         ]
 
 
@@ -162,11 +161,12 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
 
 def write_comparison_csv(found: Comparison, path: Path) -> Path:
     """Every curve as one CSV file: a row per run, layer and record, columns as in `COLUMNS`."""
-    write_rows(path, [name for name, _ in COLUMNS], _rows(found))
+    write_csv(path, [name for name, _ in COLUMNS], _blocks(found))
     return path
 
 
-def _rows(found: Comparison) -> Iterator[tuple[Any, ...]]:
+def _blocks(found: Comparison) -> Iterator[tuple[Fields, ...]]:
+    steps = [numbers(motion.steps) for motion in found.motions]
     for layer in found.layers + found.pooled:
         for run, motion, column in found.having(layer):
             curves = (
@@ -176,8 +176,8 @@ def _rows(found: Comparison) -> Iterator[tuple[Any, ...]]:
                 found.entropy[run, layer],
                 found.complexity[run, layer],
             )
-            for row in zip(motion.steps.tolist(), *(c.tolist() for c in curves), strict=True):
-                yield (found.names[run], layer, *row)
+            names = (repeated(one, len(motion.steps)) for one in (found.names[run], layer))
+            yield (*names, steps[run], *map(numbers, curves))
 
 
 def _on_one_grid(
@@ -188,15 +188,15 @@ def _on_one_grid(
     complexity: dict[tuple[int, str], Float] = {}
     grids: dict[str, str] = {}
     for layer in layers:
-        having = [number for number, motion in enumerate(motions) if _column(motion, layer) >= 0]
+        having = [number for number, motion in enumerate(motions) if layer in motion.columns]
         for number in having:
-            motion, column = motions[number], _column(motions[number], layer)
+            motion, column = motions[number], motions[number].columns[layer]
             entropy[number, layer] = motion.entropy[:, column]
             complexity[number, layer] = motion.complexity[:, column]
         records = [
             record
             for number in having
-            for record in runs[number].records(layer, motions[number].quantity)
+            for record in runs[number].shared_records(layer, motions[number].quantity)
         ]
         kinds = {record.grid.kind for record in records}
         if len(kinds) > 1:
@@ -214,10 +214,6 @@ def _on_one_grid(
             for number, part in zip(having, np.split(curve, ends), strict=True):
                 found[number, layer] = part
     return entropy, complexity, grids
-
-
-def _column(motion: MotionCurves, layer: str) -> int:
-    return next((one.column for one in motion.rows if one.name == layer), -1)
 
 
 def _differing(runs: Sequence[Trajectory]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
@@ -254,7 +250,7 @@ def _notes(
             "run's own grid and not comparable: the grids cannot be merged."
         )
     named = [layer for layer in layers if layer != MODEL]  # a run of one layer has no such row
-    missing = [layer for layer in named if any(_column(motion, layer) < 0 for motion in motions)]
+    missing = [layer for layer in named if any(layer not in motion.columns for motion in motions)]
     if missing:
         shown = ", ".join(missing[:4]) + f" and {len(missing) - 4} more" * (len(missing) > 4)
         found.append(f"Not all runs have {shown}.")

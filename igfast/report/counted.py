@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from igfast.extremes import finite_edges, unit_of
+
 if TYPE_CHECKING:
     from igfast.histograms import Histogram
 
@@ -20,6 +22,7 @@ T = TypeVar("T")
 
 MOST_LAYERS = 12  # panels of one figure; what is left out is said
 MOST_COLUMNS = 600  # records drawn in a heat map, about one per two pixels
+DRAWN_EXPONENT = 1000  # of two: of the largest values that are drawn, and the smallest
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,11 @@ class Densities:
     edges: tuple[Float, ...]
     counts: tuple[Int, ...]
     numel: int
+
+    @property
+    def drawable(self) -> bool:
+        """Whether float64 has numbers for the widths of these bins, and for densities on them."""
+        return all(abs(unit_of(edges)) <= DRAWN_EXPONENT for edges in self.edges)
 
     @cached_property
     def bulk(self) -> tuple[float, float]:
@@ -151,7 +159,7 @@ def _densities(records: Sequence[Histogram], layer: Layer) -> Densities:
     drawn = [record for record in range(len(records)) if not record % stride or record == last]
     return Densities(
         np.array(drawn),
-        tuple(records[record].edges.reshape(-1) for record in drawn),
+        tuple(finite_edges(records[record].edges.reshape(-1)) for record in drawn),
         tuple(records[record].counts[0] for record in drawn),
         layer.numel,
     )

@@ -281,6 +281,8 @@ def _densities(motion: MotionCurves) -> Iterator[Block]:
     for layer in motion.layers:
         if layer.column not in motion.densities:
             continue
+        if not motion.densities[layer.column].drawable:
+            continue
         edges, density = ridge_densities(motion.densities[layer.column], chosen)
         names = (motion.quantity, layer.name)
         ends = numbers(edges[:-1]), numbers(edges[1:])

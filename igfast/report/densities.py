@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from igfast.trajectory import Trajectory
 
 NOTHING = "no finite element inside the grid"
+BEYOND = "values near the end of float64 are not drawn"
 DECADES = 4  # of density in a heat map, downward from the highest
 
 
@@ -48,11 +49,14 @@ def density_map(
     mesh = None
     for panel, layer in zip(axes, layers, strict=True):
         densities = motion.densities[layer.column]
+        style.title(panel, layer.name, style.size_text(layer.shape, layer.numel))
+        style.dress(panel, grid=False)
+        if not densities.drawable:
+            style.message(panel, BEYOND)
+            continue
         edges = densities.display_edges(image_rows)
         density = densities.on(edges)
         steps = motion.steps[densities.records]
-        style.title(panel, layer.name, style.size_text(layer.shape, layer.numel))
-        style.dress(panel, grid=False)
         if not density.any():
             style.message(panel, NOTHING)
             continue
@@ -88,7 +92,11 @@ def ridgeline(run: Trajectory | RunCurves, *, quantity: str = "", matrices: bool
     for panel, layer in zip(axes, layers, strict=True):
         style.title(panel, layer.name, style.size_text(layer.shape, layer.numel))
         style.dress(panel, grid=False)
-        edges, density = ridge_densities(motion.densities[layer.column], chosen)
+        densities = motion.densities[layer.column]
+        if not densities.drawable:
+            style.message(panel, BEYOND)
+            continue
+        edges, density = ridge_densities(densities, chosen)
         if not density.any():
             style.message(panel, NOTHING)
             continue

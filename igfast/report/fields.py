@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,23 @@ def of_rows(rows: Iterable[Iterable[Any]]) -> tuple[Fields, ...]:
 def write_fields(path: Path, header: Sequence[str], blocks: Iterable[Sequence[Fields]]) -> str:
     """Write blocks of rows as a CSV file; returns the same as a JSON object of columns."""
     texts: list[list[str]] = [[] for _ in header]
+
+    def noted() -> Iterator[Sequence[Fields]]:
+        for block in blocks:
+            if block and block[0].csv:
+                for text, column in zip(texts, block, strict=True):
+                    text.append(", ".join(column.json))
+            yield block
+
+    write_csv(path, header, noted())
+    columns = (
+        f"{json.dumps(name)}: [{', '.join(text)}]" for name, text in zip(header, texts, strict=True)
+    )
+    return f"{{{', '.join(columns)}}}"
+
+
+def write_csv(path: Path, header: Sequence[str], blocks: Iterable[Sequence[Fields]]) -> None:
+    """Write blocks of rows as a CSV file alone."""
     with (
         replacing(path) as unfinished,
         unfinished.open("w", newline="", encoding="utf-8") as stream,
@@ -71,15 +88,8 @@ def write_fields(path: Path, header: Sequence[str], blocks: Iterable[Sequence[Fi
         stream.write(",".join(_spelled(name)[0] for name in header) + "\n")
         for block in blocks:
             lines = list(map(",".join, zip(*(column.csv for column in block), strict=True)))
-            if not lines:
-                continue
-            stream.write("\n".join(lines) + "\n")
-            for text, column in zip(texts, block, strict=True):
-                text.append(", ".join(column.json))
-    columns = (
-        f"{json.dumps(name)}: [{', '.join(text)}]" for name, text in zip(header, texts, strict=True)
-    )
-    return f"{{{', '.join(columns)}}}"
+            if lines:
+                stream.write("\n".join(lines) + "\n")
 
 
 def _spelled(value: Any) -> tuple[str, str]:

@@ -37,7 +37,7 @@ def measured(
 ) -> Row:
     """All at once: decoding the layer's records is a good part of the work."""
     curves = _curves(run, layer, quantity, estimator)
-    records = run.records(layer.name, quantity)
+    records = run.shared_records(layer.name, quantity)
     curves["great_circle"] = np.array(np.nan)
     last = last_known(curves["length_published"])
     if last > 0:

@@ -165,14 +165,16 @@ class _Slowing(NamedTuple):
 def _slowing(run: Trajectory, layer: str, *, quantity: str) -> _Slowing | None:
     """None where the layer's length is not resolved."""
     try:
-        exponent = run.log_derivative(layer, 1, quantity=quantity)
-        curvature = run.log_derivative(layer, 2, quantity=quantity)
+        exponent = run.log_derivative(layer, quantity=quantity)
+        curvature = run.log_derivative(layer, order=2, quantity=quantity)
     except UnresolvedLength:
         return None
     found = find_transitions(curvature)
     others = [
         find_transitions(
-            run.log_derivative(layer, 2, quantity=quantity, strength=factor * curvature.strength)
+            run.log_derivative(
+                layer, order=2, quantity=quantity, strength=factor * curvature.strength
+            )
         )
         for factor in (OTHER_STRENGTHS if found else ())
     ]

@@ -170,4 +170,5 @@ class Distributions(Recorded):
 
     def common(self, layer: str, quantity: str = "param") -> Common:
         """All records of a layer merged to one grid, for pictures, H and C; see :meth:`entropy`."""
+        self._check_name(layer)
         return self._records.common(layer, quantity)

@@ -151,6 +151,7 @@ class Motion(Measured):
         >>> bool(found.lengths[0] > 1.3), bool(abs(found.lengths[-1] - 1) < 0.1)
         (True, True)
         """
+        self._check_name(layer)
         whole = self._split(layer, quantity)
         return length_by_scale(self._records.series(layer, quantity), whole)
 
@@ -166,6 +167,7 @@ class Motion(Measured):
         >>> igfast.Trajectory.from_histograms(range(21), records).sampling("w").coarse
         False
         """
+        self._check_name(layer)
         second, fourth = (self._estimate(layer, quantity, "split", every) for every in (2, 4))
         return judge_sampling(self._split(layer, quantity), second, fourth)
 
@@ -181,6 +183,7 @@ class Motion(Measured):
         >>> igfast.Trajectory.from_histograms(range(21), records).resolution("w").coarse
         False
         """
+        self._check_name(layer)
         return judge_resolution(self._split(layer, quantity))
 
     def thinned_length(
@@ -241,16 +244,17 @@ class Motion(Measured):
     def log_derivative(
         self,
         layer: str | None = None,
-        order: int = 1,
-        estimator: str = "split",
+        estimator: str | Estimator = "split",
         quantity: str = "param",
+        order: int = 1,
         **choices: Any,
     ) -> Any:
         """d ln L/d ln t, or d² ln L/d(ln t)² for order 2, with t in steps since the first record.
 
-        ``choices`` (method, strength) go to :func:`igfast.analysis.local_exponent`. A Derivative,
-        or by name for ``layer=None``, ``"model"`` included, layers of unresolved length left out.
-        Of the error of a split L counts what is not a factor that all of L shares.
+        ``layer``, ``estimator`` and ``quantity`` as for :meth:`velocity`; ``choices`` (method,
+        strength) go to :func:`igfast.analysis.local_exponent`. A Derivative, or by name for
+        ``layer=None``, ``"model"`` included, layers of unresolved length left out. Of the error of
+        a split L counts what is not a factor that all of L shares.
 
         Examples
         --------
@@ -280,13 +284,20 @@ class Motion(Measured):
         curves = analysis.local_exponents(steps - steps[:1], lengths, order=order, **choices)
         return curves if layer is None else curves[layer]
 
-    def transitions(self, layer: str | None = None, threshold: float = 2.5, **choices: Any) -> Any:
+    def transitions(
+        self,
+        layer: str | None = None,
+        estimator: str | Estimator = "split",
+        quantity: str = "param",
+        threshold: float = 2.5,
+        **choices: Any,
+    ) -> Any:
         """Minima of d² ln L/d(ln t)² that are deeper than their band.
 
         A tuple of :class:`igfast.analysis.Transition`, or tuples by name for ``layer=None``; other
         arguments and an example as in :meth:`log_derivative`.
         """
-        found = self.log_derivative(layer, 2, **choices)
+        found = self.log_derivative(layer, estimator, quantity, order=2, **choices)
         if layer is not None:
             return analysis.find_transitions(found, threshold=threshold)
         return {k: analysis.find_transitions(v, threshold=threshold) for k, v in found.items()}

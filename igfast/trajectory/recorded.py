@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from ..groups import MODEL, recorded_groups
 from ..health import Flag, flags_of, is_flag
 from ..histograms import Histogram
+from ..layers import check_name
 from ..records import Records
 from ..sources import Source
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 Self = TypeVar("Self", bound="Recorded")
-
-NAMED = 8  # layers that an error names
 
 
 class Recorded:
@@ -181,11 +180,15 @@ class Recorded:
 
         Raises
         ------
-        KeyError
-            If there is no such layer, group or quantity.
+        TypeError, KeyError
+            If ``layer`` is no name, or there is no such layer, group or quantity.
         """
-        # copies: these are what later measures read
-        return [one.select([0]) for one in self._records.histograms(layer, quantity)]
+        return [one.select([0]) for one in self.shared_records(layer, quantity)]
+
+    def shared_records(self, layer: str, quantity: str = "param") -> Sequence[Histogram]:
+        """As :meth:`records`, not copied: what later measures read, so not to be written to."""
+        self._check_name(layer)
+        return self._records.histograms(layer, quantity)
 
     def moments(self, quantity: str = "param", steps: Int | None = None) -> dict[str, NDArray[Any]]:
         """(T', L) arrays by the names of the fields of :class:`igfast.Moments`.
@@ -246,6 +249,4 @@ class Recorded:
         return np.stack(columns, axis=1) if columns else np.empty((len(self.steps), 0))
 
     def _check_name(self, layer: object) -> None:
-        if not isinstance(layer, str):
-            names = ", ".join(self.layers[:NAMED]) + ", ..." * (len(self.layers) > NAMED)
-            raise TypeError(f"layer must be a name, got {layer!r}; the layers are {names}")
+        check_name(self.layers, layer)

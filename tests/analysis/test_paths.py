@@ -38,7 +38,7 @@ def test_what_cells_lose_is_a_factor_of_all_of_the_length(run):
 
 
 def test_no_transition_where_edges_wear_through_a_bin(run):
-    slope, curvature = run.log_derivative("w"), run.log_derivative("w", 2)
+    slope, curvature = run.log_derivative("w"), run.log_derivative("w", order=2)
     assert np.interp(30, slope.times, slope.value) == pytest.approx(0.5, abs=0.1)
     assert find_transitions(curvature) == ()
     # with all of the error residuals would be a fraction of what the errors say

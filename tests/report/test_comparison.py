@@ -1,14 +1,18 @@
 """Several runs side by side: one grid, equal numbers, honest notes."""
 
+import csv
+import io
+
 import numpy as np
 import pytest
 
 import igfast
 from igfast import Grid, Trajectory
+from igfast.export import plain
 from igfast.numerals import with_error
 from igfast.report import overlay, style
 from igfast.report.comparing import rows, sentence, write_comparison
-from igfast.report.comparison import compare, unique_names
+from igfast.report.comparison import COLUMNS, compare, unique_names, write_comparison_csv
 
 from .runs import GRID, Page, X, read_csv
 
@@ -49,6 +53,42 @@ def test_numbers_are_those_of_the_runs(pair, tmp_path):
         with_error(*(one[-1] for one in run.length("net.weight", error=True))) for run in pair.runs
     )
     assert f"differ most in net.weight: {fast} in fast and {slow} in slow." in sentence(pair)
+
+
+def test_the_file_is_that_of_a_csv_writer(tmp_path):
+    """Names that need quotes, a run whose last record is empty, and a layer that one run lacks."""
+    odd = 'a "b", c'
+    nothing = igfast.histogram({odd: X[:0], "w": X}, grid=GRID, splits=4)
+    one, other = moving(0.5, layers=(odd, "w")), moving(1.0, layers=("w",))
+    one = Trajectory.from_histograms([*one.steps, 200], [*one.histograms(), nothing])
+    found = compare([one, other], ["x,y", "z"])
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([name for name, _ in COLUMNS])
+    for layer in (odd, "w", *found.pooled):
+        for run, motion, column in found.having(layer):
+            curves = [motion.length, motion.length_error, motion.length_published]
+            values = [curve[:, column] for curve in curves]
+            values += [found.entropy[run, layer], found.complexity[run, layer]]
+            for row in zip(motion.steps.tolist(), *(v.tolist() for v in values), strict=True):
+                writer.writerow(map(plain, (found.names[run], layer, *row)))
+    written = write_comparison_csv(found, tmp_path / "comparison.csv").read_text(encoding="utf-8")
+    assert written == stream.getvalue()
+    assert ",," in written
+
+
+def test_records_are_read_where_they_are(monkeypatch):
+    """A copy of every record of every layer takes as long as all that is asked of them."""
+    runs = [moving(by, layers=("v", "w")) for by in (0.5, 1.0)]
+    copied = runs[0].records("w")[0]
+    assert copied.split_counts is not runs[0].records("w")[0].split_counts
+    assert runs[0].shared_records("w")[0] is runs[0].shared_records("w")[0]
+
+    def refused(*_):
+        raise AssertionError("records were copied")
+
+    monkeypatch.setattr(Trajectory, "records", refused)
+    assert compare(runs, ["slow", "fast"]).grids
 
 
 def test_lengths_within_their_errors_are_not_said_to_differ():

@@ -52,7 +52,7 @@ def test_scales_and_sampling_are_those_of_the_trajectory(drift, curves, tmp_path
 def test_growth_is_that_of_the_trajectory(drift, curves, tmp_path):
     write_curves(curves, tmp_path)
     for order in (1, 2):
-        expected = drift.log_derivative("net.weight", order)
+        expected = drift.log_derivative("net.weight", order=order)
         rows = [
             row
             for row in read_csv(tmp_path, "growth")
