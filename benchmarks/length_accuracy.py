@@ -95,7 +95,7 @@ SEEDS_OF_GRIDS = 10
 def version() -> str:
     """Of the estimator and the processes: what was measured with others is measured again."""
     analysis = ROOT / "igfast" / "analysis"
-    sources = [*analysis.glob("split*.py"), analysis / "series.py"]
+    sources = [*analysis.glob("split*.py"), *analysis.glob("st*s.py"), analysis / "series.py"]
     sources += (ROOT / "tests" / "analysis").glob("*processes.py")
     text = b"".join(source.read_bytes() for source in sorted(sources))
     return hashlib.sha256(text).hexdigest()[:12]

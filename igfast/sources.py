@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .analysis.online import RUNNING_FIELDS, Online
-from .analysis.series import alike
+from .analysis.stacks import alike
 from .histograms import Histogram
 
 Int = NDArray[np.int64]

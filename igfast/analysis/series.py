@@ -18,21 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import alignment
-from ..alignment import BinCounts, CommonGrid
+from ..alignment import BinCounts
 from ..extremes import far, in_units, unit_of
 from ..grids import MAX_BINS, dyadic_edges
 from ..histograms import Histogram
 from ..measures.binned import centered_offsets, mean_and_variance
 from ..measures.operands import centered
 from ..merging import align_all
+from .stacks import common_bins, concatenated, dyadic_bins, on_common, stacked
+from .stretches import stretches, window
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
-MAX_OCTAVES = 1  # a stretch may merge bins by this factor of two
-MAX_OUTSIDE = 1 / 50  # and leave this share of a record outside
 MAX_WIDER = 4  # a grid for the whole run may have this many times a record's bins
-WINDOW = 32  # records on either side of a cut that inform the step across it
 
 
 @dataclass(frozen=True)
@@ -127,9 +126,9 @@ def cut(
         for low, high in np.flatnonzero(np.diff(lost.astype(np.int8))).reshape(-1, 2) + start:
             found.append(_series(steps, records, int(low), int(high) + 1, slice(0, high - low)))
     for start, stop in _held(empty, breaks):
-        for a, b in _stretches(records, start, stop):
+        for a, b in stretches(records, start, stop):
             if a > start:
-                low, high = _window(records, a, start, stop)
+                low, high = window(records, a, start, stop)
                 found.append(_series(steps, records, low, high, slice(a - 1 - low, a - low)))
             if b - a > 1:
                 found.append(_series(steps, records, a, b, slice(0, b - a - 1)))
@@ -146,19 +145,6 @@ def _held(empty: NDArray[np.bool_], breaks: list[int]) -> list[tuple[int, int]]:
     """Ranges of records that hold elements, between breaks."""
     bounds = {*breaks, *np.flatnonzero(empty).tolist(), *(np.flatnonzero(empty) + 1).tolist()}
     return [(a, b) for a, b in itertools.pairwise(sorted(bounds)) if not empty[a]]
-
-
-def _window(records: Sequence[Histogram], cut: int, start: int, stop: int) -> tuple[int, int]:
-    """Records around a cut, as many as one grid serves as well as the two next to it, or well."""
-    octaves, outside = _cost_of_one_grid(records[cut - 1 : cut + 1])
-    size = WINDOW
-    while size > 1:
-        low, high = max(start, cut - size), min(stop, cut + size)
-        coarser, left_out = _cost_of_one_grid(records[low:high])
-        if coarser <= max(octaves, MAX_OCTAVES) and left_out <= max(outside, MAX_OUTSIDE):
-            return low, high
-        size //= 2
-    return cut - 1, cut + 1
 
 
 def recorded_moments(fields: Mapping[str, NDArray[Any]], columns: list[int]) -> Float:
@@ -203,7 +189,7 @@ def common(records: Sequence[Histogram]) -> Common:
         return Common(
             edges, counts, _total(same, "underflow"), _total(same, "overflow"), None, None
         )
-    exponents, origins = _dyadic_bins(records)
+    exponents, origins = dyadic_bins(records)
     counts = np.concatenate([record.counts for record in records])
     size = counts.shape[1]
     coarsest = alignment.spanning_exponent(
@@ -221,63 +207,27 @@ def _total(records: Sequence[Histogram], side: str) -> Int:
     return np.concatenate([getattr(record, side) for record in records])
 
 
-def _stretches(records: Sequence[Histogram], start: int, stop: int) -> list[tuple[int, int]]:
-    """Ranges of records that one grid serves; ranges of equal grids come first, they are few."""
-    if records[start].grid.kind != "dyadic":
-        return [(start, stop)]
-    exponents, origins = _dyadic_bins(records[start:stop])
-    changes = np.flatnonzero(np.diff(exponents) | np.diff(origins)) + 1
-    bounds = [start, *(start + changes).tolist(), stop]
-    found = [(bounds[0], bounds[1])]
-    for a, b in itertools.pairwise(bounds[1:]):
-        if _one_grid_serves(records[found[-1][0] : b]):
-            found[-1] = (found[-1][0], b)
-        else:
-            found.append((a, b))
-    return found
-
-
-def _one_grid_serves(records: Sequence[Histogram]) -> bool:
-    exponents, _ = _dyadic_bins(records)
-    if exponents.max() - exponents.min() > MAX_OCTAVES:
-        return False
-    return _cost_of_one_grid(records)[1] <= MAX_OUTSIDE
-
-
-def _cost_of_one_grid(records: Sequence[Histogram]) -> tuple[int, float]:
-    """Octaves that it is coarser than the finest record; largest share of a record it leaves out.
-
-    What a record's own grid leaves out as well does not count.
-    """
-    bins, exponents, origins = _stack(records)
-    merged = _on_common(bins, exponents, origins)
-    own, outside = bins.outside.sum(axis=(1, 2)), merged.outside.sum(axis=(1, 2))
-    total = bins.counts.sum(axis=(1, 2)) + own
-    left_out = np.where(outside > own, outside / np.maximum(total, 1), 0.0)
-    return int(exponents.max() - exponents.min()), float(left_out.max())
-
-
 def _series(
     steps: Int, records: Sequence[Histogram], start: int, stop: int, counted: slice
 ) -> LayerSeries:
     part = records[start:stop]
     if part[0].grid.kind == "dyadic":
-        stacked, exponents, origins = _stack(part)
-        if stacked.offsets is not None:  # as `centered` does, of all records at once
-            stacked = replace(stacked, offsets=centered_offsets(stacked.offsets, stacked.counts))
-        target = _target(stacked, exponents, origins)
-        bins = _on_common(stacked, exponents, origins)
+        own, exponents, origins = stacked(part)
+        if own.offsets is not None:  # as `centered` does, of all records at once
+            own = replace(own, offsets=centered_offsets(own.offsets, own.counts))
+        target = common_bins(own, exponents, origins)
+        bins = on_common(own, exponents, origins)
         edges = dyadic_edges(target.exponents, target.origins, bins.counts.shape[2])[0]
-        own_edges = dyadic_edges(exponents, origins, stacked.counts.shape[2])
+        own_edges = dyadic_edges(exponents, origins, own.counts.shape[2])
     else:
         part = align_all([centered(record) for record in part])
-        stacked = bins = _concatenate(part)
+        own = bins = concatenated(part)
         edges = own_edges = np.ravel(part[0].edges)
-    inside = None if stacked.offsets is None else stacked.offsets.sum(axis=1)
+    inside = None if own.offsets is None else own.offsets.sum(axis=1)
     unit = np.max(unit_of(own_edges))
     if far(unit):  # one unit for all records
         own_edges = in_units(own_edges, unit)
-    mean, variance = mean_and_variance(stacked.counts.sum(axis=1), inside, own_edges)
+    mean, variance = mean_and_variance(own.counts.sum(axis=1), inside, own_edges)
     return LayerSeries(
         start,
         steps[start:stop],
@@ -288,72 +238,3 @@ def _series(
         edges,
         binned_moments=np.stack([mean, variance], axis=1),
     )
-
-
-def alike(records: Sequence[Histogram]) -> Sequence[Histogram]:
-    """Records whose arrays have one shape: as few splits as any has, log grids on the coarsest."""
-    same = align_all(records)
-    splits = min(record.splits for record in same)
-    return [record if record.splits == splits else _with_splits(record, splits) for record in same]
-
-
-def _with_splits(record: Histogram, splits: int) -> Histogram:
-    return replace(
-        record,
-        split_counts=_dealt(record.split_counts, splits),
-        split_outside=_dealt(record.split_outside, splits),
-        offsets=None if record.offsets is None else _dealt(record.offsets, splits),
-    )
-
-
-def _on_common(bins: BinCounts, exponents: Int, origins: Int) -> BinCounts:
-    """Records merged to the finest grid that all of them cover."""
-    rows = len(bins.counts)
-    if (exponents == exponents[0]).all() and (origins == origins[0]).all():
-        return bins
-    target = _target(bins, exponents, origins)
-    repeated = CommonGrid(
-        np.repeat(target.exponents, rows),
-        np.repeat(target.origins, rows),
-        np.repeat(target.bins, rows),
-    )
-    return alignment.to_dyadic(bins, exponents, origins, repeated)
-
-
-def _target(bins: BinCounts, exponents: Int, origins: Int) -> CommonGrid:
-    """The one dyadic grid of several records, as a batch of one."""
-    ends = origins + bins.counts.shape[2]
-    return alignment.common_dyadic(exponents[:, None], origins[:, None], ends[:, None])
-
-
-def _stack(records: Sequence[Histogram]) -> tuple[BinCounts, Int, Int]:
-    return _concatenate(records), *_dyadic_bins(records)
-
-
-def _dyadic_bins(records: Sequence[Histogram]) -> tuple[Int, Int]:
-    """(T,) exponents and origins of one layer's records."""
-    found = np.array([record.dyadic_bins() for record in records])  # (T, 2, 1)
-    return found[:, 0, 0], found[:, 1, 0]
-
-
-def _concatenate(records: Sequence[Histogram]) -> BinCounts:
-    splits = min(record.splits for record in records)
-    offsets = None
-    if all(record.offsets is not None for record in records):
-        offsets = _joined([record.offsets for record in records], splits)
-    return BinCounts(
-        _joined([record.split_counts for record in records], splits),
-        _joined([record.split_outside for record in records], splits),
-        offsets,
-    )
-
-
-def _joined(parts: list[NDArray[Any]], splits: int) -> NDArray[Any]:
-    return np.concatenate([_dealt(part, splits) for part in parts])
-
-
-def _dealt(part: NDArray[Any], splits: int) -> NDArray[Any]:
-    """(L, G, B) dealt into fewer splits: split 5 of 8 is part of split 1 of 4."""
-    if part.shape[1] == splits:
-        return part
-    return np.asarray(part.reshape(len(part), -1, splits, part.shape[2]).sum(axis=1))

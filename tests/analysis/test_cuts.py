@@ -9,7 +9,7 @@ import pytest
 
 import igfast
 from igfast import Grid, Trajectory
-from igfast.analysis.series import WINDOW
+from igfast.analysis.stretches import WINDOW
 
 N = 100_000
 RECORDS = 31
