@@ -31,7 +31,7 @@ from .split_errors import (
     unresolved_motion,
     variance_of_lengths,
 )
-from .split_following import Followed, follow, lost_in_cells
+from .split_following import Followed, LostInCells, follow, lost_in_cells
 from .split_halves import halved
 from .split_modes import Modes, find_modes, main_modes
 from .split_pace import record_weights, records_for_pace
@@ -171,11 +171,11 @@ def _measured(
     seen = _seen(counts, one_value, ends=False)
     if seen.modes.rank == 0:
         seen = _seen(counts, one_value, ends=True)
-    lost, beyond = seen.lost_in_cells()
-    if offsets is not None and lost + beyond > tuning.LOST_IN_BINS:
+    cells = seen.lost_in_cells()
+    if offsets is not None and cells.lost + cells.beyond > tuning.LOST_IN_BINS:
         finer = _seen(*halved(counts, offsets, one_value), ends=False)
         if finer.modes.rank:
-            seen, (lost, beyond) = finer, finer.lost_in_cells(halves=True)
+            seen, cells = finer, finer.lost_in_cells(cells)
     merged, curve, modes = seen.merged, seen.curve, seen.modes
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)
@@ -184,7 +184,7 @@ def _measured(
     blind = _together(  # modes that noise shows, but too little of to be followed, may be missing
         modes.seen,
         tuning.TANGENT_ERROR * followed.straightened,
-        tuning.LOST_IN_CELLS_ERROR * lost,
+        cells.error,
     )
     remainder = Remainder(0.0, Variance.of(np.zeros(1), splits - 1), 0.0)
     known = _whole_error(followed) / path[-1] if path[-1] > 0 else 0.0
@@ -192,7 +192,7 @@ def _measured(
         others = min(_together(known, blind), tuning.MOST_OTHER_ERRORS * known)
         remainder = measure_remainder(curve, path, modes, others)
     scale = np.sqrt(1 + np.clip(remainder.value, *tuning.BELIEVED_REMAINDER))
-    scale *= 1 + lost
+    scale *= 1 + cells.lost
     width = np.asarray(np.median(followed.widths, axis=0))
     turned, single = followed.turned * scale, width == 1
     corner = corners(
@@ -207,7 +207,7 @@ def _measured(
     grown = np.maximum.accumulate(np.maximum(lengths.mean(axis=0)[ends], 0.0))
     mean = lengths[:, ends].mean(axis=0)
     statistical = variance_of_lengths(lengths[:, ends], pairs[..., ends])
-    share = _together(blind, beyond, *_later_errors(known, modes, remainder, corner))
+    share = _together(blind, cells.beyond, *_later_errors(known, modes, remainder, corner))
     scaled = remainder.variance.times(tuning.REMAINDER_ERROR)
     statistical += scaled.times(mean)
     error = np.hypot(statistical.error, share * mean)
@@ -229,8 +229,8 @@ def _measured(
         corner.added,
         float(still[-1]),
         modes.rank,
-        lost,
-        beyond,
+        cells.lost,
+        cells.beyond,
         corner.far + (start / grown[-1] if grown[-1] > 0 else 0.0),
         outside,
     )
@@ -246,8 +246,8 @@ class _Seen:
     weights: Float
     modes: Modes
 
-    def lost_in_cells(self, halves: bool = False) -> tuple[float, float]:
-        return lost_in_cells(self.merged, self.apart, self.modes, self.weights, halves)
+    def lost_in_cells(self, bins: LostInCells | None = None) -> LostInCells:
+        return lost_in_cells(self.merged, self.apart, self.modes, self.weights, bins)
 
 
 def _seen(counts: Float, one_value: NDArray[np.bool_], ends: bool) -> _Seen:

@@ -40,10 +40,23 @@ class Followed:
     straightened: float
 
 
+@dataclass(frozen=True)
+class LostInCells:
+    """What cells hide of a length, over it.
+
+    ``lost`` is added, ``error`` its standard error; what ever narrower cells may show ``beyond`` it
+    is in the error alone.
+    """
+
+    lost: float
+    error: float
+    beyond: float
+
+
 def lost_in_cells(
-    merged: Float, apart: Bool, modes: Modes, weights: Float, halves: bool = False
-) -> tuple[float, float]:
-    """Share of the length that cells of this width lose, and how much more they may lose.
+    merged: Float, apart: Bool, modes: Modes, weights: Float, bins: LostInCells | None = None
+) -> LostInCells:
+    """What cells of this width lose of the length.
 
     What is lost goes as the square of the width where the density is smooth, as less than the width
     itself at an edge or in a tail that is one cell. How much of it is of either kind shows from
@@ -57,23 +70,26 @@ def lost_in_cells(
     place, as around zero, which one of the ways to pair may miss: of both the one that loses more
     is compared.
 
-    Cells that are ``halves`` of bins by mean positions do not show an edge within a bin: of what
-    pairs are found to lose beyond what halves show, a part is believed.
+    Cells that are halves of ``bins`` by mean positions do not show an edge within a bin: of what
+    bins were found to lose beyond what halves show a part is believed, and that is in doubt.
     """
     merged = merged[chosen_records(weights, tuning.RECORDS_FOR_CELLS)]
     here = _lengths(roots(merged), modes)
-    length, times = float(here.mean()), 3 if halves else 2
+    length = float(here.mean())
     if not length > 0:
-        return 0.0, 0.0
-    ways = [[here, *_coarser(merged, apart, modes, offset, times)] for offset in (0, 1)]
-    losses = -np.diff(np.array(ways), axis=1)  # (2, times, G) of both ways, of each split
-    lost, beyond = _extrapolated(losses[:, :2]), _beyond(losses[:, :2])
-    if halves:
-        shown = max(float(losses[:, 0].mean()), 0.0)
-        lost = max(lost, tuning.BELIEVED_BEYOND_HALVES * (_extrapolated(losses[:, 1:]) - shown))
+        return LostInCells(0.0, 0.0, 0.0)
+    ways = [[here, *_coarser(merged, apart, modes, offset)] for offset in (0, 1)]
+    losses = -np.diff(np.array(ways), axis=1)  # (2, 2, G): ways, pairs and fours, splits
     shares = merged.sum(axis=1) / merged.sum(axis=(1, 2))[:, None]
     halvings = np.log2(max(shares.max() / tuning.FULLEST_CELL, 1.0))
-    return min(lost / length, tuning.MOST_LOST), min(beyond * halvings / length, tuning.MOST_LOST)
+    lost, beyond = _extrapolated(losses) / length, _beyond(losses) * halvings / length
+    doubt = tuning.LOST_IN_CELLS_ERROR * min(lost, tuning.MOST_LOST)
+    if bins is not None:
+        shown = max(float(losses[:, 0].mean()), 0.0) / length
+        unseen = tuning.BELIEVED_UNSEEN * max(bins.lost - shown, 0.0)
+        lost, doubt = max(lost, unseen), max(doubt, unseen)
+    most = tuning.MOST_LOST
+    return LostInCells(min(lost, most), min(doubt, most), min(beyond, most))
 
 
 def _extrapolated(losses: Float) -> float:
@@ -96,10 +112,10 @@ def _beyond(losses: Float) -> float:
     return believed * float(np.clip(slow.mean() / (sharp - 1), 0.0, mean))
 
 
-def _coarser(merged: Float, apart: Bool, modes: Modes, offset: int, times: int) -> list[Float]:
-    """Lengths of splits in pairs of cells, in pairs of pairs, and so on."""
+def _coarser(merged: Float, apart: Bool, modes: Modes, offset: int) -> list[Float]:
+    """Lengths of splits in pairs of cells, and in pairs of pairs."""
     lengths: list[Float] = []
-    for _ in range(times):
+    for _ in range(2):
         starts = pairs_of_cells(apart, offset)
         modes = join_modes(modes, roots(merged), starts)[0]
         merged, apart = np.add.reduceat(merged, starts, axis=-1), apart[starts]

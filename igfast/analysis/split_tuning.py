@@ -104,10 +104,11 @@ TELLS_ONE_VALUE = 8
 LOSS_OF_PAIRS = (1.5, 4.0)
 LOST_IN_CELLS_ERROR = 0.5
 # Bins that lose more than this are cut in two by the mean positions of their elements, where these
-# are known. Of what pairs are found to lose beyond what the halves then show, this much is added:
-# of fresh layers, whose edges wear off within bins, 4,096 bins show about half of it.
+# are known. What bins were found to lose, and the halves do not show, is lost by halves too where
+# densities are smooth (but there it is little), and rather not where they are not: half is added,
+# and that is a standard error.
 LOST_IN_BINS = 0.01
-BELIEVED_BEYOND_HALVES = 0.5
+BELIEVED_UNSEEN = 0.5
 # Share of all elements in one cell, up to which a density over decades of width counts as resolved.
 FULLEST_CELL = 1 / 64
 # Records, about, from which the loss is measured.
