@@ -174,7 +174,8 @@ def _measured(
     cells = seen.lost_in_cells()
     if offsets is not None and cells.lost + cells.beyond > tuning.LOST_IN_BINS:
         finer = _seen(*halved(counts, offsets, one_value), ends=False)
-        if finer.modes.rank:
+        surer = finer.modes.seen <= seen.modes.seen + tuning.MORE_SEEN
+        if surer and finer.modes.rank:
             seen, cells = finer, finer.lost_in_cells(cells)
     merged, curve, modes = seen.merged, seen.curve, seen.modes
     followed = follow(curve, modes)

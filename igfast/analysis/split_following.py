@@ -71,7 +71,8 @@ def lost_in_cells(
     is compared.
 
     Cells that are halves of ``bins`` by mean positions do not show an edge within a bin: of what
-    bins were found to lose beyond what halves show a part is believed, and that is in doubt.
+    bins were found to lose beyond what halves show a part is believed, and that is in doubt. Where
+    each halving of bins might show as much again, it may show as much as this one did.
     """
     merged = merged[chosen_records(weights, tuning.RECORDS_FOR_CELLS)]
     here = _lengths(roots(merged), modes)
@@ -88,6 +89,7 @@ def lost_in_cells(
         shown = max(float(losses[:, 0].mean()), 0.0) / length
         unseen = tuning.BELIEVED_UNSEEN * max(bins.lost - shown, 0.0)
         lost, doubt = max(lost, unseen), max(doubt, unseen)
+        beyond = max(beyond, min(bins.beyond, shown * halvings))
     most = tuning.MOST_LOST
     return LostInCells(min(lost, most), min(doubt, most), min(beyond, most))
 

@@ -109,6 +109,9 @@ LOST_IN_CELLS_ERROR = 0.5
 # and that is a standard error.
 LOST_IN_BINS = 0.01
 BELIEVED_UNSEEN = 0.5
+# But halves of few elements show modes that can then not be followed: where these may add so much
+# more of the length than in whole bins, bins stay whole.
+MORE_SEEN = 0.05
 # Share of all elements in one cell, up to which a density over decades of width counts as resolved.
 FULLEST_CELL = 1 / 64
 # Records, about, from which the loss is measured.
