@@ -168,15 +168,7 @@ def _measured(
     With the two cells outside the bins, as ``one_value`` (B,).
     """
     records, splits, _ = counts.shape
-    seen = _seen(counts, one_value, ends=False)
-    if seen.modes.rank == 0:
-        seen = _seen(counts, one_value, ends=True)
-    cells = seen.lost_in_cells()
-    if offsets is not None and cells.lost + cells.beyond > tuning.LOST_IN_BINS:
-        finer = _seen(*halved(counts, offsets, one_value), ends=False)
-        surer = finer.modes.seen <= seen.modes.seen + tuning.MORE_SEEN
-        if surer and finer.modes.rank:
-            seen, cells = finer, finer.lost_in_cells(cells)
+    seen, cells = _best_seen(counts, offsets, one_value)
     merged, curve, modes = seen.merged, seen.curve, seen.modes
     followed = follow(curve, modes)
     chords = followed.increments.mean(axis=0)
@@ -249,6 +241,22 @@ class _Seen:
 
     def lost_in_cells(self, bins: LostInCells | None = None) -> LostInCells:
         return lost_in_cells(self.merged, self.apart, self.modes, self.weights, bins)
+
+
+def _best_seen(
+    counts: Float, offsets: Float | None, one_value: NDArray[np.bool_]
+) -> tuple[_Seen, LostInCells]:
+    """In bins, or in halves of them where bins hide much and halves are no less sure."""
+    seen = _seen(counts, one_value, ends=False)
+    if seen.modes.rank == 0:
+        seen = _seen(counts, one_value, ends=True)
+    cells = seen.lost_in_cells()
+    if offsets is None or not cells.lost + cells.beyond > tuning.LOST_IN_BINS:
+        return seen, cells
+    finer = _seen(*halved(counts, offsets, one_value), ends=False)
+    if finer.modes.rank == 0 or finer.modes.seen > seen.modes.seen + tuning.MORE_SEEN:
+        return seen, cells
+    return finer, finer.lost_in_cells(cells)
 
 
 def _seen(counts: Float, one_value: NDArray[np.bool_], ends: bool) -> _Seen:
