@@ -37,7 +37,7 @@ class SplitEstimate(PathEstimate):
     added : float
         Relative length added for arcs against chords.
     lost_in_bins : float
-        Relative length that bins lose: it is added, and half of it is in the error.
+        Relative length that bins lose: it is added, and half of it, or all, is in the error.
     hidden_in_bins : float
         Relative length that ever narrower bins may show beyond it: it is in the error.
     hidden_in_steps : float

@@ -24,7 +24,7 @@ class Resolution:
         L of the whole run.
     lost : float
         Relative length that bins of this width lose, as joining them tells. It is part of
-        ``length``, and half of it is in ``error``.
+        ``length``, and half of it, or all where offsets cut bins in two, is in ``error``.
     hidden : float
         Relative length that ever narrower bins may show beyond it, in ``error`` alone: that of
         structure over decades of width, of which each halving of the bins shows as much again.

@@ -72,7 +72,8 @@ class SplitLength:
     rank : int
         Modes of the path above noise.
     lost_in_cells : float
-        Relative length that cells lose: it is added, and half of it is in the error.
+        Relative length that cells lose: it is added, and half of it, or all where offsets cut bins
+        in two, is in the error.
     hidden_in_cells : float
         Relative length that ever narrower cells may show beyond it: it is in the error.
     hidden_in_steps : float
