@@ -14,6 +14,7 @@ import reprlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ class Batch:
         numel.setflags(write=False)
         object.__setattr__(self, "labels", Labels(self.names, host, numel))
 
-    @property
+    @cached_property
     def device(self) -> _devices.Device | None:
         """Where the arrays are; None for the host."""
         return _devices.device_of(self.home)

@@ -87,11 +87,12 @@ class BoundTensors:
         return not batch.copied and signature is not None and signature.holds(self._tensors)
 
     def refresh(self) -> bool:
-        """Find those that moved, copy again what cannot be read in place; whether any has moved."""
+        """Find those that moved, copy again what cannot be read in place; whether any has moved.
+
+        Of tensors that are not all :attr:`in_place`.
+        """
         if len(self._tensors) != len(self.names):
             raise RuntimeError("this plan has released its tensors; rebind() it first")
-        if self.in_place:
-            return False
         before = self.batch
         self._lay_out()
         self._signature = _arrays.Signature(self._tensors)

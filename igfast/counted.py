@@ -87,7 +87,7 @@ class Counted:
     def nbytes(self) -> int:
         """Of counts and offsets, about all there is."""
         request = self._request
-        cells = len(self.names) * request.splits * request.grid.bins
+        cells = len(self._labels.names) * request.splits * request.grid.bins
         return 8 * cells * (2 if request.offsets else 1)
 
     @property

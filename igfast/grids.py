@@ -13,7 +13,7 @@ import operator
 import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -132,7 +132,7 @@ class Grid:
         own = mantissa_bits, min_exponent, max_exponent
         return cls("log", _log_bins(*own), None, None, None, None, *own)
 
-    @property
+    @cached_property
     def automatic(self) -> bool:
         """Whether each layer's bins are chosen from its values."""
         return self.kind == "dyadic" and self.exponent is None

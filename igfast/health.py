@@ -193,7 +193,7 @@ class Examiner:
     def __init__(self, rule: Rule) -> None:
         self._rule, self._frozen = rule, frozenset[str]()
         self._past: dict[str, _Past] = {}
-        self._records = 0
+        self._records = self._holding = 0  # examined, and flags that hold
         self._thawed: dict[str, int] = {}  # layers, and after how many records they were thawed
 
     def examine(
@@ -240,10 +240,10 @@ class Examiner:
                     flag = Flag(step, quantity, names[row], kind, value)
                     past.held[key] = flag
                     raised.append(flag)
-        if not raised and not cleared and not any(past.held for past in self._past.values()):
+        self._holding += len(raised) - len(cleared)
+        if not (raised or cleared or self._holding):
             return NOTHING
-        held = tuple(flag for past in self._past.values() for flag in past.held.values())
-        return Examination(held, tuple(raised), tuple(cleared))
+        return Examination(self._held(), tuple(raised), tuple(cleared))
 
     def resume(self, histories: Mapping[str, History]) -> tuple[Flag, ...]:
         """Go on after stored records; flags that hold there.
@@ -266,6 +266,11 @@ class Examiner:
             for kind, row, _ in found:
                 if kind in _STILL and (_ORDER[kind], row) not in held:
                     self._thawed[history.names[row]] = self._records
+        flags = self._held()
+        self._holding = len(flags)
+        return flags
+
+    def _held(self) -> tuple[Flag, ...]:
         return tuple(flag for past in self._past.values() for flag in past.held.values())
 
     def _of_trained(

@@ -144,7 +144,7 @@ class Plan:
     @property
     def on_device(self) -> bool:
         """Whether the tensors are on a device."""
-        return self._batch.device is not None
+        return self._bound.batch.device is not None
 
     def run_once(self) -> Any:
         """The first call of a plan that was made just now: no tensor has moved since."""
@@ -164,15 +164,16 @@ class Plan:
         Of tensors on the host, after :meth:`reuse`, in one compiled call.
         """
         self._refresh()
-        if self._records is None or self.unsettled:
-            return self.settle(self._count_in_place(None, None))
+        records, automatic = self._records, self.grid.automatic
         bins = self._exponents, self._origins
-        follow = self._bound.precision if self.grid.automatic else None
-        threads = config.get_num_threads()
-        block, moved = self._records.count(self._batch.table, *bins, follow, threads)
+        if records is None or (automatic and bins[0] is None):
+            return self.settle(self._count_in_place(None, None))
+        bound, threads = self._bound, config.get_num_threads()
+        batch, precision = bound.batch, bound.precision if automatic else None
+        block, moved = records.count(batch.table, *bins, precision, threads)
         if moved is not None:
             self._use((moved[0], moved[1]))
-        return Counted(self._request, self._batch.labels, *bins, self._following(), block)
+        return Counted(self._request, batch.labels, *bins, self._following(), block)
 
     def _following(self) -> tuple[Int, Int] | None:
         """Automatic bins of the next count."""
@@ -279,7 +280,8 @@ class Plan:
         self._bound.release()
 
     def _refresh(self) -> None:
-        if self._bound.refresh():
+        bound = self._bound
+        if not bound.in_place and bound.refresh():
             self._follow()  # by what the counter that goes has seen
             self._counter = None
 

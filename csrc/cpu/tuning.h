@@ -8,9 +8,12 @@ namespace igfast {
 
 struct Tuning {
   // Elements per unit of work. Also the unit of the moments' fixed summation order, so a change
-  // changes the last bits of moments. 65,536 floats are a quarter of a typical L2 cache, and a
-  // small MLP still gives two threads something to share.
+  // changes the last bits of moments. 65,536 floats are a quarter of a typical L2 cache. Tensors of
+  // a small model are cut more finely, lest one thread waits for the other at the end: twice as
+  // many blocks as the moments' loop takes at once.
   static constexpr std::int64_t kChunk = std::int64_t{1} << 16;
+  static constexpr std::int64_t kSmallChunk = 112 * 256;
+  static constexpr std::int64_t kSmallTensor = std::int64_t{1} << 20;
   // A thread takes the chunks in this many portions, so that a slow core does not hold the rest.
   static constexpr std::int64_t kPortionsPerThread = 8;
   // Below this many elements waking a thread costs more than it saves.

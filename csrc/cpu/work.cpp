@@ -14,15 +14,19 @@ namespace {
 // Elements between the last block boundary and element 0.
 std::int64_t lead(const igf_tensor& tensor) { return tensor.start & (kBlock - 1); }
 
+std::int64_t chunk_size(const igf_tensor& tensor) {
+  return tensor.numel <= Tuning::kSmallTensor ? Tuning::kSmallChunk : Tuning::kChunk;
+}
+
 }  // namespace
 
 Work::Work(const igf_tensor* tensors, std::int64_t tensor_count) : tensors_(tensors), first_{0} {
   first_.reserve(static_cast<std::size_t>(tensor_count) + 1);
   for (std::int64_t t = 0; t < tensor_count; ++t) {
     const std::int64_t numel = tensors[t].numel;
+    const std::int64_t size = chunk_size(tensors[t]);
     elements_ += numel;
-    const std::int64_t chunks =
-        numel == 0 ? 0 : (lead(tensors[t]) + numel + Tuning::kChunk - 1) / Tuning::kChunk;
+    const std::int64_t chunks = numel == 0 ? 0 : (lead(tensors[t]) + numel + size - 1) / size;
     first_.push_back(first_.back() + chunks);
   }
 }
@@ -39,9 +43,9 @@ std::int64_t Work::tensor_of(std::int64_t index) const {
 
 Chunk Work::chunk(std::int64_t index, std::int64_t tensor) const {
   const igf_tensor& source = tensors_[tensor];
-  const std::int64_t from = (index - first_chunk(tensor)) * Tuning::kChunk - lead(source);
-  return {index, tensor, std::max<std::int64_t>(from, 0),
-          std::min(from + Tuning::kChunk, source.numel)};
+  const std::int64_t size = chunk_size(source);
+  const std::int64_t from = (index - first_chunk(tensor)) * size - lead(source);
+  return {index, tensor, std::max<std::int64_t>(from, 0), std::min(from + size, source.numel)};
 }
 
 std::int64_t Work::deal(std::int64_t threads,

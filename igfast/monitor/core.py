@@ -304,44 +304,45 @@ class Monitor:
         self, names: tuple[str, ...], once: bool, optimizer: Any, args: Any = (), kwargs: Any = None
     ) -> None:
         assert self._updates is not None
-        if self._wanted():
+        if self._wanted_next is None:  # a schedule is asked once for each step
+            self._wanted_next = self._asked(self._step + 1)
+        if self._wanted_next:
             given = (*args[1:], *(kwargs or {}).values())
             made = all(one is None for one in given)  # a closure makes other gradients
             self._recorder.guard(self._updates.prepare, names, optimizer, once, made)
 
-    @one_at_a_time
     def _after_step(self, optimizer: Any, *_: Any) -> None:
-        if self._unseen is not None:
-            self._unseen.seen()
-        if skipped(optimizer):
+        with self._alone:
+            if self._unseen is not None:
+                self._unseen.seen()
+            if skipped(optimizer):
+                if self._updates is not None:
+                    self._updates.drop()
+                return
+            wanted = self._wanted_next
+            try:
+                if wanted is None:
+                    wanted = self._asked(self._step + 1)
+            finally:  # the step is made, whatever the schedule or a sink does
+                self._step, self._wanted_next = self._step + 1, None
+            if wanted:
+                self._measure(self._recorder.quantities)
+                return
+            self._recorder.settle()
             if self._updates is not None:
                 self._updates.drop()
-            return
-        try:
-            wanted = self._wanted()
-        finally:  # the step is made, whatever the schedule or a sink does
-            self._step, self._wanted_next = self._step + 1, None
-        self._recorder.settle()
-        if wanted:
-            self._measure(self._recorder.quantities)
-        elif self._updates is not None:
-            self._updates.drop()
 
     def _check_open(self) -> None:
         if self._closed:
             raise RuntimeError(CLOSED)
 
-    def _wanted(self) -> bool:
-        """Whether the step under way will be recorded; a schedule is asked once for each step."""
-        if self._wanted_next is None:
-            self._wanted_next = self._asked(self._step + 1)
-        return self._wanted_next
-
     def _asked(self, step: int) -> bool:
         """What the schedule says; if it fails on one of several ranks, all stop at this record."""
-        said: list[bool] = []
-        self._recorder.guard(lambda: said.append(bool(self._schedule(step))))
-        return all(said)
+        try:
+            return bool(self._schedule(step))
+        except Exception as error:
+            self._recorder.fail(error)
+            return True
 
     def _measure(self, quantities: Sequence[str]) -> None:
         if self._replaced is not None:

@@ -39,12 +39,19 @@ def _of_outermost(hook: Hook) -> Hook:
     other and optimizers of both have been made.
     """
 
+    plain = sys.modules["torch"].optim.Optimizer
+
     def called(optimizer: Any, *rest: Any) -> None:
-        hooked = [getattr(vars(c).get("step"), "hooked", False) for c in type(optimizer).__mro__]
-        if sum(hooked) < 2 or steps_under_way(optimizer) < 2:
+        kind = type(optimizer)
+        if kind.__base__ is plain or not _hooked_twice(kind) or steps_under_way(optimizer) < 2:
             hook(optimizer, *rest)
 
     return called
+
+
+def _hooked_twice(kind: type) -> bool:
+    hooked = [getattr(vars(c).get("step"), "hooked", False) for c in kind.__mro__]
+    return hooked.count(True) >= 2
 
 
 def steps_under_way(optimizer: Any) -> int:

@@ -113,7 +113,8 @@ class Recorder:
         Of tensors on a device, the counts are waited for at :meth:`settle`: a step later, when
         they are long there.
         """
-        self.settle()
+        if self._waiting is not None:
+            self.settle()
         now = time.time()
         if self._group is not None:
             if self._failure is not None:
@@ -158,7 +159,10 @@ class Recorder:
             scalars = found.changes if found is not NOTHING else {}
         if self._writer is not None:
             membership = 0 if self._layout is None else self._layout.membership
-            self.guard(self._writer.hand_over, Pending(step, now, counted, scalars, membership))
+            try:
+                self._writer.hand_over(Pending(step, now, counted, scalars, membership))
+            except Exception as error:
+                self.fail(error)
         self.recorded = step
         self._health = found.flags
         self._counted, self._last = counted, None
@@ -220,16 +224,20 @@ class Recorder:
             raise self._failure
 
     def guard(self, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-        """What one rank does alone: where there are others, all raise its error, at a record."""
+        """Do what one rank does alone; see :meth:`fail`."""
         try:
             work(*args, **kwargs)
         except Exception as error:
-            if self._group is None:
-                raise
-            if self._failure is None:
-                self._failure = error
-                with contextlib.suppress(UserWarning):  # as an error it would come too early
-                    warnings.warn(f"{error} (all ranks stop at the next record)", stacklevel=4)
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """Raise what this rank ran into; where there are others, all raise it at a record."""
+        if self._group is None:
+            raise error
+        if self._failure is None:
+            self._failure = error
+            with contextlib.suppress(UserWarning):  # as an error it would come too early
+                warnings.warn(f"{error} (all ranks stop at the next record)", stacklevel=5)
 
     def refuse(self, error: Exception) -> NoReturn:
         """Raise here what keeps this rank from a record, and a RankError on those that wait."""

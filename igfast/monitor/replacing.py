@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from .. import _core
@@ -14,6 +15,7 @@ from .sharding import gathered
 # Changes of a parameter between two steps of its optimizer that are not taken for another's steps:
 # loaded, averaged and clipped weights change it once or twice.
 MOST_CHANGES = 20
+_version = attrgetter("_version")
 WATCHED = 4  # of an optimizer's parameters, or up to twice as many: they are looked at every step
 
 
@@ -177,7 +179,10 @@ class UnseenSteps:
         )
 
     def _now(self) -> list[int]:
-        return [version(tensor) for tensor in self._tensors]
+        try:
+            return list(map(_version, self._tensors))
+        except (AttributeError, RuntimeError):
+            return [version(tensor) for tensor in self._tensors]
 
 
 def version(tensor: Any) -> int:

@@ -146,7 +146,7 @@ class BackgroundWriter:
         pending.size = size_of(pending)
         if not self._handover.put(pending):
             raise self._closed()
-        reason = self._handover.first_loss()
+        reason = self._handover.first_loss() if self._handover.lost else None
         if reason is not None:
             warnings.warn(
                 f"{reason.rstrip('.')}. The run goes on without what could not be stored; what is "

@@ -82,7 +82,8 @@ class Handover:
         self._over: deque[Gate] = deque()  # of those who wait for the end
         self.thread: int | None = None  # that takes
         self._ended = self._finished = False
-        self._done = self._lost = self._looks = 0  # written by the thread alone
+        self._done = self._looks = 0  # written by the thread alone
+        self.lost = 0  # jobs that failed so far; as these
         self._reason = ""
         self._rung = self._said = self._flushed = 0
 
@@ -95,7 +96,8 @@ class Handover:
             self._bell.ring(True)
         else:
             size = job.size
-            if not self._fits(size) and not self._wait_for_room(size):
+            full = self._handed.tell() - self._done + size > MAX_WAITING
+            if full and not self._wait_for_room(size):
                 return False
             self._jobs.append(job)
             # only now: what never came to be a job must not take room for ever
@@ -150,18 +152,13 @@ class Handover:
 
     def count_lost(self, error: BaseException) -> None:
         """A job failed that nobody waits for."""
-        if self._lost in (self._said, self._flushed):
+        if self.lost in (self._said, self._flushed):
             self._reason = str(error)  # the first of a row says why
-        self._lost += 1
-
-    @property
-    def lost(self) -> int:
-        """Jobs that failed so far."""
-        return self._lost
+        self.lost += 1
 
     def first_loss(self) -> str | None:
         """Why something was lost, the first time that it was."""
-        lost = self._lost
+        lost = self.lost
         if not lost:
             return None
         first, self._said = not self._said, lost
@@ -169,7 +166,7 @@ class Handover:
 
     def lost_since_flush(self) -> tuple[int, str]:
         """How many jobs failed since the last call, and why the first of them."""
-        lost = self._lost
+        lost = self.lost
         found, self._flushed = lost - self._flushed, lost
         return found, self._reason
 
