@@ -36,6 +36,19 @@ class _Described:
         return self.text
 
 
+@dataclass(frozen=True, repr=False)
+class _Every:
+    """Of one call a step: it is asked at each of them."""
+
+    interval: int
+
+    def __call__(self, step: int) -> bool:
+        return step % self.interval == 0
+
+    def __repr__(self) -> str:
+        return f"every({self.interval})"
+
+
 def every(n: int) -> Schedule:
     """Steps 0, n, 2n, …
 
@@ -44,8 +57,7 @@ def every(n: int) -> Schedule:
     ValueError
         If ``n`` is below 1.
     """
-    interval = _positive(n, "every")
-    return _Described(f"every({interval})", lambda step: step % interval == 0)
+    return _Every(_positive(n, "every"))
 
 
 def log_spaced(per_decade: int) -> Schedule:

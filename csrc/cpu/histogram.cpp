@@ -209,15 +209,6 @@ class HistogramWorker {
   RowExtents extents_;
 };
 
-template <class Word>
-void histogram_pass(igf_histogram_args& args, const Kernels& kernels, const Work& work,
-                    const Window& window, std::vector<CentralSums>* partials) {
-  RowLocks locks;
-  args.threads_used = work.share(work.useful_threads(args.threads), [&] {
-    return std::make_unique<HistogramWorker<Word>>(kernels, args, window, partials, locks);
-  });
-}
-
 void clear_outputs(const igf_histogram_args& args) {
   const std::int64_t cells = args.rows * args.splits * args.grid.bins;
   std::fill_n(args.split_counts, cells, 0);
@@ -231,6 +222,21 @@ void clear_outputs(const igf_histogram_args& args) {
   }
 }
 
+template <class Word>
+void histogram_pass(igf_histogram_args& args, const Kernels& kernels, const Work& work,
+                    const Window& window, std::vector<CentralSums>* partials) {
+  RowLocks locks;
+  const auto clear = [&] {
+    if (window.first_bin == 0) {
+      clear_outputs(args);
+    }
+    locks.open();
+  };
+  args.threads_used = work.share(work.useful_threads(args.threads), clear, [&] {
+    return std::make_unique<HistogramWorker<Word>>(kernels, args, window, partials, locks);
+  });
+}
+
 }  // namespace
 
 void histogram_cpu(igf_histogram_args& args) {
@@ -240,7 +246,6 @@ void histogram_cpu(igf_histogram_args& args) {
   std::vector<CentralSums> partials(wants_moments ? static_cast<std::size_t>(work.chunk_count())
                                                   : 0);
   args.isa_used = isa_name(kernels.isa);
-  clear_outputs(args);
   if (args.offsets == nullptr) {  // 32-bit words of 65,536 bins fit
     const Window all{0, args.grid.bins, true, true, true, args.extents.zeros != nullptr};
     histogram_pass<std::uint32_t>(args, kernels, work, all, wants_moments ? &partials : nullptr);

@@ -158,9 +158,9 @@ void moments_cpu(igf_moments_args& args) {
   const Kernels& kernels = current_kernels();
   const Work work(args.tensors, args.tensor_count);
   std::vector<CentralSums> partials(static_cast<std::size_t>(work.chunk_count()));
-  args.threads_used = work.share(work.useful_threads(args.threads), [&] {
-    return std::make_unique<MomentsWorker>(kernels, args, partials);
-  });
+  args.threads_used = work.share(
+      work.useful_threads(args.threads), [] {},
+      [&] { return std::make_unique<MomentsWorker>(kernels, args, partials); });
   args.isa_used = isa_name(kernels.isa);
   write_moments(args.tensors, args.tensor_count, args.rows, work, partials, args.output);
 }

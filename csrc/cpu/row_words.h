@@ -3,8 +3,10 @@
 #ifndef IGFAST_CPU_ROW_WORDS_H
 #define IGFAST_CPU_ROW_WORDS_H
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <thread>
 
 #include "backend.h"
 #include "cpu/word_memory.h"
@@ -16,9 +18,18 @@ namespace igfast {
 // them locked.
 class RowLocks {
  public:
-  std::mutex& of(std::int64_t row) { return locks_[row & 15]; }
+  // The outputs are all zero: not before may anybody add to them.
+  void open() { open_.store(true, std::memory_order_release); }
+
+  std::mutex& of(std::int64_t row) {
+    while (!open_.load(std::memory_order_acquire)) {
+      std::this_thread::yield();
+    }
+    return locks_[row & 15];
+  }
 
  private:
+  std::atomic<bool> open_{false};
   std::mutex locks_[16];
 };
 

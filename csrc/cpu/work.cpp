@@ -48,8 +48,7 @@ Chunk Work::chunk(std::int64_t index, std::int64_t tensor) const {
   return {index, tensor, std::max<std::int64_t>(from, 0), std::min(from + size, source.numel)};
 }
 
-std::int64_t Work::deal(std::int64_t threads,
-                        const std::function<void(const TakeRange&)>& body) const {
+std::int64_t Work::deal(std::int64_t threads, const Body& body) const {
   std::atomic<std::int64_t> next{0};
   const std::int64_t portion =
       threads == 1
@@ -60,9 +59,9 @@ std::int64_t Work::deal(std::int64_t threads,
     *end = std::min(*begin + portion, chunk_count());
     return *begin < chunk_count();
   };
-  return run_parallel(threads, [&](std::int64_t) {
+  return run_parallel(threads, [&](std::int64_t number) {
     const FloatEnvironment ieee;
-    body(take);
+    body(number, take);
   });
 }
 

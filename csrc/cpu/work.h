@@ -31,11 +31,15 @@ class Work {
   std::int64_t useful_threads(std::int64_t requested) const;
 
   // Deals all chunks to `threads` workers, in ascending order within a worker. make_worker(w)
-  // is called once by each worker in its own thread and returns what takes its chunks.
+  // is called once by each worker in its own thread and returns what takes its chunks. The caller's
+  // thread calls first() before, while the others wake up.
   // Returns the number of threads that ran.
-  template <class MakeWorker>
-  std::int64_t share(std::int64_t threads, MakeWorker&& make_worker) const {
-    return deal(threads, [&](const TakeRange& take) {
+  template <class First, class MakeWorker>
+  std::int64_t share(std::int64_t threads, First&& first, MakeWorker&& make_worker) const {
+    return deal(threads, [&](std::int64_t number, const TakeRange& take) {
+      if (number == 0) {
+        first();
+      }
       auto worker = make_worker();
       std::int64_t begin = 0;
       std::int64_t end = 0;
@@ -55,7 +59,9 @@ class Work {
  private:
   using TakeRange = std::function<bool(std::int64_t*, std::int64_t*)>;
 
-  std::int64_t deal(std::int64_t threads, const std::function<void(const TakeRange&)>& body) const;
+  using Body = std::function<void(std::int64_t, const TakeRange&)>;
+
+  std::int64_t deal(std::int64_t threads, const Body& body) const;
   std::int64_t tensor_of(std::int64_t index) const;
   Chunk chunk(std::int64_t index, std::int64_t tensor) const;
 

@@ -157,7 +157,10 @@ class UnseenSteps:
 
     def seen(self) -> None:
         """The optimizer has made a step, and the monitor has seen it."""
-        self._versions = self._now()
+        try:
+            self._versions = list(map(_version, self._tensors))
+        except (AttributeError, RuntimeError):  # of one that has none
+            self._versions = [version(tensor) for tensor in self._tensors]
 
     def __call__(self, step: int) -> None:
         """Warn, once, of many changes since the last step, or of other parameters."""
@@ -165,7 +168,8 @@ class UnseenSteps:
             self._replaced()
         if self._said:
             return
-        pairs = zip(self._now(), self._versions, strict=True)
+        now = [version(tensor) for tensor in self._tensors]
+        pairs = zip(now, self._versions, strict=True)
         changes = max((now - before for now, before in pairs), default=0)
         if changes < MOST_CHANGES or steps_under_way(self._optimizer):  # called by a closure
             return
@@ -177,12 +181,6 @@ class UnseenSteps:
             f"resume=True and step={step} it goes on in the same store)",
             stacklevel=4,
         )
-
-    def _now(self) -> list[int]:
-        try:
-            return list(map(_version, self._tensors))
-        except (AttributeError, RuntimeError):
-            return [version(tensor) for tensor in self._tensors]
 
 
 def version(tensor: Any) -> int:
