@@ -38,7 +38,7 @@ class _Described:
 
 @dataclass(frozen=True, repr=False)
 class _Every:
-    """Of one call a step: it is asked at each of them."""
+    """An interval. A call of its own, not of a :class:`_Described`: it is asked at every step."""
 
     interval: int
 

@@ -45,3 +45,20 @@ def test_a_reused_output_says_what_it_now_holds():
     assert (h.underflow.tolist(), h.overflow.tolist()) == (again.underflow, again.overflow)
     assert h.edges.tolist() == again.edges.tolist()
     assert h.edges[0, 0] <= 1000 < h.edges[0, -1]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_no_thread_adds_to_what_is_not_cleared_yet(threads):
+    """Clearing so many bins takes far longer than counting a row: others have to wait for it."""
+    rows = 64
+    plan = igfast.Plan(list(np.full((rows, 33_000), 0.5, np.float32)), bins=65_536, range=(0, 1))
+    before = igfast.get_num_threads()
+    igfast.set_num_threads(threads)
+    try:
+        h = plan()
+        for _ in range(3):
+            plan(out=h)
+            assert h.counts[:, 32_768].tolist() == [33_000] * rows
+            assert int(h.counts.sum()) == 33_000 * rows
+    finally:
+        igfast.set_num_threads(before)

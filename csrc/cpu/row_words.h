@@ -13,12 +13,12 @@
 
 namespace igfast {
 
-// Of whoever adds to an output row. Threads meet on a row only at the ends of their portions, so a
-// few locks serve all rows. They belong to one call: a process forked during it must not inherit
-// them locked.
+// Of whoever adds to an output row, once the outputs are cleared. Threads meet on a row only at the
+// ends of their portions, so a few locks serve all rows. They belong to one call: a process forked
+// during it must not inherit them locked.
 class RowLocks {
  public:
-  // The outputs are all zero: not before may anybody add to them.
+  // Says that the outputs are cleared.
   void open() { open_.store(true, std::memory_order_release); }
 
   std::mutex& of(std::int64_t row) {

@@ -25,8 +25,8 @@ long process_id() {
 #endif
 }
 
-// Of who looks again and again at what another thread will change.
-void pause() {
+// Between two looks at what another thread will change.
+void relax() {
 #if defined(__x86_64__) || defined(_M_X64)
   _mm_pause();
 #endif
@@ -53,7 +53,7 @@ class Pool {
     // Threads that share small pieces of work end nearly together; to sleep until the last one does
     // would cost more than it takes.
     for (int turn = 0; turn < kTurns && unfinished_.load(std::memory_order_acquire) != 0; ++turn) {
-      pause();
+      relax();
     }
     std::unique_lock<std::mutex> lock(mutex_);
     done_.wait(lock, [this] { return running_ == 0; });

@@ -31,9 +31,9 @@ class Work {
   std::int64_t useful_threads(std::int64_t requested) const;
 
   // Deals all chunks to `threads` workers, in ascending order within a worker. make_worker(w)
-  // is called once by each worker in its own thread and returns what takes its chunks. The caller's
-  // thread calls first() before, while the others wake up.
-  // Returns the number of threads that ran.
+  // is called once by each worker in its own thread and returns what takes its chunks. Before, the
+  // caller's thread calls first(), while the others wake up. Returns the number of threads that
+  // ran.
   template <class First, class MakeWorker>
   std::int64_t share(std::int64_t threads, First&& first, MakeWorker&& make_worker) const {
     return deal(threads, [&](std::int64_t number, const TakeRange& take) {
@@ -58,7 +58,6 @@ class Work {
 
  private:
   using TakeRange = std::function<bool(std::int64_t*, std::int64_t*)>;
-
   using Body = std::function<void(std::int64_t, const TakeRange&)>;
 
   std::int64_t deal(std::int64_t threads, const Body& body) const;

@@ -12,7 +12,7 @@ import pytest
 
 from igfast import _core
 
-SIZES = [0, 1, 7, 8, 9, 255, 256, 257, 4096, 65_535, 65_536, 65_537, 200_003]
+SIZES = [0, 1, 7, 8, 9, 255, 256, 257, 4096, 28_671, 28_672, 28_673, 65_535, 65_537, 200_003]
 
 
 def ragged(dtype: np.dtype) -> list[np.ndarray]:
@@ -81,7 +81,7 @@ def test_rows_are_sums_of_their_tensors(kernel, isa):
     arrays = ragged(np.dtype(np.float32))
     grid = kernel.Dyadic(64, -5, -32)
     apart = kernel.histogram(arrays, grid, splits=2, offsets=True)
-    rows = [4, 0, 1, 1, 4, 0, 0, 4, 1, 0, 4, 1, 0]  # rows 2 and 3 get none
+    rows = [4, 0, 1, 1, 4, 0, 0, 4, 1, 0, 4, 1, 0, 4, 1]  # rows 2 and 3 get none
     joint = kernel.histogram(
         arrays, grid, splits=2, offsets=True, rows=rows, row_count=5, moments=True, threads=2
     )
